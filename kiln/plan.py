@@ -1,0 +1,380 @@
+"""A recipe, a variant and options to a plan: everything a build depends on, and its digest, the build key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from kiln import cpu, document, recipe
+from kiln.errors import UsageError
+from kiln.interpreter import Interpreter, choose
+from kiln.recipe import Patch, Recipe, Source, Value
+
+# A new number makes every key new: raise it when kiln itself changes what a build gives.
+FORMAT = 1
+
+Image = Literal["toolchain", "runtime"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for; empty values take the recipe's defaults."""
+
+    recipe: str
+    release: str = ""
+    device: str = ""
+    base: str = ""
+    python: str = ""
+    cpu_features: str = ""
+    python_prefix: str = ""
+    options: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One cell of a recipe's matrix."""
+
+    device: str
+    base: str
+    python: str
+    cpu_features: str
+
+    @property
+    def name(self) -> str:
+        return "-".join(
+            (f"cp{self.python.replace('.', '')}", self.device, self.base, self.cpu_features.replace(",", "_"))
+        )
+
+
+@dataclass(frozen=True)
+class Base:
+    """A root file system: a suite of Debian's archive, or the registry image `image` where it can be had."""
+
+    name: str
+    suite: str
+    python: str
+    image: Annotated[str, Field(pattern=r"^[a-z0-9./:_-]+@sha256:[0-9a-f]{64}$")] | None = None
+
+    __pydantic_config__ = recipe.STRICT
+
+
+@dataclass(frozen=True)
+class _Bases:
+    bases: tuple[Base, ...]
+
+    __pydantic_config__ = recipe.STRICT
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of this repository that a build reads."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """The images of a build: `runtime` (base + interpreter's needs) and `toolchain` (runtime + compilers)."""
+
+    name: str
+    base: Base
+    dockerfile: File
+
+    @property
+    def digest(self) -> str:
+        return _digest(asdict(self))
+
+
+@dataclass(frozen=True)
+class ContainerStep:
+    """One script, run in one container."""
+
+    station: Literal["compile", "wheel", "smoke"]
+    name: str
+    script: str
+    image: Image
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What every container of a build is denied."""
+
+    network: str = "none"
+    root_file_system: str = "read-only"
+    capabilities: str = "none"
+    new_privileges: str = "no"
+    user: str = "not root"
+    processes: int = 4096
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a build depends on. Equal plans give equal wheels; `key` names them."""
+
+    recipe: Recipe
+    variant: Variant
+    options: Mapping[str, Value]
+    interpreter: Interpreter
+    toolchain: Toolchain
+    sources: tuple[Source, ...]
+    patches: tuple[tuple[Patch, File], ...]
+    scripts: tuple[File, ...]
+    suite: tuple[File, ...]
+    steps: tuple[ContainerStep, ...]
+    environment: Mapping[str, str]
+    limits: Limits = Limits()
+
+    @property
+    def key(self) -> str:
+        """The build key: a sha256 over everything that shapes the wheel, and over nothing else."""
+        return _digest(self.inputs)
+
+    @property
+    def smoke_key(self) -> str:
+        """The digest of the smoke run: a changed suite tests the same wheel again, without a build."""
+        return _digest({"suite": _rows(self.suite), "sources": self._pins({"smoke"}), "key": self.key})
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What the key is taken over. Where a source comes from does not count, only what it is."""
+        return {
+            "format": FORMAT,
+            "recipe": self.recipe.name,
+            "version": self.recipe.version,
+            "variant": asdict(self.variant),
+            "options": dict(self.options),
+            "interpreter": self.interpreter.identity,
+            "toolchain": asdict(self.toolchain),
+            "sources": self._pins({"input", "build", "tools"}),
+            "patches": [{"tree": patch.tree, **asdict(file)} for patch, file in self.patches],
+            "scripts": _rows(self.scripts),
+            "steps": [asdict(step) for step in self.steps if step.station != "smoke"],
+            "environment": dict(self.environment),
+            "limits": asdict(self.limits),
+        }
+
+    @property
+    def variant_name(self) -> str:
+        """The folder of the results: the variant, then every option that is not at its default."""
+        changed = [
+            _option_slug(option.name, self.options[option.name])
+            for option in self.recipe.options
+            if self.options[option.name] != option.default
+        ]
+        return "+".join([self.variant.name, *changed])
+
+    @property
+    def folder(self) -> Path:
+        """Where the results lie under dist/."""
+        return Path(self.recipe.name, self.recipe.version, self.variant_name)
+
+    def wheels(self, use: str) -> list[str]:
+        """The files of the Python packages for one use."""
+        return [source.file for source in self.sources if source.use == use]
+
+    def to_json(self) -> str:
+        """The whole plan for programs: the key, its inputs, the smoke run, and every source's origins."""
+        sources = [
+            {
+                "name": source.name,
+                "file": source.file,
+                "use": source.use,
+                "digest": source.digest,
+                "license": source.license,
+                "origins": [_origin(origin) for origin in source.origins],
+            }
+            for source in self.sources
+        ]
+        smoke = {
+            "key": self.smoke_key,
+            "suite": _rows(self.suite),
+            "sources": self._pins({"smoke"}),
+            "steps": [asdict(step) for step in self.steps if step.station == "smoke"],
+        }
+        value = {
+            "key": self.key,
+            "folder": str(self.folder),
+            "inputs": self.inputs,
+            "smoke": smoke,
+            "sources": sources,
+        }
+        return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+    def _pins(self, uses: set[str]) -> list[dict[str, str]]:
+        pins = [
+            {"name": source.name, "file": source.file, "use": source.use, "digest": source.digest}
+            for source in self.sources
+            if source.use in uses
+        ]
+        return sorted(pins, key=lambda pin: (pin["use"], pin["name"], pin["file"]))
+
+
+def make(root: Path, request: Request) -> Plan:
+    """The plan for a request, from the files of the repository `root` alone: no engine, no network.
+
+    Raises UsageError for a recipe, variant or option that does not exist or does not fit.
+    """
+    chosen = recipe.load(root, request.recipe, request.release or None)
+    options = _options(chosen, request.options)
+    variant = _variant(chosen, request)
+    base = _base(root, variant.base)
+    facts: dict[str, Value] = {**asdict(variant), **options}
+    sources = tuple(source for source in chosen.sources if recipe.holds(source.when, facts))
+    interpreter = choose(variant.python, base.python, request.python_prefix, sources)
+    if interpreter.kind != "source":
+        sources = tuple(source for source in sources if source.name != "cpython")
+    _check_unique(chosen, sources)
+    patches = [patch for patch in recipe.patches(root, chosen) if recipe.holds(patch.when, facts)]
+    patch_folder = Path("patches", chosen.name, chosen.version)
+    docker = Path("docker", chosen.toolchain)
+    scripts = _files(root, [docker, Path("docker/common")])
+    return Plan(
+        recipe=chosen,
+        variant=variant,
+        options=options,
+        interpreter=interpreter,
+        toolchain=Toolchain(chosen.toolchain, base, _file(root, docker / "Dockerfile")),
+        sources=sources,
+        patches=tuple((patch, _file(root, patch_folder / patch.file)) for patch in patches),
+        scripts=tuple(file for file in scripts if Path(file.path).name != "Dockerfile"),
+        suite=_files(root, [Path(chosen.smoke.suite)]),
+        steps=_steps(chosen, patches, scripts),
+        environment=_environment(chosen, variant, options),
+    )
+
+
+def _steps(chosen: Recipe, patches: list[Patch], scripts: Iterable[File]) -> tuple[ContainerStep, ...]:
+    steps = [ContainerStep("compile", "patch", "common/patch.sh", "toolchain")] if patches else []
+    steps.append(ContainerStep("compile", "python", "common/python.sh", "toolchain"))
+    steps += [ContainerStep("compile", step.name, step.run, "toolchain") for step in chosen.steps]
+    steps.append(ContainerStep("wheel", "repair", "common/repair.sh", "toolchain"))
+    steps.append(ContainerStep("smoke", "smoke", "common/smoke.sh", "runtime"))
+    there = {file.path for file in scripts}
+    for step in steps:
+        path = step.script.replace("common/", "docker/common/").replace(
+            "scripts/", f"docker/{chosen.toolchain}/"
+        )
+        if path not in there:
+            raise UsageError(
+                f"step {step.name!r} of {chosen.name} {chosen.version} runs {path}, which does not exist: "
+                "correct the key 'steps' of the recipe"
+            )
+    return tuple(steps)
+
+
+def _environment(chosen: Recipe, variant: Variant, options: Mapping[str, Value]) -> dict[str, str]:
+    return {
+        "HOME": "/kiln/build/home",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "TMPDIR": "/kiln/build/tmp",
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "SOURCE_DATE_EPOCH": str(chosen.source_date_epoch),
+        "CCACHE_DIR": "/kiln/ccache",
+        "KILN_NAME": chosen.name,
+        "KILN_VERSION": chosen.version,
+        "KILN_CPU_FEATURES": variant.cpu_features,
+        "KILN_VENV": "/kiln/build/venv",
+        "KILN_TOOLS": "/kiln/build/tools",
+        **{f"KILN_OPT_{name.upper()}": _text(value) for name, value in options.items()},
+    }
+
+
+def _options(chosen: Recipe, given: Mapping[str, Value]) -> dict[str, Value]:
+    known = {option.name: option for option in chosen.options}
+    for name in given:
+        if name not in known:
+            raise UsageError(
+                f"recipe {chosen.name} {chosen.version} has no option {name!r}: "
+                f"it has {', '.join(sorted(known)) or 'none'}"
+            )
+    return {name: given.get(name, option.default) for name, option in known.items()}
+
+
+def _variant(chosen: Recipe, request: Request) -> Variant:
+    variants = chosen.variants
+    for axis in ("device", "base", "python"):
+        value, allowed = getattr(request, axis), getattr(variants, axis)
+        if value and value not in allowed:
+            raise UsageError(
+                f"{chosen.name} {chosen.version} is not built for {axis} {value!r}: "
+                f"choose one of {', '.join(allowed)}"
+            )
+    return Variant(
+        device=request.device or variants.defaults.device,
+        base=request.base or variants.defaults.base,
+        python=request.python or variants.defaults.python,
+        cpu_features=cpu.canonical(request.cpu_features or variants.defaults.cpu_features),
+    )
+
+
+def _base(root: Path, name: str) -> Base:
+    path = root / "docker" / "bases.yaml"
+    bases = {base.name: base for base in document.typed(document.read(path), _Bases).bases}
+    if name not in bases:
+        raise UsageError(f"{path}:1: there is no base {name!r}: add it, or choose one of {', '.join(bases)}")
+    return bases[name]
+
+
+def _check_unique(chosen: Recipe, sources: Iterable[Source]) -> None:
+    """Two sources of one use and name in one plan would hide each other."""
+    seen: set[tuple[str, str]] = set()
+    for source in sources:
+        identity = (source.use, source.name)
+        if identity in seen:
+            raise UsageError(
+                f"source {source.name!r} of {chosen.name} {chosen.version} is chosen twice for this variant: "
+                "make the conditions under its keys 'when' exclude each other"
+            )
+        seen.add(identity)
+
+
+def _files(root: Path, folders: Iterable[Path]) -> tuple[File, ...]:
+    paths = [
+        path.relative_to(root)
+        for folder in folders
+        for path in sorted((root / folder).rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
+    return tuple(_file(root, path) for path in paths)
+
+
+def _file(root: Path, path: Path) -> File:
+    try:
+        return File(path.as_posix(), hashlib.sha256((root / path).read_bytes()).hexdigest())
+    except OSError as error:
+        where = root / path
+        raise UsageError(f"{where} cannot be read ({error}): restore it from version control") from error
+
+
+def _rows(files: Iterable[File]) -> list[dict[str, str]]:
+    return [asdict(file) for file in files]
+
+
+def _origin(origin: Any) -> dict[str, Any]:
+    return {key: value for key, value in asdict(origin).items() if value is not None}
+
+
+def _text(value: Value) -> str:
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _option_slug(name: str, value: Value) -> str:
+    if isinstance(value, bool):
+        return name if value else f"no-{name}"
+    text = "".join(char if char.isalnum() or char in "._-" else "_" for char in str(value))
+    return f"{name}-{text if len(text) <= 48 else _digest(str(value))[:12]}"
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

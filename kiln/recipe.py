@@ -1,0 +1,396 @@
+"""Recipe files to frozen dataclasses; every mistake is reported with file, line and key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union
+from urllib.parse import urlsplit
+
+from packaging.version import InvalidVersion, Version
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Strict, Tag
+
+from kiln.document import Document, read, typed
+from kiln.errors import UsageError
+
+Value = Union[bool, int, str]
+STRICT = ConfigDict(extra="forbid")
+
+Integer = Annotated[int, Strict()]
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+
+
+def _inside(path: str) -> str:
+    if not path or path.startswith("/") or ".." in path.split("/"):
+        raise ValueError("a relative path that stays inside its folder is wanted")
+    return path
+
+
+RelativePath = Annotated[str, AfterValidator(_inside)]
+
+
+@dataclass(frozen=True)
+class UrlOrigin:
+    """A file at a URL (http or https)."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^/@\s]+/\S*$")]
+    sha256: Sha256
+    size: Integer | None = None
+    member: RelativePath | None = None
+
+    __pydantic_config__ = STRICT
+
+    @property
+    def filename(self) -> str:
+        return urlsplit(self.url).path.rsplit("/", 1)[-1]
+
+    def __str__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True)
+class PypiOrigin:
+    """A file of a Python package index, found through the user's own pip configuration."""
+
+    pypi: Name
+    file: Name
+    sha256: Sha256
+    size: Integer | None = None
+    member: RelativePath | None = None
+
+    __pydantic_config__ = STRICT
+
+    @property
+    def filename(self) -> str:
+        return self.file
+
+    def __str__(self) -> str:
+        return f"pypi: {self.pypi}, {self.file}"
+
+
+@dataclass(frozen=True)
+class GitOrigin:
+    """A forge's archive, recreated from the git repository it was made from."""
+
+    git: Annotated[str, Field(pattern=r"^https://[^/@\s]+/\S+$")]
+    commit: Commit
+    prefix: RelativePath
+    format: Literal["tar.gz", "zip"]
+    sha256: Sha256
+    size: Integer | None = None
+    member: RelativePath | None = None
+
+    __pydantic_config__ = STRICT
+
+    @property
+    def filename(self) -> str:
+        return f"{self.prefix.strip('/')}.{self.format}"
+
+    def __str__(self) -> str:
+        return f"git: {self.git} at {self.commit[:12]}"
+
+
+def _origin_kind(value: Any) -> str | None:
+    """The key that says which form an origin has; None where it has none or several."""
+    kinds = [kind for kind in ("url", "pypi", "git") if isinstance(value, Mapping) and kind in value]
+    # Tags are places in errors; these are no keys, so that they are left out when a place is told.
+    return f"{kinds[0]} origin" if len(kinds) == 1 else None
+
+
+Origin = Annotated[
+    Union[
+        Annotated[UrlOrigin, Tag("url origin")],
+        Annotated[PypiOrigin, Tag("pypi origin")],
+        Annotated[GitOrigin, Tag("git origin")],
+    ],
+    Discriminator(
+        _origin_kind,
+        custom_error_type="origin",
+        custom_error_message="an origin has exactly one of the keys url, pypi, git",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One pinned input: a file, or (with `tree`) the folder inside an archive.
+
+    The origins of a file all serve the same bytes. The origins of a tree may be different
+    archives, each with its own hash, as long as the folder `member` inside has the digest `tree`.
+    """
+
+    name: Name
+    origins: Annotated[tuple[Origin, ...], Field(min_length=1)]
+    tree: Sha256 | None = None
+    use: Literal["input", "build", "tools", "smoke"] = "input"
+    when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    license: str | None = None
+    filename: Name | None = None
+
+    __pydantic_config__ = STRICT
+
+    @property
+    def digest(self) -> str:
+        """What the source is, whichever origin it comes from: its tree's digest, or its file's sha256."""
+        return self.tree or self.origins[0].sha256
+
+    @property
+    def file(self) -> str:
+        """The name under which build scripts find a file source."""
+        return self.filename or self.origins[0].filename
+
+
+@dataclass(frozen=True)
+class Option:
+    """A choice that a recipe offers; it becomes a command-line option."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    type: Literal["bool", "str"]
+    default: Value
+    help: str
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class Step:
+    """A script that runs in the toolchain: `scripts/…` beside its Dockerfile, or `common/…`."""
+
+    name: Name
+    run: Annotated[str, Field(pattern=r"^(scripts|common)/[A-Za-z0-9._-]+\.sh$")]
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """The variant that is built when nothing else is asked for."""
+
+    device: str
+    base: str
+    python: str
+    cpu_features: str
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class Variants:
+    """The values that each axis of the recipe's matrix may take."""
+
+    device: tuple[str, ...]
+    base: tuple[str, ...]
+    python: tuple[str, ...]
+    defaults: Defaults
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class Smoke:
+    """The suite that a finished wheel must pass."""
+
+    suite: RelativePath
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The description of one product version."""
+
+    name: Name
+    version: str
+    summary: str
+    homepage: str
+    license: str
+    toolchain: Name
+    source_date_epoch: Annotated[Integer, Field(ge=315532800)]
+    variants: Variants
+    sources: tuple[Source, ...]
+    steps: Annotated[tuple[Step, ...], Field(min_length=1)]
+    smoke: Smoke
+    options: tuple[Option, ...] = ()
+    include: tuple[RelativePath, ...] = ()
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One change to one source tree, and the reason for it."""
+
+    file: Annotated[str, Field(pattern=r"^\d{4}-[A-Za-z0-9._+-]+\.patch$")]
+    tree: Name
+    why: str
+    upstream: str | None = None
+    when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class _SourceList:
+    sources: tuple[Source, ...]
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class _PatchList:
+    patches: tuple[Patch, ...]
+
+    __pydantic_config__ = STRICT
+
+
+def load(root: Path, name: str, version: str | None = None) -> Recipe:
+    """The recipe `name`, its newest version unless one is given, with lock and included sources merged in.
+
+    Raises UsageError that lists every mistake found, each with file, line and key.
+    """
+    path = find(root, name, version)
+    document = read(path)
+    recipe: Recipe = typed(document, Recipe)
+    problems = _recipe_problems(recipe, document, path)
+    documents = [document]
+    sources = list(recipe.sources)
+    included = [root / "recipes" / part for part in recipe.include]
+    lock = path.with_name("sources.lock.yaml")
+    for extra in [*included, *([lock] if lock.exists() else [])]:
+        documents.append(read(extra))
+        sources += typed(documents[-1], _SourceList).sources
+    problems += _source_problems(documents, recipe)
+    if problems:
+        raise UsageError("\n".join(problems))
+    return Recipe(**{**recipe.__dict__, "sources": tuple(sources)})
+
+
+def find(root: Path, name: str, version: str | None) -> Path:
+    """The path of a recipe's file; UsageError names the recipes or versions there are."""
+    folders = sorted(path.parent for path in (root / "recipes").glob("*/*/recipe.yaml"))
+    names = sorted({folder.parent.name for folder in folders})
+    if name not in names:
+        folder = root / "recipes"
+        raise UsageError(f"there is no recipe {name!r} in {folder}: choose one of {', '.join(names)}")
+    versions = sorted((folder.name for folder in folders if folder.parent.name == name), key=_version_order)
+    if version is not None and version not in versions:
+        raise UsageError(f"recipe {name} has no version {version!r}: choose one of {', '.join(versions)}")
+    return root / "recipes" / name / (version or _default_version(root, name, versions)) / "recipe.yaml"
+
+
+def names(root: Path) -> list[str]:
+    """Every recipe's name, sorted."""
+    return sorted({path.parent.parent.name for path in (root / "recipes").glob("*/*/recipe.yaml")})
+
+
+def patches(root: Path, recipe: Recipe) -> tuple[Patch, ...]:
+    """The patches of a recipe in the order of their numbers; none where it has no series file."""
+    series = root / "patches" / recipe.name / recipe.version / "series.yaml"
+    if not series.exists():
+        return ()
+    document = read(series)
+    listed = typed(document, _PatchList).patches
+    trees = {source.name for source in recipe.sources if source.tree}
+    problems = [
+        document.error(("patches", number, key), message)
+        for number, patch in enumerate(listed)
+        for key, bad, message in (
+            ("file", not (series.parent / patch.file).exists(), f"there is no file {patch.file} beside it"),
+            ("tree", patch.tree not in trees, f"the recipe has no source tree named {patch.tree!r}"),
+        )
+        if bad
+    ]
+    problems += _condition_problems(document, "patches", [patch.when for patch in listed], recipe)
+    if problems:
+        raise UsageError("\n".join(problems))
+    return tuple(sorted(listed, key=lambda patch: patch.file))
+
+
+def holds(when: Mapping[str, tuple[Value, ...]], facts: Mapping[str, Value]) -> bool:
+    """Whether every condition holds: `facts` are the variant's axes and the options' values."""
+    return all(facts.get(key) in values for key, values in when.items())
+
+
+def _default_version(root: Path, name: str, versions: list[str]) -> str:
+    """The version named in recipes/<name>/default, else the newest."""
+    default = root / "recipes" / name / "default"
+    return default.read_text(encoding="utf-8").strip() if default.exists() else versions[-1]
+
+
+def _version_order(text: str) -> tuple[int, Version, str]:
+    try:
+        return (1, Version(text), text)
+    except InvalidVersion:
+        return (0, Version("0"), text)
+
+
+def _recipe_problems(recipe: Recipe, document: Document, path: Path) -> list[str]:
+    problems = []
+    folder = (path.parent.parent.name, path.parent.name)
+    for key, expected in zip(("name", "version"), folder):
+        if getattr(recipe, key) != expected:
+            problems.append(
+                document.error((key,), f"{getattr(recipe, key)!r} is not the folder's name {expected!r}")
+            )
+    for axis in ("device", "base", "python"):
+        default = getattr(recipe.variants.defaults, axis)
+        if default not in getattr(recipe.variants, axis):
+            problems.append(
+                document.error(
+                    ("variants", "defaults", axis), f"{default!r} is not one of the values of variants.{axis}"
+                )
+            )
+    seen: set[str] = set()
+    for number, option in enumerate(recipe.options):
+        place = ("options", number)
+        if option.name in seen:
+            problems.append(document.error((*place, "name"), f"option {option.name!r} is there twice"))
+        seen.add(option.name)
+        if isinstance(option.default, bool) != (option.type == "bool"):
+            problems.append(document.error((*place, "default"), f"the default is not of type {option.type}"))
+    return problems
+
+
+def _source_problems(documents: list[Document], recipe: Recipe) -> list[str]:
+    problems: list[str] = []
+    seen: dict[tuple[str, str, str], str] = {}
+    for document in documents:
+        listed = typed(document, _SourceList).sources if document is not documents[0] else recipe.sources
+        for number, source in enumerate(listed):
+            place = ("sources", number)
+            # One name may be pinned several times for different conditions, never twice for the same.
+            conditions = repr(sorted((key, str(value)) for key, value in source.when.items()))
+            identity = (source.use, source.name, conditions)
+            here = document.error((*place, "name"), f"source {source.name!r} is there twice")
+            if identity in seen:
+                problems.append(f"{here}; the first is at {seen[identity]}")
+            seen.setdefault(identity, ":".join(here.split(":")[:2]))
+            hashes = {origin.sha256 for origin in source.origins}
+            if source.tree is None and len(hashes) > 1:
+                problems.append(
+                    document.error((*place, "origins"), "origins with different hashes need the key 'tree'")
+                )
+            for item, origin in enumerate(source.origins):
+                if source.tree is None and origin.member is not None:
+                    problems.append(
+                        document.error((*place, "origins", item, "member"), "a member needs the key 'tree'")
+                    )
+        problems += _condition_problems(document, "sources", [source.when for source in listed], recipe)
+    return problems
+
+
+def _condition_problems(
+    document: Document, key: str, conditions: list[Mapping[str, tuple[Value, ...]]], recipe: Recipe
+) -> list[str]:
+    """Conditions on keys that are neither an axis of the variant nor an option of the recipe."""
+    known = {"python", "device", "base", *(option.name for option in recipe.options)}
+    return [
+        document.error((key, number, "when", name), f"no such condition: use {', '.join(sorted(known))}")
+        for number, when in enumerate(conditions)
+        for name in when
+        if name not in known
+    ]

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kiln import plan
+from kiln.errors import UsageError
+from kiln.plan import Request
+from tests import repository
+from tests.repository import RECIPE, ROOT
+
+PATCH = {
+    "patches/toy/1.0/series.yaml": "patches:\n  - {file: 0001-x.patch, tree: tree, why: because}\n",
+    "patches/toy/1.0/0001-x.patch": "--- a/x\n+++ b/x\n",
+}
+WITH_TREE = RECIPE.replace("  - name: toy\n", f'  - name: tree\n    tree: "{"d" * 64}"\n', 1)
+
+
+def key(root: Path, **asked: object) -> str:
+    return plan.make(root, Request("toy", **asked)).key  # type: ignore[arg-type]
+
+
+def replace(path: str, old: str, new: str) -> Callable[[Path], None]:
+    def edit(root: Path) -> None:
+        text = (root / path).read_text(encoding="utf-8")
+        assert old in text
+        (root / path).write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        replace("recipes/toy/1.0/recipe.yaml", "d" * 64, "c" * 64),
+        replace("recipes/toy/1.0/recipe.yaml", "1585958400", "1585958401"),
+        replace("recipes/toy/1.0/recipe.yaml", "default: all", "default: some"),
+        replace("recipes/toy/1.0/recipe.yaml", "cpu_features: sse4.2", "cpu_features: avx2"),
+        replace("recipes/toy/1.0/recipe.yaml", "{name: compile,", "{name: build,"),
+        replace("docker/opencv/Dockerfile", "AS toolchain", "AS toolchain\nRUN true"),
+        replace("docker/opencv/compile.sh", "true", "true # edited"),
+        replace("docker/common/repair.sh", "true", "true # edited"),
+        replace("docker/bases.yaml", "suite: bookworm", "suite: trixie"),
+        replace("patches/toy/1.0/0001-x.patch", "+++ b/x", "+++ b/y"),
+    ],
+)
+def test_editing_any_input_changes_the_key(tmp_path: Path, edit: Callable[[Path], None]) -> None:
+    root = repository.make(tmp_path, WITH_TREE, **PATCH)
+    before = key(root)
+    edit(root)
+    assert key(root) != before
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        replace("recipes/toy/1.0/recipe.yaml", "https://toy.example/toy", "https://mirror.example/toy"),
+        replace("recipes/toy/1.0/recipe.yaml", "summary: a toy", "summary: the toy"),
+        replace("smoke/toy/test_toy.py", "import toy", "import toy as it"),
+        replace("recipes/toy/1.0/recipe.yaml", "b" * 64, "c" * 64),  # a source of another choice
+    ],
+)
+def test_what_does_not_shape_the_wheel_leaves_the_key_as_it_is(
+    tmp_path: Path, edit: Callable[[Path], None]
+) -> None:
+    root = repository.make(tmp_path)
+    before = key(root)
+    edit(root)
+    assert key(root) == before
+
+
+def test_a_changed_suite_changes_the_digest_of_the_smoke_run_alone(tmp_path: Path) -> None:
+    root = repository.make(tmp_path)
+    before = plan.make(root, Request("toy"))
+    replace("smoke/toy/test_toy.py", "import toy", "import toy as it")(root)
+    after = plan.make(root, Request("toy"))
+    assert (after.key, after.smoke_key != before.smoke_key) == (before.key, True)
+
+
+def test_the_same_repository_at_another_place_has_the_same_key(tmp_path: Path) -> None:
+    first = repository.make(tmp_path / "one", WITH_TREE, **PATCH)
+    shutil.copytree(first, tmp_path / "two")
+    assert key(first) == key(tmp_path / "two")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"options": {"fast": False}}, {"options": {"parts": "one"}}, {"cpu_features": "avx2"}],
+)
+def test_every_choice_has_a_key_and_a_folder_of_its_own(tmp_path: Path, asked: dict[str, object]) -> None:
+    root = repository.make(tmp_path)
+    one, other = plan.make(root, Request("toy")), plan.make(root, Request("toy", **asked))  # type: ignore[arg-type]
+    assert one.key != other.key
+    assert one.folder != other.folder
+
+
+def test_a_condition_on_an_option_chooses_the_sources(tmp_path: Path) -> None:
+    root = repository.make(tmp_path)
+    assert [source.name for source in plan.make(root, Request("toy")).sources] == ["toy"]
+    slow = plan.make(root, Request("toy", options={"fast": False}))
+    assert [source.name for source in slow.sources] == ["toy", "extra"]
+
+
+def test_the_json_form_holds_the_key_every_input_and_every_origin(tmp_path: Path) -> None:
+    made = plan.make(repository.make(tmp_path), Request("toy"))
+    value = json.loads(made.to_json())
+    assert value["key"] == made.key
+    assert value["inputs"]["sources"] == [
+        {"name": "toy", "file": "toy-1.0.tar.gz", "use": "input", "digest": "a" * 64}
+    ]
+    assert value["sources"][0]["origins"][0]["url"] == "https://toy.example/toy-1.0.tar.gz"
+    assert value["inputs"]["limits"]["network"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"python": "2.7"}, "not built for python '2.7': choose one of 3.7, 3.11"),
+        ({"device": "tpu"}, "not built for device 'tpu': choose one of cpu"),
+        ({"cpu_features": "avx3"}, "avx3"),
+        ({"options": {"colour": "red"}}, "no option 'colour': it has fast, parts"),
+        ({"python": "3.7"}, "give an interpreter with --python-prefix DIR"),
+        ({"python": "3.7", "python_prefix": "/nowhere"}, "holds no bin/python3.7"),
+    ],
+)
+def test_a_choice_that_does_not_exist_is_refused_with_what_does(
+    tmp_path: Path, asked: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        plan.make(repository.make(tmp_path), Request("toy", **asked))  # type: ignore[arg-type]
+    assert message in str(caught.value)
+
+
+def test_feature_lists_are_one_whatever_their_order_and_case(tmp_path: Path) -> None:
+    root = repository.make(tmp_path)
+    assert key(root, cpu_features="AVX2, avx,avx") == key(root, cpu_features="avx,avx2")
+
+
+def test_another_interpreter_at_the_same_prefix_changes_the_key(tmp_path: Path) -> None:
+    root = repository.make(tmp_path / "root")
+    program = tmp_path / "prefix" / "bin" / "python3.7"
+    program.parent.mkdir(parents=True)
+    program.write_bytes(b"one")
+    asked = {"python": "3.7", "python_prefix": str(tmp_path / "prefix")}
+    before = key(root, **asked)
+    program.write_bytes(b"two")
+    assert key(root, **asked) != before
+
+
+def test_a_plan_needs_no_engine_and_no_network(tmp_path: Path) -> None:
+    root = repository.make(tmp_path)
+    code = "import sys; from pathlib import Path; from kiln import plan; " \
+        "print(plan.make(Path(sys.argv[1]), plan.Request('toy')).key)"  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DOCKER_HOST": "unix:///nowhere", "PATH": ""}
+    command = [sys.executable, "-c", code, str(root)]
+    isolated = ["/usr/bin/unshare", "--net", *command] if os.getuid() == 0 else command
+    done = subprocess.run(isolated, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == key(root)
