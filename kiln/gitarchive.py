@@ -1,0 +1,170 @@
+"""A forge's archive, recreated bit for bit from the git repository that it was made from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+from kiln.download import OriginError, Pinned, WrongContentError, without_login
+from kiln.recipe import GitOrigin
+from kiln.vault import BLOCK
+
+# What forges use, whatever the user's or a mirror's own configuration says.
+_PLAIN = (
+    "core.attributesFile=/dev/null", "core.autocrlf=false", "core.eol=lf", "core.abbrev=auto",
+    "tar.umask=0002", "tar.tar.gz.command=gzip -cn",
+)  # fmt: skip
+_PATIENT = ("http.lowSpeedLimit=200", "http.lowSpeedTime=30")
+# GitHub's zip archives carry the local time of its servers. The rule instead of the zone's name, which
+# not every machine knows.
+_FORGE_ZONE = "PST8PDT,M3.2.0,M11.1.0"
+# Variables that would point git to another repository, as they do inside a hook.
+_LOCAL = re.compile(
+    r"GIT_(DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|NAMESPACE|PREFIX|SHALLOW_FILE|OBJECT_DIRECTORY"
+    r"|ALTERNATE_OBJECT_DIRECTORIES|CONFIG|CONFIG_PARAMETERS|CONFIG_COUNT|GRAFT_FILE|REPLACE_REF_BASE"
+    r"|ATTR_SOURCE)"
+)
+
+
+def mirrors(origin: GitOrigin, templates: tuple[str, ...]) -> list[str]:
+    """Where the user's mirrors would have a repository: templates with `{owner}` and `{repo}` filled in."""
+    parts = urlsplit(origin.git).path.removesuffix(".git").strip("/").split("/")
+    if len(parts) < 2 or not all(re.fullmatch(r"(?!\.+$)[A-Za-z0-9._-]+", part) for part in parts):
+        return []
+    owner, repo = "/".join(parts[:-1]), parts[-1]
+    return [template.replace("{owner}", owner).replace("{repo}", repo) for template in templates]
+
+
+def is_local(repository: str) -> bool:
+    return repository.startswith("/")
+
+
+def recreate(origin: GitOrigin, repository: str, folder: Path, environment: Mapping[str, str]) -> Path:
+    """The archive of the origin's commit, made inside the empty `folder` from a remote or a local repository.
+
+    Raises OriginError where git fails, WrongContentError where the bytes are not the pinned ones.
+    """
+    target = folder / "archive"
+    if is_local(repository):
+        return _archive(Path(repository), origin, target, environment)
+    clone = folder / "clone"
+    _git(["init", "--quiet", "--bare", str(clone)], environment)
+    try:
+        _fetch(clone, repository, [origin.commit, "--depth=1"], environment)
+        return _archive(clone, origin, target, environment)
+    except WrongContentError:
+        if not _substitutes(clone, origin.commit, environment):
+            raise
+    except OriginError:
+        # Not every server gives a commit by its hash; one that gives nothing at all fails below again.
+        pass
+    # Attributes may put the names of tags and abbreviated hashes into files, which depend on all there is.
+    unshallow = ["--unshallow"] if (clone / "shallow").exists() else []
+    refs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
+    _fetch(clone, repository, [*refs, *unshallow], environment)
+    return _archive(clone, origin, target, environment)
+
+
+def _archive(repository: Path, origin: GitOrigin, target: Path, environment: Mapping[str, str]) -> Path:
+    pinned = Pinned(origin.sha256, origin.size)
+    command = _command(
+        ["archive", f"--format={origin.format}", f"--prefix={origin.prefix}", origin.commit],
+        _PLAIN,
+        repository,
+    )
+    # A repository that lacks objects must not fetch them here.
+    variables = {**_variables(environment), "GIT_ALLOW_PROTOCOL": "", "TZ": _FORGE_ZONE}
+    digest, size = hashlib.sha256(), 0
+    errors = target.with_name("errors")
+    with (
+        errors.open("wb") as stderr,
+        target.open("wb") as file,
+        _started(command, variables, stderr) as process,
+    ):
+        assert process.stdout is not None  # noqa: S101  (for the type checker)
+        while block := process.stdout.read(BLOCK):
+            size += len(block)
+            if size > pinned.limit:
+                process.kill()
+                raise WrongContentError(f"gives another archive, of more than {pinned.limit} bytes")
+            digest.update(block)
+            file.write(block)
+    # Where an object is missing, git leaves half an archive.
+    if process.returncode:
+        raise OriginError(_said(errors.read_bytes()))
+    if digest.hexdigest() != origin.sha256:
+        raise WrongContentError(f"gives another archive, with the sha256 {digest.hexdigest()}")
+    return target
+
+
+def _substitutes(repository: Path, commit: str, environment: Mapping[str, str]) -> bool:
+    """Whether the attributes of a commit let git write into files what it knows about the commit."""
+    command = ["grep", "-q", "export-subst", commit, "--", ":(glob)**/.gitattributes"]
+    with _started(_command(command, (), repository), _variables(environment)) as process:
+        process.communicate()
+    return process.returncode == 0
+
+
+def _fetch(clone: Path, repository: str, what: list[str], environment: Mapping[str, str]) -> None:
+    allowed = {"GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file"}
+    options = [argument for argument in what if argument.startswith("--")]
+    refs = [argument for argument in what if not argument.startswith("--")]
+    _git(
+        ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", *options, "--", repository, *refs],
+        {**environment, **allowed}, _PATIENT, clone,
+    )  # fmt: skip
+
+
+def _git(
+    arguments: list[str],
+    environment: Mapping[str, str],
+    settings: tuple[str, ...] = (),
+    repository: Path | None = None,
+) -> None:
+    command = _command(arguments, settings, repository)
+    with _started(command, _variables(environment), subprocess.PIPE) as process:
+        _, errors = process.communicate()
+    if process.returncode:
+        raise OriginError(_said(errors))
+
+
+def _started(
+    command: list[str], variables: dict[str, str], stderr: BinaryIO | int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr
+        )
+    except FileNotFoundError as error:
+        raise OriginError("needs git, which is not installed") from error
+
+
+def _command(arguments: list[str], settings: tuple[str, ...], repository: Path | None) -> list[str]:
+    place = ["-C", os.fspath(repository)] if repository else []
+    return ["git", *place, *(part for setting in settings for part in ("-c", setting)), *arguments]
+
+
+def _variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a git that looks only where it is told to and never asks for a password."""
+    kept = {name: value for name, value in environment.items() if not _LOCAL.fullmatch(name)}
+    return {
+        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=15",
+        **kept,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_ATTR_NOSYSTEM": "1",
+        "LC_ALL": "C.UTF-8",
+    }
+
+
+def _said(errors: bytes) -> str:
+    """The first line in which git says what is wrong, without logins."""
+    lines = [line.strip() for line in errors.decode("utf-8", "replace").splitlines() if line.strip()]
+    wrong = [line for line in lines if line.startswith(("fatal:", "error:"))]
+    return "git says: " + without_login((wrong or lines or ["nothing"])[0])[:200]

@@ -1,0 +1,147 @@
+"""The vault: sources by the hash of their content, verified on every read."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from kiln.errors import SourceError
+
+BLOCK = 1 << 20  # bytes; hashlib gives up the interpreter's lock for a block, so threads hash side by side
+
+Note = Callable[[str], None]
+
+
+class Hash(Protocol):
+    def update(self, data: bytes | bytearray | memoryview, /) -> None: ...
+    def hexdigest(self) -> str: ...
+
+
+def sha256_of(file: Path) -> str:
+    """The sha256 of a file's content, in hexadecimal."""
+    with file.open("rb", buffering=0) as stream:
+        return hash_into(stream, hashlib.sha256())
+
+
+def hash_into(stream: BinaryIO, digest: Hash) -> str:
+    """The hexadecimal digest after the rest of a stream was added to it."""
+    block = bytearray(BLOCK)
+    view = memoryview(block)
+    while count := stream.readinto(block):  # type: ignore[attr-defined]
+        digest.update(view[:count])
+    return digest.hexdigest()
+
+
+def silent(_: str) -> None:
+    """A note that nobody reads."""
+
+
+@dataclass(frozen=True)
+class Vault:
+    """A folder of files named by their sha256. Its methods raise OSError where the folder cannot be used."""
+
+    root: Path
+
+    def path(self, sha256: str) -> Path:
+        return self.root / "sha256" / sha256[:2] / sha256
+
+    def get(self, sha256: str, note: Note = silent) -> Path | None:
+        """The file with this hash. One that was damaged is deleted, told to `note`, and None."""
+        path = self.path(sha256)
+        try:
+            with path.open("rb", buffering=0) as stream:
+                if hash_into(stream, hashlib.sha256()) == sha256:
+                    return path
+                damaged = os.fstat(stream.fileno())
+        except FileNotFoundError:
+            return None
+        # Another process may have put a good file there since.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), damaged):
+                path.unlink()
+        note(f"{path} was damaged and is fetched again")
+        return None
+
+    def partial(self, sha256: str) -> Path:
+        """Where a download is kept until it is whole, so that a later process can resume it."""
+        return self._folder("partial") / f"{sha256}.part"
+
+    def add(self, file: Path, sha256: str) -> Path:
+        """Copy a file into the vault; SourceError where its hash is another."""
+        descriptor, name = tempfile.mkstemp(dir=self._folder("work"))
+        copy = Path(name)
+        try:
+            with file.open("rb") as source, os.fdopen(descriptor, "wb") as target:
+                shutil.copyfileobj(source, target, BLOCK)
+            found = sha256_of(copy)
+            if found != sha256:
+                raise SourceError(f"{file} has the sha256 {found}, not {sha256}: give the right file")
+            return self._place(copy, sha256)
+        finally:
+            copy.unlink(missing_ok=True)
+
+    def finish(self, sha256: str) -> Path:
+        """Give a partial file its name. Only for one whose whole content the caller has hashed."""
+        return self._place(self.partial(sha256), sha256)
+
+    @contextlib.contextmanager
+    def lock(self, sha256: str, note: Note = silent) -> Iterator[None]:
+        """Only one thread of one process at a time fetches a file. The kernel frees it in any case."""
+        with (self._folder("locks") / sha256).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                note("another process is fetching it: waiting")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    @contextlib.contextmanager
+    def workspace(self, sha256: str) -> Iterator[Path]:
+        """An empty folder on the vault's file system, for the holder of this hash's lock."""
+        # The name is fixed, so that what a killed process left is removed by the next.
+        folder = self._folder("work") / sha256
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def tree_of(self, sha256: str, member: str | None) -> str | None:
+        """The digest of the tree in an archive, as recorded by `record_tree`."""
+        try:
+            return self._tree(sha256, member).read_text(encoding="ascii")
+        except FileNotFoundError:
+            return None
+
+    def record_tree(self, sha256: str, member: str | None, tree: str) -> None:
+        """Remember what is in an archive, so that it is not unpacked again only to be checked."""
+        path = self._tree(sha256, member)
+        with tempfile.NamedTemporaryFile("w", dir=self._folder("work"), delete=False) as file:
+            file.write(tree)
+        os.replace(file.name, path)  # noqa: PTH105
+
+    def _tree(self, sha256: str, member: str | None) -> Path:
+        return self._folder("trees") / f"{sha256}-{hashlib.sha256((member or '').encode()).hexdigest()[:16]}"
+
+    def _folder(self, name: str) -> Path:
+        folder = self.root / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _place(self, file: Path, sha256: str) -> Path:
+        path = self.path(sha256)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("rb") as stream:
+            os.fchmod(stream.fileno(), 0o444)
+            os.fsync(stream.fileno())
+        file.replace(path)
+        return path
