@@ -1,0 +1,79 @@
+"""A wheel whose bytes depend on its content alone: one order, one time, two modes, one way of compressing."""
+
+import base64
+import hashlib
+import io
+import os
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+LEVEL = 9
+EARLIEST = 315532800  # 1980-01-01, the first time that a zip archive can tell
+
+
+def normalise(wheel: bytes, epoch: int) -> bytes:
+    """The same files with a fresh RECORD: sorted, the .dist-info folder last and RECORD at its very end.
+
+    Every entry has the time `epoch` (seconds, UTC) and mode 0755 where the owner may execute it, else 0644.
+    Raises ValueError where `wheel` is no wheel: not a zip archive, or without exactly one .dist-info/RECORD.
+    """
+    moment = time.gmtime(max(epoch, EARLIEST))[:6]
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w") as target:
+        for name, (content, executable) in _ordered(*_read(wheel)):
+            entry = zipfile.ZipInfo(name, moment)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # Unix, whatever runs this: the modes are Unix modes
+            entry.external_attr = (0o100755 if executable else 0o100644) << 16
+            target.writestr(entry, content, compresslevel=LEVEL)
+    return output.getvalue()
+
+
+def _read(wheel):
+    """The name of RECORD, and each file's content and whether it is executable. Folders are left out."""
+    files = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(wheel)) as source:
+            for entry in source.infolist():
+                if entry.filename in files:
+                    raise ValueError("the wheel holds {} twice".format(entry.filename))
+                if not entry.is_dir():
+                    files[entry.filename] = (source.read(entry), bool(entry.external_attr >> 16 & 0o100))
+    except zipfile.BadZipFile as error:
+        raise ValueError("the wheel is not a zip archive: {}".format(error)) from error
+    records = [name for name in files if name.count("/") == 1 and name.endswith(".dist-info/RECORD")]
+    if len(records) != 1:
+        raise ValueError("a wheel has one .dist-info/RECORD, this archive {}".format(len(records)))
+    return records[0], files
+
+
+def _ordered(record, files):
+    info = record[: -len("RECORD")]
+    del files[record]
+    names = sorted(files, key=lambda name: (name.startswith(info), name))
+    rows = ["{},{}\n".format(_quoted(name), _hashed(files[name][0])) for name in names]
+    files[record] = ("".join([*rows, record + ",,\n"]).encode(), False)
+    return [(name, files[name]) for name in [*names, record]]
+
+
+def _hashed(content):
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    return "sha256={},{}".format(digest, len(content))
+
+
+def _quoted(name):
+    """RECORD is a CSV file: a name with a comma or a quote is quoted."""
+    return '"{}"'.format(name.replace('"', '""')) if "," in name or '"' in name else name
+
+
+def main(source, target):
+    epoch = int(os.environ["SOURCE_DATE_EPOCH"])
+    content = normalise(Path(source).read_bytes(), epoch)
+    Path(target).write_bytes(content)
+    print("{} {}".format(hashlib.sha256(content).hexdigest(), Path(target).name))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

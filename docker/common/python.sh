@@ -1,0 +1,34 @@
+#!/bin/bash
+# Two virtual environments without a network: KILN_VENV of the target interpreter with what the build imports,
+# KILN_TOOLS of the toolchain's own Python with the tools that work on the finished wheel.
+# Neither holds pip: it runs from its wheel, the one pinned for the target interpreter.
+set -euo pipefail
+mkdir -p "$HOME" "${TMPDIR:-/tmp}"
+
+pip=""
+build=()
+for wheel in $KILN_WHEELS_BUILD; do
+    case $wheel in
+        pip-*) pip=/kiln/files/$wheel ;;
+        *) build+=("/kiln/files/$wheel") ;;
+    esac
+done
+if [ -z "$pip" ]; then
+    echo "kiln-error: no pip among the sources marked 'use: build': pin one that runs on $KILN_PYTHON" >&2
+    exit 1
+fi
+
+environment() { # interpreter, folder, wheels
+    local python=$1 folder=$2
+    shift 2
+    "$python" -m venv --without-pip "$folder"
+    if [ $# -gt 0 ]; then
+        PYTHONPATH=$pip "$folder/bin/python" -m pip install --quiet --disable-pip-version-check \
+            --no-index --no-deps --no-cache-dir --no-compile "$@"
+    fi
+    "$folder/bin/python" --version
+}
+
+environment "$KILN_PYTHON" "$KILN_VENV" ${build[@]+"${build[@]}"}
+# shellcheck disable=SC2086  # a list of names without spaces
+environment /usr/bin/python3 "$KILN_TOOLS" $(printf '/kiln/files/%s ' $KILN_WHEELS_TOOLS)

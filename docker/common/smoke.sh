@@ -1,0 +1,22 @@
+#!/bin/bash
+# The finished wheel in a fresh environment of the runtime image: installed by hash, consistent, and tested.
+set -euo pipefail
+mkdir -p "$HOME" "${TMPDIR:-/tmp}"
+
+pip=""
+for wheel in $KILN_WHEELS_BUILD; do
+    case $wheel in pip-*) pip=/kiln/files/$wheel ;; esac
+done
+venv=/kiln/build/smoke
+"$KILN_PYTHON" -m venv --clear --without-pip "$venv"
+run_pip() { PYTHONPATH=$pip "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
+
+requirements=/kiln/build/smoke-requirements.txt
+for wheel in /kiln/out/*.whl $(printf '/kiln/files/%s ' $KILN_WHEELS_SMOKE); do
+    echo "$wheel --hash=sha256:$(sha256sum "$wheel" | cut -d' ' -f1)"
+done > "$requirements"
+cat "$requirements"
+# No --no-deps: a requirement of the wheel that nothing satisfies has to fail here.
+run_pip install --quiet --no-index --no-cache-dir --require-hashes --requirement "$requirements"
+run_pip check
+exec "$venv/bin/python" -m pytest /kiln/smoke --junitxml=/kiln/build/smoke.xml -q -p no:cacheprovider

@@ -1,0 +1,95 @@
+"""The way from a request to a recorded wheel: every station once, in order, under the key's lock."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiln import compile as compiling
+from kiln import container, doctor, plan, record, smoke, sources, toolchain, wheel
+from kiln.console import Console
+from kiln.home import Home, give
+from kiln.plan import Plan, Request
+from kiln.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How this machine builds. Nothing in it changes what is built."""
+
+    home: Home
+    sources: sources.Settings
+    jobs: int
+    setup: bool = False
+    offline: bool = False
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished build under dist/. `built` is False where the key was finished before."""
+
+    plan: Plan
+    folder: Path
+    wheel: wheel.Wheel
+    built: bool
+
+
+def run(root: Path, request: Request, settings: Settings, console: Console) -> Result:
+    """Build what was asked for, or take what was finished before under the same key.
+
+    Raises KilnError, whose kinds are the exit codes.
+    """
+    with console.station("plan"):
+        planned = plan.make(root, request)
+    home = settings.home
+    target = root / "dist" / planned.folder
+    with home.lock(planned.key, console):
+        finished = record.find(home.results, planned.key)
+        if isinstance(finished, record.Damage):
+            console.note(f"{finished.folder / finished.file} is damaged: building again")
+            finished = None
+        built = finished is None
+        if finished is None or record.smoke_key(finished) != planned.smoke_key:
+            finished = _build(root, planned, finished, settings, console)
+        with home.lock("publish", console):
+            record.publish(finished, target)
+    return Result(planned, target, wheel.inspect(record.wheel_in(target)), built)
+
+
+def _build(root: Path, planned: Plan, earlier: Path | None, settings: Settings, console: Console) -> Path:
+    """The stations from the sources on; an `earlier` result gives its wheel, which is only smoked again."""
+    home = settings.home
+    doctor.require(settings.setup, os.environ, console)
+    with container.connect(os.environ) as engine:
+        with console.station("sources"), console.transfers() as transfers:
+            vault = sources.Vault(home.sources)
+            obtained = sources.obtain(planned.sources, vault, settings.sources, transfers)
+        with console.station("toolchain"):
+            images = toolchain.ensure(root, planned, engine, home, console, settings.offline)
+        workspace = Workspace(root, planned, images, engine, home, obtained, settings.jobs, settings.keep)
+        if earlier is None:
+            with console.station("compile"):
+                compiling.run(workspace, console)
+            with console.station("wheel"):
+                finished = wheel.finish(workspace, console)
+        else:
+            console.note("the smoke suite has changed: the wheel is smoked again, not built again")
+            workspace.prepare()
+            finished = wheel.inspect(_copy(record.wheel_in(earlier), workspace))
+            workspace.log.write_bytes((earlier / "build.log").read_bytes())
+        with console.station("smoke"):
+            outcome = smoke.run(workspace, console)
+            console.note(f"smoke: {outcome.passed} passed, {outcome.skipped} skipped")
+        with console.station("record"):
+            folder = record.write(home.results, planned, finished.path, workspace.log, outcome.report)
+            workspace.discard()
+    return folder
+
+
+def _copy(file: Path, workspace: Workspace) -> Path:
+    give(workspace.out, workspace.engine.owner)
+    target = workspace.out / file.name
+    target.write_bytes(file.read_bytes())
+    return target

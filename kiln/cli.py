@@ -1,0 +1,175 @@
+"""The edge between Invoke and kiln: recipe options as command-line options, errors as exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from invoke.context import Context
+from invoke.exceptions import Exit, ParseError
+from invoke.program import Program
+from invoke.tasks import Task
+
+from kiln import __version__, recipe
+from kiln.errors import KilnError, UsageError
+from kiln.plan import Request
+from kiln.recipe import Option, Value
+
+REQUEST_HELP = {
+    "release": "the version to build, a folder under recipes/ (default: the recipe's own choice)",
+    "device": "cpu",
+    "base": "the distribution to build on (default: bookworm)",
+    "python": "the Python version to build for, such as 3.11",
+    "python_prefix": "use the interpreter installed in this folder (it holds bin/pythonX.Y)",
+    "cpu_features": "a list such as avx,avx2,fma,sse4.2; or baseline; or native (what this machine has)",
+}
+RUN_HELP = {
+    "jobs": "compile this many files at once (default: what cores and memory allow)",
+    "setup": "install missing system packages with apt-get",
+    "offline": "touch no network at all",
+    "keep": "keep the container of a failed step, for a shell in it",
+}
+RUN_DEFAULTS: dict[str, Any] = {"jobs": 0, "setup": False, "offline": False, "keep": False}
+
+
+class KilnProgram(Program):
+    """Invoke, with exit code 2 for a command line that is not understood."""
+
+    def parse_core(self, argv: list[str] | None) -> None:
+        with _understood():
+            super().parse_core(argv)
+
+    def parse_tasks(self) -> None:
+        with _understood():
+            super().parse_tasks()
+
+
+@contextlib.contextmanager
+def _understood() -> Iterator[None]:
+    try:
+        yield
+    except ParseError as error:
+        hint = "`./inv --list` shows the tasks, `./inv TASK --help` the options of one"
+        raise Exit(f"error: {error} {hint}", UsageError.exit_code) from error
+
+
+def main(root: Path) -> None:
+    """Run the tasks of the repository `root`, wherever the person is."""
+    _terminate_cleanly()
+    KilnProgram(name="Kiln", binary="./inv", version=__version__).run(
+        ["./inv", "--search-root", str(root), *sys.argv[1:]]
+    )
+
+
+def told(body: Callable[..., None]) -> Callable[..., None]:
+    """A task whose failures reach the user as one message and an exit code."""
+
+    @functools.wraps(body)
+    def guarded(*arguments: Any, **options: Any) -> None:
+        try:
+            body(*arguments, **options)
+        except KilnError as error:
+            raise Exit(f"error: {error}", error.exit_code) from error
+        except KeyboardInterrupt as error:
+            raise Exit("stopped: run the same command again to go on from the caches", 130) from error
+        except OSError as error:
+            place = f" ({error.filename})" if error.filename else ""
+            raise Exit(
+                f"error: {error.strerror or error}{place}: free the disk or mend the rights, then run the "
+                "same command again, which goes on from the caches",
+                1,
+            ) from error
+
+    return guarded
+
+
+def recipe_task(
+    body: Callable[[Context, Request, Mapping[str, Any]], None],
+    options: tuple[Option, ...],
+    run: bool,
+    name: str,
+    doc: str,
+    recipe_name: str = "",
+    extra: Mapping[str, tuple[Any, str]] | None = None,
+) -> Task[Any]:
+    """A task that takes a recipe's options, and the common ones.
+
+    With a `recipe_name` the task is for that recipe; else the recipe is its first argument, as NAME or
+    NAME/VERSION. `run` adds the options of tasks that build. `extra` are further options: default, help.
+    """
+    extra = extra or {}
+    parameters: dict[str, Any] = {} if recipe_name else {"recipe": inspect.Parameter.empty}
+    parameters |= dict.fromkeys(REQUEST_HELP, "")
+    parameters |= {option.name: option.default for option in options}
+    parameters |= RUN_DEFAULTS if run else {}
+    parameters |= {key: default for key, (default, _) in extra.items()}
+
+    known = {option.name for option in options}
+
+    def call(context: Context, **given: Any) -> None:
+        named = recipe_name or given.pop("recipe")
+        first, _, version = named.partition("/")
+        request = Request(
+            recipe=first,
+            release=given.pop("release") or version,
+            options=chosen(options, given),
+            **{key: given.pop(key) for key in REQUEST_HELP if key != "release"},
+        )
+        body(context, request, {key: given[key] for key in given if key not in known})
+
+    call.__name__ = name.replace("-", "_")
+    call.__doc__ = doc
+    signature = [inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+    signature += [
+        inspect.Parameter(key, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
+        for key, default in parameters.items()
+    ]
+    guarded = told(call)
+    guarded.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
+    help_texts = {
+        **({} if recipe_name else {"recipe": "the recipe, as NAME or NAME/VERSION"}),
+        **REQUEST_HELP,
+        **{option.name: option.help for option in options},
+        **(RUN_HELP if run else {}),
+        **{key: text for key, (_, text) in extra.items()},
+    }
+    return Task(guarded, name=name, help=help_texts, auto_shortflags=False)
+
+
+def options_of(root: Path, names: list[str]) -> tuple[Option, ...]:
+    """The options of several recipes (their default versions), each name once."""
+    found: dict[str, Option] = {}
+    for name in names:
+        for option in recipe.load(root, name).options:
+            found.setdefault(option.name, option)
+    return tuple(found.values())
+
+
+def chosen(options: tuple[Option, ...], given: Mapping[str, Value]) -> dict[str, Value]:
+    """The options that were given a value of their own."""
+    return {option.name: given[option.name] for option in options if given[option.name] != option.default}
+
+
+def jobs(asked: int) -> int:
+    """How many compilers to run at once: the cores, as far as the memory allows 1.5 GiB for each."""
+    if asked > 0:
+        return asked
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return max(1, min(len(os.sched_getaffinity(0)), int(memory / 1.5)))
+
+
+def _terminate_cleanly() -> None:
+    """End like Ctrl-C when asked to end, so that containers and temporary files are removed."""
+
+    def stop(number: int, _: object) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)

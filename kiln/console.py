@@ -1,0 +1,160 @@
+"""What a person sees: stations, progress bars with an estimate, one-line notes, tables.
+
+On anything but a terminal there are no bars: one line a station, and the notes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterator
+
+import rich.console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+
+# Ninja's and Bazel's own progress: "[12/345] Building…", "[1,234 / 5,678] Compiling…".
+COUNT = re.compile(r"^\s*\[\s*([\d,]+)\s*/\s*([\d,]+)\s*\]\s*(.*)")
+
+
+def count(line: str) -> tuple[int, int, str] | None:
+    """Done, total and the rest of a line in which a build tool tells its progress."""
+    found = COUNT.match(line)
+    if not found:
+        return None
+    done, total = (int(found.group(number).replace(",", "")) for number in (1, 2))
+    return done, total, found.group(3)
+
+
+class Console:
+    """The terminal of one command. `times` holds the seconds of every finished station, in order."""
+
+    def __init__(self, console: rich.console.Console | None = None) -> None:
+        self._console = console or rich.console.Console(highlight=False, soft_wrap=True, stderr=True)
+        self.times: dict[str, float] = {}
+
+    @classmethod
+    def for_output(cls) -> Console:
+        """A console for what a command was asked to print, on standard output."""
+        return cls(rich.console.Console(highlight=False, soft_wrap=True))
+
+    @contextlib.contextmanager
+    def station(self, name: str) -> Iterator[None]:
+        """Time a station and say when it is done."""
+        begun = time.monotonic()
+        if not self._console.is_terminal:
+            self._console.print(f"{name} ...")
+        yield
+        self.times[name] = time.monotonic() - begun
+        self._console.print(f"[green]✓[/green] {name:<10} {duration(self.times[name])}")
+
+    def note(self, text: str) -> None:
+        """One line that is worth knowing but stops nothing."""
+        self._console.print(f"[yellow]•[/yellow] {escape(text)}")
+
+    def say(self, text: str = "") -> None:
+        self._console.print(escape(text))
+
+    def table(self, table: Table) -> None:
+        self._console.print(table)
+
+    @contextlib.contextmanager
+    def status(self, text: str) -> Iterator[Callable[[str], None]]:
+        """A spinner with the last line of something whose length is not known."""
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), _detail())
+        with self._progress(*columns) as progress:
+            task = progress.add_task(escape(text), total=None, detail="")
+            yield lambda line: progress.update(task, detail=_cut(line))
+
+    @contextlib.contextmanager
+    def steps(self, text: str) -> Iterator[Callable[[str], None]]:
+        """A bar that follows the counts in a build tool's lines, and a spinner until the first count."""
+        columns = (
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(),
+            TextColumn("{task.fields[count]}"), TimeElapsedColumn(), TextColumn("left"),
+            TimeRemainingColumn(), _detail(),
+        )  # fmt: skip
+        with self._progress(*columns) as progress:
+            task = progress.add_task(escape(text), total=None, detail="", count="")
+
+            def line(text: str) -> None:
+                counted = count(text)
+                if counted:
+                    done, total, rest = counted
+                    progress.update(
+                        task, completed=done, total=total, count=f"{done}/{total}", detail=_cut(rest)
+                    )
+                else:
+                    progress.update(task, detail=_cut(text))
+
+            yield line
+
+    @contextlib.contextmanager
+    def transfers(self) -> Iterator[Transfers]:
+        """Bars for files on their way."""
+        columns = (
+            TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+            TextColumn("left"), TimeRemainingColumn(),
+        )  # fmt: skip
+        with self._progress(*columns) as progress:
+            yield Transfers(progress, self.note)
+
+    def _progress(self, *columns: object) -> Progress:
+        return Progress(
+            *columns,  # type: ignore[arg-type]
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+
+
+class Transfers:
+    """Bars for files on their way; what `kiln.sources` reports to."""
+
+    def __init__(self, progress: Progress, note: Callable[[str], None]) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+        self.note = note
+
+    def begin(self, name: str, total: int | None) -> None:
+        self.end(name)
+        self._tasks[name] = self._progress.add_task(escape(name), total=total)
+
+    def advance(self, name: str, amount: int) -> None:
+        if name in self._tasks:
+            self._progress.advance(self._tasks[name], amount)
+
+    def end(self, name: str) -> None:
+        task = self._tasks.pop(name, None)
+        if task is not None:
+            self._progress.remove_task(task)
+
+
+def _detail() -> TextColumn:
+    return TextColumn("[dim]{task.fields[detail]}[/dim]")
+
+
+def _cut(text: str, length: int = 60) -> str:
+    text = text.strip()
+    return escape(text if len(text) <= length else text[: length - 1] + "…")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

@@ -1,0 +1,374 @@
+"""The container engine: the only module that talks to the Docker API.
+
+Docker (rootful or rootless) and Podman's service both speak it. Whatever `DOCKER_HOST` names is used,
+else the Docker socket, else Podman's service, which is started here for as long as it is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import resource
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import docker
+import docker.errors
+import requests
+import urllib3
+from docker.types import Mount as DockerMount
+from docker.types import Ulimit
+
+from kiln.errors import EngineError
+from kiln.plan import Limits
+
+SOCKET = Path("/var/run/docker.sock")
+LABEL = "org.kiln.build"
+# The first user that distributions give to people: what a build started by root runs as.
+PLAIN_USER = 1000
+OPEN_FILES = 16384
+
+_LOST = (
+    requests.exceptions.ConnectionError,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ReadTimeout,
+    urllib3.exceptions.ProtocolError,
+    urllib3.exceptions.ReadTimeoutError,
+)
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A file or folder of this machine at a fixed place in a container."""
+
+    source: Path
+    target: str
+    writable: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """One command in one container of one image."""
+
+    image: str
+    command: tuple[str, ...]
+    label: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    mounts: tuple[Mount, ...] = ()
+    workdir: str = "/"
+    limits: Limits = field(default_factory=Limits)
+
+
+class Engine:
+    """A connection to a container engine; close it to stop what was started for it."""
+
+    def __init__(self, client: docker.DockerClient, url: str, stop: Callable[[], None]) -> None:
+        self._client = client
+        self._stop = stop
+        with _told(url):
+            security = client.info().get("SecurityOptions") or []
+            self._rootless = any("rootless" in option for option in security)
+            self.version = str(client.version().get("Version", ""))
+            components = client.version().get("Components") or []
+        self._podman = any("podman" in str(part.get("Name", "")).lower() for part in components)
+        self.name = "Podman" if self._podman else "Docker"
+
+    def close(self) -> None:
+        with contextlib.suppress(*_LOST):
+            self._client.close()
+        self._stop()
+
+    @property
+    def owner(self) -> int | None:
+        """The user id to which a build's writable folders must belong; None where they already do."""
+        return PLAIN_USER if os.getuid() == 0 and not self._rootless else None
+
+    def has_image(self, tag: str) -> bool:
+        with _told(self.name):
+            try:
+                self._client.images.get(tag)
+            except docker.errors.ImageNotFound:
+                return False
+        return True
+
+    def image_id(self, tag: str) -> str:
+        """The engine's own content id of an image."""
+        with _told(self.name):
+            return str(self._client.images.get(tag).id)
+
+    def import_root(self, archive: Path, tag: str) -> None:
+        """A tar of a root file system as the image `tag`."""
+        repository, _, version = tag.rpartition(":")
+        with _told(self.name), archive.open("rb") as stream:
+            answer = self._client.api.import_image_from_data(stream, repository=repository, tag=version)
+            if not self.has_image(tag):
+                # Podman 4's service imports without the name it was given.
+                self._client.api.tag(re.findall(r"sha256:[0-9a-f]{64}", str(answer))[-1], repository, version)
+
+    def pull(self, reference: str, tag: str) -> bool:
+        """The registry image `reference` (by digest) as `tag`; False where no registry gives it."""
+        with _told(self.name):
+            try:
+                image = self._client.images.pull(reference)
+            except (docker.errors.APIError, docker.errors.ImageNotFound):
+                return False
+            repository, _, version = tag.rpartition(":")
+            return bool(image.tag(repository, tag=version))
+
+    def build(self, folder: Path, target: str, base: str, tag: str, line: Callable[[str], None]) -> None:
+        """The stage `target` of the Dockerfile in `folder`, on the image `base`, as `tag`.
+
+        Raises EngineError with the last lines of the build where it fails.
+        """
+        last: list[str] = []
+        with _told(self.name):
+            # The host's network: package archives are reached as they are reached from here, and
+            # what apt installs is checked by the archive's signature.
+            output = self._client.api.build(
+                path=str(folder),
+                target=target,
+                buildargs={"BASE": base},
+                tag=tag,
+                rm=True,
+                forcerm=True,
+                decode=True,
+                network_mode="host",
+                pull=False,
+                labels={LABEL: "image"},
+            )
+            for part in output:
+                text = str(part.get("stream") or part.get("error") or "").rstrip()
+                for each in text.splitlines():
+                    line(each)
+                    last = [*last[-14:], each]
+                if "error" in part:
+                    break
+        if not self.has_image(tag):
+            raise EngineError(
+                f"the image of {folder}/Dockerfile (stage {target}) could not be built: "
+                "correct what its last lines say, then run again\n  " + "\n  ".join(last)
+            )
+
+    def run(self, run: Run, line: Callable[[str], None], keep: bool = False) -> int:
+        """Run to the end, each line of output to `line`; the exit status.
+
+        The container is removed on every path, unless `keep` and it failed.
+        """
+        with _told(self.name):
+            container = self._client.containers.create(**self._options(run))
+            kept = False
+            try:
+                container.start()
+                for text in _lines(container.logs(stream=True, follow=True)):
+                    line(text)
+                status = int(container.wait()["StatusCode"])
+                kept = keep and status != 0
+                return status
+            finally:
+                if not kept:
+                    with contextlib.suppress(docker.errors.APIError, *_LOST):
+                        container.remove(force=True)
+
+    def kept(self, label: str) -> list[str]:
+        """The ids of the containers that carry a label, running or not."""
+        with _told(self.name):
+            found = self._client.containers.list(all=True, filters={"label": f"{LABEL}={label}"})
+            return [str(container.short_id) for container in found]
+
+    def remove(self, label: str) -> None:
+        """Remove every container with a label: what a build that was killed has left behind."""
+        with _told(self.name):
+            for container in self._client.containers.list(all=True, filters={"label": f"{LABEL}={label}"}):
+                with contextlib.suppress(docker.errors.NotFound):
+                    container.remove(force=True)
+
+    def _options(self, run: Run) -> dict[str, Any]:
+        options: dict[str, Any] = {
+            "image": run.image,
+            "command": list(run.command),
+            "environment": dict(run.environment),
+            "labels": {LABEL: run.label},
+            "mounts": [
+                DockerMount(mount.target, str(mount.source), type="bind", read_only=not mount.writable)
+                for mount in run.mounts
+            ],
+            "working_dir": run.workdir,
+            "network_mode": run.limits.network,
+            "read_only": run.limits.root_file_system == "read-only",
+            "cap_drop": ["ALL"],
+            "security_opt": ["no-new-privileges"],
+            "pids_limit": run.limits.processes,
+            "tmpfs": {"/tmp": "rw,exec,mode=1777"},  # noqa: S108
+            "init": True,
+            "user": self._user(),
+            "ulimits": _ulimits(run.limits),
+        }
+        if self._podman and self._rootless:
+            options["userns_mode"] = "keep-id"
+        return options
+
+    def _user(self) -> str:
+        if self._rootless and not self._podman:
+            # Rootless Docker maps the container's root to the ordinary user who runs the engine.
+            return "0:0"
+        uid = self.owner if self.owner is not None else os.getuid()
+        gid = self.owner if self.owner is not None else os.getgid()
+        return f"{uid}:{gid}"
+
+
+def docker_socket() -> Literal["answers", "forbidden", "silent"]:
+    """Whether something listens on Docker's socket, and this user may speak to it."""
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(str(SOCKET))
+    except PermissionError:
+        return "forbidden"
+    except OSError:
+        return "silent"
+    return "answers"
+
+
+@contextlib.contextmanager
+def connect(environment: Mapping[str, str]) -> Iterator[Engine]:
+    """The engine that answers; EngineError (exit 4) says why none does, and what to install."""
+    engine = _connect(environment)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _connect(environment: Mapping[str, str]) -> Engine:
+    host = environment.get("DOCKER_HOST", "")
+    if host:
+        if not host.startswith("unix://"):
+            raise EngineError(
+                f"DOCKER_HOST is {host}, an engine on another machine, which cannot see this machine's "
+                "folders: unset DOCKER_HOST, or point it at a local unix:// socket"
+            )
+        return _at(host)
+    state = docker_socket()
+    if state == "answers":
+        return _at(f"unix://{SOCKET}")
+    if shutil.which("podman"):
+        return _podman(environment)
+    if state == "forbidden":
+        raise EngineError(
+            f"this user may not use {SOCKET}: run `sudo usermod -aG docker $USER` and log in again, "
+            "or install podman, which needs no rights (`sudo apt-get install podman uidmap`)"
+        )
+    raise EngineError(
+        "no container engine answers: install one with `apt-get install --no-install-recommends "
+        "podman runc catatonit uidmap slirp4netns fuse-overlayfs` (or run again with --setup), "
+        "or start Docker"
+    )
+
+
+def _at(url: str, stop: Callable[[], None] = lambda: None) -> Engine:
+    try:
+        return Engine(docker.DockerClient(base_url=url, timeout=120), url, stop)
+    except (docker.errors.DockerException, *_LOST) as error:
+        raise EngineError(
+            f"the container engine at {url} does not answer ({_first_line(error)}): start it, or unset "
+            "DOCKER_HOST to let podman be used"
+        ) from error
+
+
+def _podman(environment: Mapping[str, str]) -> Engine:
+    """Podman's service on a socket of its own; it also ends by itself soon after its last client."""
+    folder = Path(tempfile.mkdtemp(prefix="kiln-podman-"))
+    address, log = folder / "podman.sock", folder / "log"
+    with log.open("wb") as output:
+        service = subprocess.Popen(
+            ["podman", *_runtime(), "system", "service", "--time=30", f"unix://{address}"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=dict(environment),
+            start_new_session=True,
+        )
+
+    def stop() -> None:
+        service.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            service.wait(timeout=10)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    try:
+        _wait_for(address, service)
+        return _at(f"unix://{address}", stop)
+    except EngineError as error:
+        said = log.read_text(errors="replace").strip().splitlines()
+        stop()
+        raise EngineError(
+            f"podman's service does not start: {said[-1] if said else error}; run "
+            "`podman info` to see what it lacks"
+        ) from error
+
+
+def _runtime() -> list[str]:
+    """crun, Podman's own choice, refuses machines with both versions of control groups; runc does not."""
+    hybrid = Path("/sys/fs/cgroup/unified").exists() and shutil.which("runc")
+    return ["--runtime", "runc"] if hybrid else []
+
+
+def _wait_for(address: Path, service: subprocess.Popen[bytes]) -> None:
+    """Until the socket accepts a connection, or the service has ended."""
+    for _ in range(300):
+        if service.poll() is not None:
+            raise EngineError("it ended at once")
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(str(address))
+            return
+        time.sleep(0.1)
+    raise EngineError("its socket does not appear")
+
+
+@contextlib.contextmanager
+def _told(name: str) -> Iterator[None]:
+    """The engine's failures as EngineError."""
+    try:
+        yield
+    except _LOST as error:
+        raise EngineError(
+            f"the container engine ({name}) stopped answering: start it again and run the same command, "
+            "which goes on from the caches"
+        ) from error
+    except docker.errors.DockerException as error:
+        raise EngineError(
+            f"the container engine ({name}) refused: {_first_line(error)}; `./inv doctor` shows what it lacks"
+        ) from error
+
+
+def _ulimits(limits: Limits) -> list[Ulimit]:
+    """Limits small enough to be given by every engine: Podman 4's service asks for more than it may have."""
+    _, own = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = OPEN_FILES if own == resource.RLIM_INFINITY else min(own, OPEN_FILES)
+    return [
+        Ulimit(name="nofile", soft=files, hard=files),
+        Ulimit(name="nproc", soft=limits.processes, hard=limits.processes),
+    ]
+
+
+def _lines(stream: Iterator[bytes]) -> Iterator[str]:
+    """Chunks of output as whole lines."""
+    rest = b""
+    for chunk in stream:
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield line.decode("utf-8", "replace").rstrip("\r")
+    if rest:
+        yield rest.decode("utf-8", "replace")
+
+
+def _first_line(error: Exception) -> str:
+    text = str(getattr(error, "explanation", None) or error)
+    return text.strip().splitlines()[0] if text.strip() else type(error).__name__

@@ -1,0 +1,188 @@
+"""The folder of one build, and the running of its steps in containers at fixed paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiln import diagnosis
+from kiln.container import Engine, Mount, Run
+from kiln.errors import CompileError, KilnError
+from kiln.home import Home, give, remove
+from kiln.interpreter import SOURCE_PREFIX
+from kiln.plan import ContainerStep, Plan
+from kiln.sources import Obtained
+from kiln.toolchain import Images
+
+Line = Callable[[str], None]
+
+# Compilers that are told to use colours do so in a log, too.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where one build happens: `$KILN_HOME/builds/<key>`, emptied at the start, removed at its end."""
+
+    root: Path
+    plan: Plan
+    images: Images
+    engine: Engine
+    home: Home
+    obtained: tuple[Obtained, ...]
+    jobs: int
+    keep: bool = False
+
+    @property
+    def folder(self) -> Path:
+        return self.home.builds / self.plan.key
+
+    @property
+    def trees(self) -> Path:
+        return self.folder / "trees"
+
+    @property
+    def build(self) -> Path:
+        return self.folder / "build"
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "out"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "build.log"
+
+    @property
+    def interpreter(self) -> Path:
+        """Where an interpreter built from source is kept; its name says what it was built from."""
+        plan = self.plan
+        return self.home.interpreters / f"{plan.interpreter.digest[:16]}-{plan.toolchain.digest[:16]}"
+
+    def prepare(self) -> None:
+        """Empty folders, and nothing left over of a build of this key that was killed."""
+        self.engine.remove(self.plan.key)
+        remove(self.folder)
+        for folder in (self.folder, self.trees):
+            folder.mkdir(parents=True)
+        for folder in (self.build, self.build / "home", self.build / "tmp", self.out):
+            give(folder, self.engine.owner)
+        give(self.home.ccache, self.engine.owner)
+
+    def discard(self) -> None:
+        remove(self.folder)
+
+    def run(
+        self,
+        step: ContainerStep,
+        line: Line,
+        failure: type[KilnError] = CompileError,
+    ) -> None:
+        """One step; its output goes to the log and to `line`.
+
+        Raises `failure` with the cause found in the output, and the log's path.
+        """
+        lines: list[str] = []
+        with self.log.open("a", encoding="utf-8", buffering=1) as log:
+            log.write(f"== {step.station}: {step.name} ({step.script})\n")
+
+            def both(text: str) -> None:
+                text = _COLOURS.sub("", text)
+                log.write(text + "\n")
+                lines.append(text)
+                line(text)
+
+            status = self.engine.run(self._run(step), both, keep=self.keep)
+            log.write(f"== {step.name} ended with status {status}\n")
+        if status:
+            raise failure(self._failure(step, status, lines))
+
+    def command(self, image: str, command: tuple[str, ...]) -> tuple[int, list[str]]:
+        """A short command in an image of this build, with its interpreter: status and output."""
+        lines: list[str] = []
+        run = Run(
+            image, command, self.plan.key, self.plan.environment, tuple(self._interpreter(writable=False))
+        )
+        status = self.engine.run(run, lines.append)
+        return status, lines
+
+    def _run(self, step: ContainerStep) -> Run:
+        return Run(
+            image=self.images.toolchain if step.image == "toolchain" else self.images.runtime,
+            command=("bash", "-c", f"umask 022 && exec bash /kiln/{step.script}"),
+            label=self.plan.key,
+            environment=self._environment(),
+            mounts=tuple(self._mounts(step)),
+            workdir="/kiln/build",
+            limits=self.plan.limits,
+        )
+
+    def _environment(self) -> Mapping[str, str]:
+        plan = self.plan
+        return {
+            **plan.environment,
+            "KILN_JOBS": str(self.jobs),
+            "KILN_PYTHON": plan.interpreter.executable,
+            "KILN_PATCHES": " ".join(f"{patch.tree}:{patch.file}" for patch, _ in plan.patches),
+            "KILN_WHEELS_BUILD": " ".join(plan.wheels("build")),
+            "KILN_WHEELS_TOOLS": " ".join(plan.wheels("tools")),
+            "KILN_WHEELS_SMOKE": " ".join(plan.wheels("smoke")),
+        }
+
+    def _mounts(self, step: ContainerStep) -> list[Mount]:
+        plan = self.plan
+        smoke = step.station == "smoke"
+        mounts = [
+            Mount(each.path, f"/kiln/files/{each.source.file}")
+            for each in self.obtained
+            if each.source.tree is None and (each.source.use != "smoke" or smoke)
+        ]
+        docker = self.root / "docker"
+        mounts += [
+            Mount(docker / plan.toolchain.name, "/kiln/scripts"),
+            Mount(docker / "common", "/kiln/common"),
+            Mount(self.build, "/kiln/build", writable=True),
+            Mount(self.out, "/kiln/out", writable=not smoke),
+            *self._interpreter(writable=step.name == "cpython"),
+        ]
+        if smoke:
+            return [*mounts, Mount(self.root / plan.recipe.smoke.suite, "/kiln/smoke")]
+        mounts.append(Mount(self.home.ccache, "/kiln/ccache", writable=True))
+        if plan.patches:
+            folder = self.root / "patches" / plan.recipe.name / plan.recipe.version
+            mounts.append(Mount(folder, "/kiln/patches"))
+        for source in plan.sources:
+            if source.tree:
+                writable = step.name == "patch"
+                mounts.append(Mount(self.trees / source.name, f"/kiln/trees/{source.name}", writable))
+        return mounts
+
+    def _interpreter(self, writable: bool) -> list[Mount]:
+        interpreter = self.plan.interpreter
+        if interpreter.kind == "prefix":
+            return [Mount(Path(interpreter.prefix), interpreter.prefix)]
+        if interpreter.kind == "source":
+            folder = self.interpreter.with_suffix(".partial") if writable else self.interpreter
+            return [Mount(folder, SOURCE_PREFIX, writable)]
+        return []
+
+    def _failure(self, step: ContainerStep, status: int, lines: list[str]) -> str:
+        shell = f"; for a shell in what it left: {self._shell(step)}" if self.keep else ""
+        advice = diagnosis.advice(lines) or "correct what is named below and run again"
+        return (
+            f"{self.plan.recipe.name} {self.plan.recipe.version} failed in the step {step.name} "
+            f"(status {status}): {advice}{shell}\n{diagnosis.cause(lines)}\n  the whole log: {self.log}"
+        )
+
+    def _shell(self, step: ContainerStep) -> str:
+        """The command that opens a shell with the mounts of the container that failed."""
+        variables = "".join(f"export {name}='{value}'\n" for name, value in self._environment().items())
+        (self.build / "environment.sh").write_text(variables, encoding="utf-8")
+        client = "podman" if self.engine.name == "Podman" else "docker"
+        kept = self.engine.kept(self.plan.key)[0]
+        return (
+            f"{client} run --rm -it --network none --volumes-from {kept} -w /kiln/build "
+            f"{self._run(step).image} bash --rcfile /kiln/build/environment.sh"
+        )
