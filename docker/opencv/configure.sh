@@ -1,0 +1,157 @@
+#!/bin/bash
+# OpenCV's cmake with every choice made here and every input at hand: nothing is probed for on the machine,
+# and nothing is downloaded.
+set -euo pipefail
+source_tree=/kiln/trees/opencv
+contrib_tree=/kiln/trees/opencv_contrib
+build=/kiln/build/cmake
+downloads=/kiln/build/downloads
+mkdir -p "$build" "$downloads"
+
+fail() {
+    echo "kiln-error: $*" >&2
+    exit 1
+}
+on_off() { if [ "$1" = 1 ]; then echo ON; else echo OFF; fi; }
+modules_of() { (cd "$1/modules" && ls -d -- */CMakeLists.txt) | cut -d/ -f1; }
+
+# --- modules -------------------------------------------------------------------------------------------------
+# Not for a Python wheel: other languages, test support, one-library builds. gapi has no Python binding in 4.x
+# before 4.5 and would need a download; the rest of contrib's exclusions need a toolkit that the wheel must not.
+never=" java js objc python ts world gapi python_tests "
+toolkits=" alphamat cnn_3dobj cvv freetype hdf julia matlab ovis sfm viz "
+known=""
+for module in $(modules_of "$source_tree") $( ((KILN_OPT_CONTRIB)) && modules_of "$contrib_tree"); do
+    case "$never$toolkits" in *" $module "*) continue ;; esac
+    case $module in cuda* | cudev) continue ;; esac
+    known+=" $module"
+done
+case $KILN_OPT_MODULES in
+    full) wanted=$known ;;
+    headless) wanted=${known/ highgui/} ;;
+    *) wanted=" ${KILN_OPT_MODULES//,/ }" ;;
+esac
+for module in $wanted; do
+    case "$known " in
+        *" $module "*) ;;
+        *) fail "there is no OpenCV module '$module': give --modules full, headless," \
+                "or a comma-separated list of$known" ;;
+    esac
+done
+has() { case "$wanted " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
+
+# --- processor features ---------------------------------------------------------------------------------------
+# What every machine that runs the wheel must have; more is chosen at run time, up to AVX-512 (Skylake-X).
+baseline=""
+for feature in ${KILN_CPU_FEATURES//,/ }; do
+    case $feature in
+        baseline) baseline+=";SSE2" ;;
+        sse3) baseline+=";SSE3" ;;
+        ssse3) baseline+=";SSSE3" ;;
+        sse4.1) baseline+=";SSE4_1" ;;
+        popcnt) baseline+=";POPCNT" ;;
+        sse4.2) baseline+=";SSE4_2" ;;
+        avx) baseline+=";AVX" ;;
+        f16c) baseline+=";FP16" ;;
+        avx2) baseline+=";AVX2" ;;
+        fma) baseline+=";FMA3" ;;
+        avx512f) baseline+=";AVX_512F" ;;
+        *) fail "OpenCV has no build setting for the processor feature '$feature': leave it out of --cpu-features" ;;
+    esac
+done
+
+# --- libraries --------------------------------------------------------------------------------------------------
+case $KILN_OPT_CODECS in
+    bundled) bundled=ON ;;
+    system) bundled=OFF ;;
+    *) fail "--codecs '$KILN_OPT_CODECS' is neither 'bundled' nor 'system'" ;;
+esac
+case $KILN_OPT_THREADS in
+    pthreads) tbb=OFF ;;
+    tbb) tbb=ON ;;
+    *) fail "--threads '$KILN_OPT_THREADS' is neither 'pthreads' nor 'tbb'" ;;
+esac
+libraries=(-DWITH_IPP=OFF)
+if ((KILN_OPT_IPP)); then
+    # Intel's own static libraries instead of the archive that OpenCV would download: the same functions, newer.
+    ipp=/kiln/build/ipp
+    mkdir -p "$ipp/lib/intel64" "$ipp/wheels"
+    (
+        cd "$ipp/wheels"
+        for wheel in /kiln/files/ipp_*.whl; do cmake -E tar xf "$wheel"; done
+        mv ipp_static-*.data/data/lib/libipp*.a "$ipp/lib/intel64/"
+        mv ipp_include-*.data/data/include "$ipp/include"
+    )
+    libraries=(-DWITH_IPP=ON "-DIPPROOT=$ipp" "-DIPPIWROOT=$ipp" -DBUILD_IPP_IW=OFF)
+fi
+if ((KILN_OPT_CONTRIB)); then
+    # The face module asks for a model that only its tests read; this tells OpenCV that it is there already.
+    libraries+=("-DOPENCV_EXTRA_MODULES_PATH=$contrib_tree/modules"
+        -DOCV_DOWNLOAD_DATA_HASH_share_opencv4_testdata_cv_face_face_landmark_model_dat=7505c44ca4eb54b4ab1e4777cb96ac05)
+fi
+
+# --- OpenCV's download cache, filled from the pinned sources ------------------------------------------------------
+# OpenCV looks for <id>/<md5>-<name> before it downloads.
+cached() { # id, file under /kiln/files, OpenCV's name for it
+    [ -e "/kiln/files/$2" ] || return 0
+    local md5
+    md5=$(md5sum "/kiln/files/$2" | cut -d' ' -f1)
+    mkdir -p "$downloads/$1"
+    cp "/kiln/files/$2" "$downloads/$1/$md5-${3:-$2}"
+}
+for file in /kiln/files/boostdesc_*.i; do cached xfeatures2d/boostdesc "${file##*/}"; done
+for file in /kiln/files/vgg_generated_*.i; do cached xfeatures2d/vgg "${file##*/}"; done
+for file in /kiln/files/tbb-*.tar.gz; do cached tbb "${file##*/}" "v${file##*/tbb-}"; done
+
+# --- the interpreter ------------------------------------------------------------------------------------------------
+python=$KILN_VENV/bin/python
+about() { "$python" -c "import sysconfig; print(sysconfig.$1)"; }
+
+cmake -S "$source_tree" -B "$build" -G Ninja \
+    -DCMAKE_BUILD_TYPE=Release \
+    -DCMAKE_INSTALL_PREFIX=/kiln/build/install \
+    -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache \
+    -DCMAKE_SKIP_RPATH=ON \
+    -DCMAKE_PROJECT_OpenCV_INCLUDE=/kiln/scripts/host.cmake \
+    -DBUILD_INFO_SKIP_TIMESTAMP=ON \
+    -DENABLE_CONFIG_VERIFICATION=ON \
+    -DENABLE_PRECOMPILED_HEADERS=OFF \
+    -DOPENCV_DOWNLOAD_PATH="$downloads" \
+    -DBUILD_LIST="$(tr -s ' ' , <<<"${wanted# }"),python3" \
+    -DCPU_BASELINE="${baseline#;}" \
+    -DCPU_DISPATCH="SSE4_1;SSE4_2;AVX;FP16;AVX2;AVX512_SKX" \
+    -DBUILD_SHARED_LIBS=OFF \
+    -DBUILD_TESTS=OFF -DBUILD_PERF_TESTS=OFF -DBUILD_EXAMPLES=OFF -DBUILD_DOCS=OFF -DBUILD_JAVA=OFF \
+    -DBUILD_opencv_apps=OFF -DBUILD_opencv_gapi=OFF -DWITH_ADE=OFF -DBUILD_opencv_python2=OFF -DBUILD_opencv_python_tests=OFF \
+    -DPYTHON3_EXECUTABLE="$python" \
+    -DPYTHON3_INCLUDE_DIR="$(about "get_path('include')")" \
+    -DPYTHON3_LIBRARY="$(about "get_config_var('LIBDIR') + '/' + sysconfig.get_config_var('LDLIBRARY')")" \
+    -DPYTHON3_NUMPY_INCLUDE_DIRS="$("$python" -c 'import numpy; print(numpy.get_include())')" \
+    -DPYTHON3_CVPY_SUFFIX="$(about "get_config_var('EXT_SUFFIX')")" \
+    -DPYTHON_DEFAULT_EXECUTABLE=/usr/bin/python3 \
+    -DOPENCV_SKIP_PYTHON_LOADER=ON -DOPENCV_PYTHON3_INSTALL_PATH=python \
+    -DBUILD_ZLIB=$bundled -DBUILD_PNG=$bundled -DBUILD_JPEG=$bundled -DBUILD_TIFF=$bundled \
+    -DBUILD_WEBP=$bundled -DBUILD_OPENEXR=$bundled -DBUILD_JASPER=ON -DWITH_OPENJPEG=OFF \
+    -DWITH_TBB=$tbb -DBUILD_TBB=$tbb \
+    -DWITH_V4L="$(has videoio && echo ON || echo OFF)" -DWITH_FFMPEG=OFF -DWITH_GSTREAMER=OFF -DWITH_1394=OFF \
+    -DWITH_GTK=OFF -DWITH_QT=OFF -DWITH_VTK=OFF \
+    -DWITH_EIGEN=OFF -DWITH_LAPACK=OFF -DWITH_OPENCLAMDFFT=OFF -DWITH_OPENCLAMDBLAS=OFF \
+    -DWITH_PROTOBUF="$(has dnn && echo ON || echo OFF)" -DWITH_QUIRC="$(has objdetect && echo ON || echo OFF)" \
+    "${libraries[@]}" 2>&1 | tee /kiln/build/configure.log
+
+# A download that fails is only a warning to OpenCV: it goes on, and builds something else.
+log=$build/CMakeDownloadLog.txt
+if grep '^#cmake_download' "$log" >&2; then
+    fail "OpenCV's configure wanted to download the files above: pin them in sources.lock.yaml," \
+         "or switch off what needs them"
+fi
+echo "no download was attempted: $(grep -c '^#do_' "$log" || true) file(s) asked for, all of them pinned sources"
+
+# A module whose needs are not met is dropped without an error, too.
+built=$(sed -n 's/^-- *To be built: *//p' /kiln/build/configure.log)
+for module in $wanted python3; do
+    case " $built " in
+        *" $module "*) ;;
+        *) fail "OpenCV's configure dropped the module '$module': see 'Disabled' and 'Unavailable' above" ;;
+    esac
+done

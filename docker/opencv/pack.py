@@ -1,0 +1,93 @@
+"""A staged folder and a folder of licences to a wheel. Run by the target interpreter, whose tags it takes."""
+
+import base64
+import hashlib
+import os
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+METADATA = """\
+Metadata-Version: 2.1
+Name: {name}
+Version: {version}
+Summary: OpenCV {version} for Python, compiled from its pinned sources
+Home-page: https://opencv.org/
+License: {license}
+Requires-Python: >={python},<{next_python}
+Requires-Dist: numpy>={numpy},<2
+
+OpenCV {version} with the modules `{modules}`, for processors with {cpu}.
+No window toolkit and no FFmpeg are linked in: `cv2.imshow` raises an error, and cameras are read through V4L2.
+The licences of everything linked in are in the folder `licenses` beside this file.
+"""
+
+WHEEL = """\
+Wheel-Version: 1.0
+Generator: kiln
+Root-Is-Purelib: false
+Tag: {tag}
+"""
+
+
+def distribution(contrib: bool, headless: bool) -> str:
+    """The name under which a wheel of the same content is known: it takes that wheel's place."""
+    return "opencv" + "-contrib" * contrib + "-python" + "-headless" * headless
+
+
+def tag() -> str:
+    """The interpreter's own tag, for example cp37-cp37m-linux_x86_64."""
+    interpreter = "cp{}{}".format(*sys.version_info[:2])
+    platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    return "-".join((interpreter, interpreter + getattr(sys, "abiflags", ""), platform))
+
+
+def metadata(name: str, version: str, numpy: str) -> str:
+    ipp = os.environ["KILN_OPT_IPP"] == "1"
+    major, minor = sys.version_info[:2]
+    return METADATA.format(
+        name=name,
+        version=version,
+        license="BSD-3-Clause" + " AND LicenseRef-Intel-Simplified-Software-License" * ipp,
+        python="{}.{}".format(major, minor),
+        next_python="{}.{}".format(major, minor + 1),
+        numpy=numpy,
+        modules=os.environ["KILN_OPT_MODULES"],
+        cpu=os.environ["KILN_CPU_FEATURES"].replace("baseline", "x86-64 (SSE2)"),
+    )
+
+
+def write(wheel: Path, files: dict) -> None:
+    """The archive with its RECORD; its order and times are settled after the repair, by normalise.py."""
+    record = wheel.name.split("-")
+    record_name = "{}-{}.dist-info/RECORD".format(*record[:2])
+    rows = []
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+            digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+            rows.append("{},sha256={},{}\n".format(name, digest, len(content)))
+        rows.append(record_name + ",,\n")
+        archive.writestr(zipfile.ZipInfo(record_name), "".join(rows), zipfile.ZIP_DEFLATED)
+
+
+def main(stage: Path, licences: Path, out: Path) -> None:
+    import numpy
+
+    name = distribution(os.environ["KILN_OPT_CONTRIB"] == "1", os.environ["KILN_OPT_MODULES"] == "headless")
+    version = os.environ["KILN_VERSION"]
+    root = "{}-{}".format(name.replace("-", "_"), version)
+    info = root + ".dist-info/"
+    files = {path.relative_to(stage).as_posix(): path.read_bytes() for path in sorted(stage.rglob("*")) if path.is_file()}
+    files.update({info + "licenses/" + path.name: path.read_bytes() for path in sorted(licences.iterdir())})
+    files[info + "METADATA"] = metadata(name, version, numpy.__version__).encode()
+    files[info + "WHEEL"] = WHEEL.format(tag=tag()).encode()
+    files[info + "top_level.txt"] = b"cv2\n"
+    wheel = out / "{}-{}.whl".format(root, tag())
+    write(wheel, files)
+    print("{}: {} files, {} bytes".format(wheel.name, len(files) + 1, wheel.stat().st_size))
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

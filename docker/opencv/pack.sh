@@ -1,0 +1,24 @@
+#!/bin/bash
+# The compiled module, its data and every licence to a raw wheel.
+set -euo pipefail
+build=/kiln/build/cmake
+stage=/kiln/build/wheel
+licences=/kiln/build/licences
+rm -rf "$stage" "$licences"
+mkdir -p "$stage/cv2/data" "$licences" /kiln/out/raw
+
+module=$(echo "$build"/lib/python3/cv2*.so)
+strip --strip-unneeded -o "$stage/cv2/${module##*/}" "$module"
+cp /kiln/scripts/cv2/__init__.py "$stage/cv2/__init__.py"
+cp /kiln/scripts/cv2/data.py "$stage/cv2/data/__init__.py"
+cp /kiln/trees/opencv/data/haarcascades/*.xml "$stage/cv2/data/"
+
+# cmake knows which bundled libraries this configuration has linked.
+cmake -DCMAKE_INSTALL_COMPONENT=licenses -P "$build/cmake_install.cmake" > /dev/null
+cp /kiln/build/install/share/licenses/opencv4/* "$licences/"
+cp /kiln/trees/opencv/LICENSE "$licences/opencv-LICENSE"
+if ((KILN_OPT_CONTRIB)); then cp /kiln/trees/opencv_contrib/LICENSE "$licences/opencv_contrib-LICENSE"; fi
+if ((KILN_OPT_IPP)); then
+    cp /kiln/build/ipp/wheels/ipp_static-*.dist-info/LICENSE.txt "$licences/ipp-LICENSE.txt"
+fi
+"$KILN_VENV/bin/python" /kiln/scripts/pack.py "$stage" "$licences" /kiln/out/raw

@@ -1,0 +1,54 @@
+"""What the wheel says of itself in cv2.getBuildInformation(), and what it was asked to be."""
+
+import os
+
+import cv2
+
+# OpenCV 4.x's own modules. python3 and world are packaging, gapi has no Python binding before 4.5.
+MODULES = (
+    "calib3d",
+    "core",
+    "dnn",
+    "features2d",
+    "flann",
+    "highgui",
+    "imgcodecs",
+    "imgproc",
+    "ml",
+    "objdetect",
+    "photo",
+    "stitching",
+    "video",
+    "videoio",
+)
+
+
+def lines():
+    """The build information as (key, value) pairs, in order; both stripped."""
+    pairs = (line.partition(":") for line in cv2.getBuildInformation().splitlines())
+    return [(key.strip(), value.strip()) for key, _, value in pairs]
+
+
+def value(key):
+    """The value of the first line with this key, or None where there is no such line."""
+    return next((found for name, found in lines() if name == key), None)
+
+
+def built_modules():
+    return set(value("To be built").split())
+
+
+def wanted_modules():
+    """The modules that the build was asked for; a build from elsewhere (no KILN_OPT_MODULES) promises all."""
+    choice = os.environ.get("KILN_OPT_MODULES", "full")
+    if choice == "full":
+        return set(MODULES)
+    if choice == "headless":
+        return set(MODULES) - {"highgui"}
+    return set(choice.split(","))
+
+
+def option(name):
+    """True or False as the build was asked with a yes-or-no option, None where nothing is known of it."""
+    given = os.environ.get("KILN_OPT_" + name)
+    return None if given is None else given == "1"

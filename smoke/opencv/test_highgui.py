@@ -1,0 +1,12 @@
+"""The module for windows. Which toolkit draws them is a choice of the build; no window is opened here."""
+
+import cv2
+import pytest
+
+pytestmark = pytest.mark.modules("highgui")
+
+
+def test_window_functions_are_there():
+    for name in ("imshow", "namedWindow", "waitKey", "destroyAllWindows", "createTrackbar", "selectROI"):
+        assert callable(getattr(cv2, name))
+    assert cv2.WINDOW_AUTOSIZE == 1
