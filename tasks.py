@@ -1,0 +1,116 @@
+"""Kiln's tasks: parse options, call kiln, print. No logic."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from invoke import Collection, Context, task
+
+from kiln import build, cli, doctor, plan, recipe, report, sources
+from kiln.console import Console
+from kiln.home import Home
+from kiln.plan import Request
+
+ROOT = Path(__file__).resolve().parent
+
+
+def _build(_: Context, request: Request, given: Mapping[str, Any]) -> None:
+    console = Console()
+    settings = build.Settings(
+        home=Home.of(os.environ),
+        sources=sources.Settings.from_environment({**os.environ, "KILN_OFFLINE": str(int(given["offline"]))}),
+        jobs=cli.jobs(given["jobs"]),
+        setup=given["setup"],
+        offline=given["offline"],
+        keep=given["keep"],
+    )
+    report.built(build.run(ROOT, request, settings, console), console)
+
+
+def _plan(_: Context, request: Request, given: Mapping[str, Any]) -> None:
+    planned = plan.make(ROOT, request)
+    if given["json"]:
+        sys.stdout.write(planned.to_json())
+    else:
+        report.planned(planned, Console.for_output())
+
+
+def _fetch(_: Context, request: Request, given: Mapping[str, Any]) -> None:
+    console = Console()
+    planned = plan.make(ROOT, request)
+    vault = sources.Vault(Home.of(os.environ).sources)
+    if given["folder"]:
+        sources.adopt(Path(given["folder"]), planned.sources, vault)
+    settings = sources.Settings.from_environment(os.environ)
+    with console.station("sources"), console.transfers() as transfers:
+        obtained = sources.obtain(planned.sources, vault, settings, transfers)
+    report.fetched(obtained, Console.for_output())
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "setup": cli.RUN_HELP["setup"],
+        "unit": "only the tests that need no container engine",
+        "k": "pytest -k",
+    },
+)
+@cli.told
+def test(context: Context, setup: bool = False, unit: bool = False, k: str = "") -> None:
+    """Run all tests: unit, then integration on the real container engine."""
+    if not unit:
+        doctor.require(setup, os.environ, Console())
+    folder = "tests/unit" if unit else "tests"
+    context.run(shlex.join([sys.executable, "-m", "pytest", folder, *(["-k", k] if k else [])]), pty=False)
+
+
+@task(auto_shortflags=False, name="doctor")
+@cli.told
+def doctor_task(_: Context) -> None:
+    """Show what a build needs of this machine, and what is missing."""
+    report.machine(doctor.findings(os.environ), Console.for_output())
+
+
+@task(auto_shortflags=False)
+def lint(context: Context) -> None:
+    """Check style and types: ruff, and mypy --strict on kiln/."""
+    for command in (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]):
+        context.run(shlex.join([sys.executable, "-m", *command]), pty=False)
+
+
+def _collection() -> Collection:
+    names = recipe.names(ROOT)
+    every = cli.options_of(ROOT, names)
+    tasks = [
+        cli.recipe_task(_build, every, True, "build", "Build a recipe's wheel, test it and record it."),
+        cli.recipe_task(
+            _plan, every, False, "plan", "Print a build's inputs with hashes, its steps, limits and key.",
+            extra={"json": (False, "for programs")},
+        ),
+        cli.recipe_task(
+            _fetch, every, False, "fetch", "Get every source of a recipe into the vault.",
+            extra={"folder": ("", "first take what is there of them from this folder, by hash")},
+        ),
+        *(
+            cli.recipe_task(
+                _build, cli.options_of(ROOT, [name]), True, f"build-{name}",
+                f"Build {recipe.load(ROOT, name).summary}.", recipe_name=name,
+            )
+            for name in names
+        ),
+    ]  # fmt: skip
+    collection = Collection()
+    for each in (*tasks, test, lint, doctor_task):
+        collection.add_task(each)
+    return collection
+
+
+if __name__ == "__main__":
+    cli.main(ROOT)
+else:
+    namespace = _collection()

@@ -1,0 +1,123 @@
+"""A repository with the recipe `toy`, whose source a local server gives, and Kiln's command run on it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from kiln import archive
+from tests.repository import ROOT
+
+
+@dataclass(frozen=True)
+class House:
+    """A checkout and a home of its own; `run` is what a person types."""
+
+    root: Path
+    home: Path
+
+    def environment(self, **changed: str) -> dict[str, str]:
+        return {**os.environ, "KILN_HOME": str(self.home), "NO_COLOR": "1", **changed}
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, str(self.root / "tasks.py"), *arguments]
+
+    def run(self, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments),
+            env=self.environment(**changed),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=900,
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(*arguments),
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def wheel(self, variant: str = "cp311-cpu-bookworm-sse4.2") -> Path:
+        (wheel,) = (self.root / "dist" / "toy" / "1.0" / variant).glob("*.whl")
+        return wheel
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        text = (self.root / path).read_text(encoding="utf-8")
+        assert old in text
+        (self.root / path).write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def vault(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One vault for all tests: what they pin is fetched once."""
+    return tmp_path_factory.mktemp("vault")
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """A folder and the address of the server that serves it."""
+    folder = tmp_path_factory.mktemp("served")
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", folder
+        server.shutdown()
+
+
+@pytest.fixture
+def house(tmp_path: Path, vault: Path, served: tuple[str, Path]) -> House:
+    """The repository `toy` with an empty home, but for the shared vault."""
+    address, folder = served
+    root, toy = tmp_path / "house", ROOT / "tests" / "toy"
+    tree = tmp_path / "toy-1.0"
+    tree.mkdir()
+    shutil.copy(toy / "toy.c", tree / "toy.c")
+    packed = folder / "toy-1.0.tar.gz"
+    if not packed.exists():
+        with tarfile.open(packed, "w:gz") as tar:
+            tar.add(tree, "toy-1.0")
+    recipe = (toy / "recipe.yaml").read_text(encoding="utf-8")
+    recipe = recipe.replace("TREE", archive.tree_digest(tree))
+    recipe = recipe.replace("SHA256", hashlib.sha256(packed.read_bytes()).hexdigest())
+    recipe = recipe.replace("URL", f"{address}/{packed.name}")
+    for folder_name in ("docker/common", "recipes/shared"):
+        shutil.copytree(ROOT / folder_name, root / folder_name)
+    for source, target in {
+        ROOT / "docker/bases.yaml": "docker/bases.yaml",
+        ROOT / "docker/opencv/Dockerfile": "docker/opencv/Dockerfile",
+        ROOT / "tasks.py": "tasks.py",
+        toy / "compile.sh": "docker/opencv/compile.sh",
+        toy / "pack.py": "docker/opencv/pack.py",
+        toy / "test_toy.py": "smoke/toy/test_toy.py",
+    }.items():
+        (root / target).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, root / target)
+    (root / "kiln").symlink_to(ROOT / "kiln")
+    (root / "recipes/toy/1.0").mkdir(parents=True)
+    (root / "recipes/toy/1.0/recipe.yaml").write_text(recipe, encoding="utf-8")
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "sources").symlink_to(vault)
+    return House(root, home)
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""

@@ -1,0 +1,360 @@
+"""Whole builds of a small recipe on the real container engine, and what happens when they go wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from kiln import container
+from kiln.errors import EngineError
+from tests.integration.conftest import House
+
+NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+
+
+def wait_for_log(house: House, process: subprocess.Popen[str], part: str) -> Path:
+    """The log of the build under way, once a container has written `part` into it."""
+    while process.poll() is None:
+        for log in (house.home / "builds").glob("*/build.log"):
+            if part in log.read_text(encoding="utf-8"):
+                return log
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.05)
+    raise AssertionError(process.stdout.read() if process.stdout else "")
+
+
+def containers(label: str) -> list[str]:
+    with container.connect(os.environ) as engine:
+        return engine.kept(label)
+
+
+def test_a_build_gives_a_tested_recorded_wheel_and_says_how_to_install_it(house: House) -> None:
+    done = house.run("build", "toy")
+    assert done.returncode == 0, done.stderr
+    wheel = house.wheel()
+    assert {path.name for path in wheel.parent.iterdir()} == {
+        wheel.name, "plan.json", "build.log", "smoke.xml", "smoke.key", "SHA256SUMS",
+    }  # fmt: skip
+    sums = dict(reversed(line.split("  ")) for line in (wheel.parent / "SHA256SUMS").read_text().splitlines())
+    assert sums[wheel.name] == hashlib.sha256(wheel.read_bytes()).hexdigest()
+    assert "pip install" in done.stderr and wheel.name in done.stderr
+    for station in ("plan", "sources", "toolchain", "compile", "wheel", "smoke", "record"):
+        assert station in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_wheel_has_the_true_tag_and_nothing_of_this_machine_or_moment(house: House) -> None:
+    assert house.run("build", "toy").returncode == 0
+    wheel = house.wheel()
+    assert "-cp311-cp311-manylinux" in wheel.name and "-linux_" not in wheel.name
+    with zipfile.ZipFile(wheel) as archive:
+        infos = archive.infolist()
+    names = [info.filename for info in infos]
+    assert names[-1].endswith(".dist-info/RECORD")
+    assert {info.date_time for info in infos} == {(2020, 4, 4, 0, 0, 0)}
+    assert {info.external_attr >> 16 & 0o777 for info in infos} <= {0o644, 0o755}
+    assert not list((house.home / "builds").iterdir())
+
+
+def test_two_builds_from_nothing_give_the_same_bytes(house: House) -> None:
+    assert house.run("build", "toy").returncode == 0
+    first = house.wheel().read_bytes()
+    for folder in ("results", "ccache", "builds"):
+        shutil.rmtree(house.home / folder)
+    shutil.rmtree(house.root / "dist")
+    assert house.run("build", "toy").returncode == 0
+    assert house.wheel().read_bytes() == first
+
+
+def test_a_finished_key_is_taken_without_engine_or_network_and_damage_is_built_again(house: House) -> None:
+    assert house.run("build", "toy").returncode == 0
+    again = house.run("build", "toy", **NO_ENGINE)
+    assert again.returncode == 0, again.stderr
+    assert "finished before under the same key" in again.stderr
+
+    (house.wheel().parent / "smoke.xml").write_text("damaged")
+    assert house.run("build", "toy", **NO_ENGINE).returncode == 0
+    assert "damaged" not in (house.wheel().parent / "smoke.xml").read_text()
+
+    (stored,) = (house.home / "results").glob("*/*.whl")
+    good = stored.read_bytes()
+    stored.write_bytes(good[:-1])
+    mended = house.run("build", "toy")
+    assert mended.returncode == 0 and "is damaged: building again" in mended.stderr
+    assert stored.read_bytes() == good == house.wheel().read_bytes()
+
+
+def test_a_changed_suite_is_run_on_the_same_wheel_without_a_build(house: House) -> None:
+    assert house.run("build", "toy").returncode == 0
+    wheel = house.wheel().read_bytes()
+    house.replace("smoke/toy/test_toy.py", "== 42", "== 42 and True")
+    done = house.run("build", "toy")
+    assert done.returncode == 0 and "smoked again, not built again" in done.stderr
+    assert "compile" not in done.stderr
+    assert house.wheel().read_bytes() == wheel
+
+
+def test_a_compile_error_is_shown_with_the_compilers_own_words(house: House) -> None:
+    done = house.run("build", "toy", "--ending", "error")
+    assert done.returncode == 1
+    assert "fatal error: nothere.h: No such file or directory" in done.stderr
+    assert "failed in the step compile" in done.stderr
+    (log,) = (house.home / "builds").glob("*/build.log")
+    assert str(log) in done.stderr and "nothere.h" in log.read_text()
+    assert containers(log.parent.name) == []
+
+
+def test_a_kept_container_gives_a_shell_in_what_the_failure_left(house: House) -> None:
+    done = house.run("build", "toy", "--ending", "error", "--keep")
+    (log,) = (house.home / "builds").glob("*/build.log")
+    try:
+        (kept,) = containers(log.parent.name)
+        assert f"--volumes-from {kept}" in done.stderr
+    finally:
+        with container.connect(os.environ) as engine:
+            engine.remove(log.parent.name)
+
+
+def test_a_wheel_that_fails_its_smoke_suite_is_not_a_result(house: House) -> None:
+    done = house.run("build", "toy", "--answer", "41")
+    assert done.returncode == 6
+    assert "test_the_answer" in done.stderr
+    assert not (house.root / "dist").exists()
+    assert not list((house.home / "results").iterdir())
+
+
+def test_a_step_has_no_network(house: House) -> None:
+    done = house.run("build", "toy", "--ending", "network")
+    assert done.returncode == 1
+    assert "Network is unreachable" in done.stderr
+
+
+def test_a_step_is_not_root_has_no_capability_and_writes_only_where_it_may(house: House) -> None:
+    done = house.run("build", "toy", "--ending", "root")
+    assert done.returncode == 1
+    (log,) = (house.home / "builds").glob("*/build.log")
+    said = log.read_text()
+    assert "user 0" not in said and "user " in said
+    assert "CapEff:\t0000000000000000" in said and "CapBnd:\t0000000000000000" in said
+    assert "cannot touch '/usr/x'" in said and "cannot touch '/kiln/trees/toy/x'" in said
+
+
+def test_a_patch_that_does_not_apply_is_named_with_its_hunk(house: House) -> None:
+    folder = house.root / "patches/toy/1.0"
+    folder.mkdir(parents=True)
+    (folder / "series.yaml").write_text("patches:\n  - {file: 0001-x.patch, tree: toy, why: a test}\n")
+    (folder / "0001-x.patch").write_text(
+        "--- a/toy.c\n+++ b/toy.c\n@@ -1,1 +1,1 @@\n-#include <Nothing.h>\n+#include <Other.h>\n"
+    )
+    done = house.run("build", "toy")
+    assert done.returncode == 1
+    assert "patch 0001-x.patch does not apply: hunk #1 of toy.c" in done.stderr
+
+
+def test_a_patch_that_applies_changes_the_wheel(house: House) -> None:
+    folder = house.root / "patches/toy/1.0"
+    folder.mkdir(parents=True)
+    (folder / "series.yaml").write_text("patches:\n  - {file: 0001-x.patch, tree: toy, why: a test}\n")
+    (folder / "0001-x.patch").write_text(
+        "--- a/toy.c\n+++ b/toy.c\n@@ -1,3 +1,3 @@\n #include <Python.h>\n \n"
+        "-static PyObject *answer(PyObject *self, PyObject *none) { return PyLong_FromLong(ANSWER); }\n"
+        "+static PyObject *answer(PyObject *self, PyObject *none) { return PyLong_FromLong(ANSWER + 1); }\n"
+    )
+    assert house.run("build", "toy", "--answer", "41").returncode == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_build_leaves_no_container_and_no_result_and_the_next_run_goes_on(
+    house: House, how: signal.Signals
+) -> None:
+    process = house.start("build", "toy", "--ending", "never")
+    log = wait_for_log(house, process, "waiting")
+    process.send_signal(how)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, output
+    assert "run the same command again" in output and "Traceback" not in output
+    assert containers(log.parent.name) == []
+    assert not list((house.home / "results").iterdir())
+    assert house.run("build", "toy").returncode == 0
+
+
+def test_a_killed_build_leaves_no_lock_and_its_container_is_removed_by_the_next_run(house: House) -> None:
+    process = house.start("build", "toy", "--ending", "never")
+    log = wait_for_log(house, process, "waiting")
+    process.kill()
+    process.wait()
+    assert len(containers(log.parent.name)) == 1
+    house.replace("docker/opencv/compile.sh", "sleep 3600", "exit 9 ")
+    house.replace("docker/opencv/compile.sh", "exit 9 ", "sleep 3600")
+    again = house.start("build", "toy", "--ending", "never")
+    wait_for_log(house, again, "waiting")
+    assert len(containers(log.parent.name)) == 1
+    again.send_signal(signal.SIGINT)
+    again.communicate(timeout=120)
+    assert containers(log.parent.name) == []
+
+
+def test_two_builds_of_one_key_at_once_build_once(house: House) -> None:
+    first, second = house.start("build", "toy"), house.start("build", "toy")
+    outputs = [process.communicate(timeout=900)[0] for process in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], outputs
+    assert sum("finished before under the same key" in output for output in outputs) == 1
+    assert sum("waiting for it" in output for output in outputs) == 1
+
+
+def test_an_engine_that_does_not_answer_is_exit_4_with_what_to_do(house: House) -> None:
+    done = house.run("build", "toy", **NO_ENGINE)
+    assert done.returncode == 4
+    assert "unix:///nowhere/docker.sock does not answer" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_remote_engine_is_refused_before_anything_is_done(house: House) -> None:
+    done = house.run("build", "toy", DOCKER_HOST="tcp://192.0.2.1:2375")
+    assert done.returncode == 4
+    assert "unset DOCKER_HOST" in done.stderr
+
+
+def test_without_any_engine_the_line_that_installs_one_is_printed(house: House, tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    done = house.run("build", "toy", PATH=str(programs), DOCKER_HOST="")
+    if container.docker_socket() == "answers":
+        assert "apt-get install --yes --no-install-recommends mmdebstrap" in done.stderr
+    else:
+        assert "mmdebstrap podman" in done.stderr
+    assert done.returncode == 4
+
+
+def test_a_source_that_cannot_be_had_is_exit_3_with_the_file_its_hash_and_the_ways_to_supply_it(
+    house: House,
+) -> None:
+    house.replace("recipes/toy/1.0/recipe.yaml", "toy-1.0.tar.gz", "gone.tar.gz")
+    text = (house.root / "recipes/toy/1.0/recipe.yaml").read_text()
+    digest = text.partition("sha256: ")[2][:64]
+    (house.root / "recipes/toy/1.0/recipe.yaml").write_text(text.replace(digest, "e" * 64))
+    done = house.run("build", "toy")
+    assert done.returncode == 3
+    assert "e" * 64 in done.stderr and "404" in done.stderr and "KILN_MIRRORS" in done.stderr
+
+
+def test_an_interpreter_that_does_not_run_in_the_base_is_refused_with_a_clear_sentence(
+    house: House, tmp_path: Path
+) -> None:
+    program = tmp_path / "prefix/bin/python3.7"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/nowhere/python3.7\n")
+    program.chmod(0o755)
+    done = house.run("build", "toy", "--python", "3.7", "--python-prefix", str(tmp_path / "prefix"))
+    assert done.returncode == 2
+    assert "does not run as Python 3.7 in the base bookworm" in done.stderr
+
+
+def test_a_full_disk_is_one_sentence_and_never_a_half_written_result(house: House, tmp_path: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24M", "tmpfs", str(disk)], check=True)
+    try:
+        (disk / "sources").symlink_to((house.home / "sources").resolve())
+        done = house.run("build", "toy", "--ending", "full", KILN_HOME=str(disk))
+        assert done.returncode == 1
+        assert "the disk is full" in done.stderr and "Traceback" not in done.stderr
+        assert not list((disk / "results").iterdir())
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("build", "toy", "--colour", "red"), "--colour"),
+        (("build", "nothing"), "choose one of toy"),
+        (("build", "toy", "--python", "2.7"), "choose one of 3.7, 3.11"),
+        (("bake",), "bake"),
+        (("build", "toy", "--cpu-features", "mmx"), "mmx"),
+    ],
+)
+def test_a_wrong_command_line_is_exit_2_and_one_message(
+    house: House, arguments: tuple[str, ...], part: str
+) -> None:
+    done = house.run(*arguments)
+    assert done.returncode == 2
+    assert part in done.stderr and "Traceback" not in done.stderr
+
+
+def test_offline_a_build_uses_what_is_there_and_touches_no_network(house: House) -> None:
+    assert house.run("build", "toy").returncode == 0
+    shutil.rmtree(house.home / "results")
+    if os.getuid() == 0 and container.docker_socket() == "answers":
+        command = ["unshare", "--net", *house.command("build", "toy", "--offline")]
+        done = subprocess.run(command, env=house.environment(), capture_output=True, text=True)
+    else:
+        done = house.run("build", "toy", "--offline")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_plan_of_a_build_is_what_is_recorded_with_it(house: House) -> None:
+    printed = house.run("plan", "toy", "--json", **NO_ENGINE)
+    assert house.run("build", "toy").returncode == 0
+    recorded = (house.wheel().parent / "plan.json").read_text()
+    assert json.loads(printed.stdout) == json.loads(recorded)
+    shown = house.run("plan", "toy", **NO_ENGINE)
+    assert json.loads(recorded)["key"] in shown.stdout
+    assert "scripts/compile.sh" in shown.stdout and "network: none" in shown.stdout
+
+
+def test_an_engine_that_stops_half_way_is_exit_4_and_the_next_run_goes_on(house: House) -> None:
+    if shutil.which("podman") is None:
+        pytest.skip("needs an engine of its own to stop: podman")
+    socket = house.home / "podman.sock"
+    service = subprocess.Popen(
+        ["podman", "system", "service", "--time=0", f"unix://{socket}"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        while not socket.exists() and service.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                service.wait(timeout=0.05)
+        process = subprocess.Popen(
+            house.command("build", "toy", "--ending", "never"),
+            env=house.environment(DOCKER_HOST=f"unix://{socket}"),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        log = wait_for_log(house, process, "waiting")
+        service.kill()
+        service.wait()
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 4, output
+        assert "stopped answering" in output and "Traceback" not in output
+        assert not list((house.home / "results").iterdir())
+    finally:
+        service.kill()
+    environment = {key: value for key, value in os.environ.items() if key != "DOCKER_HOST"}
+    with container.connect({**environment, "DOCKER_HOST": ""}) as engine:
+        engine.remove(log.parent.name)
+    assert house.run("build", "toy").returncode == 0
+
+
+def test_podmans_service_is_started_where_there_is_no_other_engine(house: House, tmp_path: Path) -> None:
+    if shutil.which("podman") is None:
+        pytest.skip("podman is not installed")
+    hidden = "import kiln.container as c; from pathlib import Path; c.SOCKET = Path('/nowhere'); " \
+        "import os\nwith c.connect({k: v for k, v in os.environ.items() if k != 'DOCKER_HOST'}) as e: print(e.name)"  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", hidden], cwd=house.root, capture_output=True, text=True)
+    assert done.stdout.strip() == "Podman", done.stderr
+
+
+def test_a_connection_that_fails_says_which_engine(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="nowhere"), container.connect({"DOCKER_HOST": "unix:///nowhere"}):
+        pass

@@ -1,0 +1,15 @@
+#!/bin/bash
+# Compiles the toy, in the way its option `ending` says.
+set -euo pipefail
+case $KILN_OPT_ENDING in
+    error) echo "[1/2] this compiles"; echo '#include <nothere.h>' | gcc -c -x c -o x.o - ; exit 1 ;;
+    never) echo "waiting"; sleep 3600 ;;
+    network) exec 3<>/dev/tcp/192.0.2.1/80 ;;
+    root) echo "user $(id -u)"; touch /usr/x /kiln/trees/toy/x 2>&1 || true; grep Cap /proc/self/status; exit 1 ;;
+    full) head -c 1G /dev/zero > /kiln/build/zeros ;;
+esac
+python=$KILN_VENV/bin/python
+include=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+suffix=$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
+ccache gcc -O2 -shared -fPIC "-I$include" "-DANSWER=$KILN_OPT_ANSWER" -o "/kiln/build/toy$suffix" /kiln/trees/toy/toy.c
+"$python" /kiln/scripts/pack.py "/kiln/build/toy$suffix" /kiln/out/raw
