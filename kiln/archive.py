@@ -95,6 +95,29 @@ def unpack(archive: Path, target: Path, member: str | None = None, epoch: int = 
         raise
 
 
+def extract(archive: Path, member: str, target: Path) -> None:
+    """Write the one file `member` of an archive as the new file `target`, within the bounds of `unpack`.
+
+    Raises SourceError for an archive that is broken or too large, or has no such file.
+    """
+    try:
+        budget = _Budget(archive.stat().st_size)
+        found = False
+        with _entries(archive, budget) as entries:
+            for entry in entries:
+                budget.entry()
+                if entry.kind == "file" and entry.content and _checked(entry.path) == _checked(member):
+                    found = True  # an archive that was appended to: the last one counts
+                    with target.open("wb") as file:
+                        while block := entry.content.read(BLOCK):
+                            budget.spend(len(block))
+                            file.write(block)
+        if not found:
+            raise _RefusedError(f"it has no file {member!r}")
+    except (_RefusedError, *_BROKEN, OSError) as error:
+        raise SourceError(f"nothing is taken from {archive}: {_reason(error)}; use another origin") from error
+
+
 def tree_digest(folder: Path) -> str:
     """The canonical digest of a tree: of names, contents and executable bits, and of nothing else.
 

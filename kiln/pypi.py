@@ -45,13 +45,13 @@ class Pip:
         session.auth = Logins.of(iter((*self.indexes, *self.links)))
         session.cert = self.client_cert
         # REQUESTS_CA_BUNDLE would win over the session's own setting; what pip is told is more special.
-        session.mount("https://", _Trusting(self.trusted, self.cert))
+        session.mount("https://", Trusting(self.trusted, self.cert))
         if self.proxy:
             session.proxies = {"http": self.proxy, "https": self.proxy}
         return session
 
 
-class _Trusting(requests.adapters.HTTPAdapter):
+class Trusting(requests.adapters.HTTPAdapter):
     """Checks certificates as pip does: not those of trusted hosts, all others with pip's own authorities."""
 
     def __init__(self, trusted: tuple[str, ...], cert: str | None) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import posixpath
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
@@ -22,6 +23,7 @@ Integer = Annotated[int, Strict()]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+NpmName = Annotated[str, Field(pattern=r"^(@[A-Za-z0-9~-][A-Za-z0-9._~-]*/)?[A-Za-z0-9~-][A-Za-z0-9._~-]*$")]
 
 
 def _inside(path: str) -> str:
@@ -73,6 +75,26 @@ class PypiOrigin:
 
 
 @dataclass(frozen=True)
+class NpmOrigin:
+    """A package's tarball in a registry of npm packages, found through the user's own npm configuration."""
+
+    npm: NpmName
+    version: Name
+    sha256: Sha256
+    size: Integer | None = None
+    member: RelativePath | None = None
+
+    __pydantic_config__ = STRICT
+
+    @property
+    def filename(self) -> str:
+        return f"{posixpath.basename(self.npm)}-{self.version}.tgz"
+
+    def __str__(self) -> str:
+        return f"npm: {self.npm}, {self.version}"
+
+
+@dataclass(frozen=True)
 class GitOrigin:
     """A forge's archive, recreated from the git repository it was made from."""
 
@@ -96,7 +118,7 @@ class GitOrigin:
 
 def _origin_kind(value: Any) -> str | None:
     """The key that says which form an origin has; None where it has none or several."""
-    kinds = [kind for kind in ("url", "pypi", "git") if isinstance(value, Mapping) and kind in value]
+    kinds = [kind for kind in ("url", "pypi", "npm", "git") if isinstance(value, Mapping) and kind in value]
     # Tags are places in errors; these are no keys, so that they are left out when a place is told.
     return f"{kinds[0]} origin" if len(kinds) == 1 else None
 
@@ -105,12 +127,13 @@ Origin = Annotated[
     Union[
         Annotated[UrlOrigin, Tag("url origin")],
         Annotated[PypiOrigin, Tag("pypi origin")],
+        Annotated[NpmOrigin, Tag("npm origin")],
         Annotated[GitOrigin, Tag("git origin")],
     ],
     Discriminator(
         _origin_kind,
         custom_error_type="origin",
-        custom_error_message="an origin has exactly one of the keys url, pypi, git",
+        custom_error_message="an origin has exactly one of the keys url, pypi, npm, git",
     ),
 ]
 
@@ -119,13 +142,16 @@ Origin = Annotated[
 class Source:
     """One pinned input: a file, or (with `tree`) the folder inside an archive.
 
-    The origins of a file all serve the same bytes. The origins of a tree may be different
-    archives, each with its own hash, as long as the folder `member` inside has the digest `tree`.
+    The origins of a file all serve the same bytes, unless it has a `sha256` of its own: then an origin may
+    also be an archive, with its own hash, in which the file `member` has that sha256. The origins of a tree
+    may be different archives, each with its own hash, as long as the folder `member` inside has the digest
+    `tree`.
     """
 
     name: Name
     origins: Annotated[tuple[Origin, ...], Field(min_length=1)]
     tree: Sha256 | None = None
+    sha256: Sha256 | None = None
     use: Literal["input", "build", "tools", "smoke"] = "input"
     when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     license: str | None = None
@@ -136,12 +162,13 @@ class Source:
     @property
     def digest(self) -> str:
         """What the source is, whichever origin it comes from: its tree's digest, or its file's sha256."""
-        return self.tree or self.origins[0].sha256
+        return self.tree or self.sha256 or self.origins[0].sha256
 
     @property
     def file(self) -> str:
         """The name under which build scripts find a file source."""
-        return self.filename or self.origins[0].filename
+        first = self.origins[0]
+        return self.filename or posixpath.basename((self.sha256 and first.member) or "") or first.filename
 
 
 @dataclass(frozen=True)
@@ -369,18 +396,23 @@ def _source_problems(documents: list[Document], recipe: Recipe) -> list[str]:
             if identity in seen:
                 problems.append(f"{here}; the first is at {seen[identity]}")
             seen.setdefault(identity, ":".join(here.split(":")[:2]))
-            hashes = {origin.sha256 for origin in source.origins}
-            if source.tree is None and len(hashes) > 1:
-                problems.append(
-                    document.error((*place, "origins"), "origins with different hashes need the key 'tree'")
-                )
-            for item, origin in enumerate(source.origins):
-                if source.tree is None and origin.member is not None:
-                    problems.append(
-                        document.error((*place, "origins", item, "member"), "a member needs the key 'tree'")
-                    )
+            problems += [document.error((*place, *key), text) for key, text in _hash_problems(source)]
         problems += _condition_problems(document, "sources", [source.when for source in listed], recipe)
     return problems
+
+
+def _hash_problems(source: Source) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Hashes that contradict each other, or that are missing: the key and the mistake."""
+    hashes = {origin.sha256 for origin in source.origins}
+    if source.tree and source.sha256:
+        yield ("sha256",), "a source is a tree or a file: remove this key or the key 'tree'"
+    elif not source.tree and not source.sha256 and len(hashes) > 1:
+        yield ("origins",), "origins with different hashes need the key 'tree', or 'sha256' for a member"
+    for number, origin in enumerate(source.origins):
+        if origin.member and not source.tree and not source.sha256:
+            yield ("origins", number, "member"), "a member needs the key 'tree', or 'sha256' for a file"
+        if source.sha256 and not origin.member and origin.sha256 != source.sha256:
+            yield ("origins", number, "sha256"), "this is not the source's sha256, and there is no member"
 
 
 def _condition_problems(

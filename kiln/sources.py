@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import threading
@@ -15,10 +16,10 @@ from urllib.parse import urlsplit
 
 import requests
 
-from kiln import archive, gitarchive, pypi
+from kiln import archive, gitarchive, npm, pypi
 from kiln.download import Downloader, Logins, OriginError, Patience, Pinned, Progress, host, without_login
 from kiln.errors import SourceError, UsageError
-from kiln.recipe import GitOrigin, Origin, PypiOrigin, Source, UrlOrigin
+from kiln.recipe import GitOrigin, NpmOrigin, Origin, PypiOrigin, Source, UrlOrigin
 from kiln.vault import Note, Vault, sha256_of
 
 __all__ = [
@@ -112,10 +113,9 @@ def adopt(folder: Path, sources: Sequence[Source], vault: Vault) -> tuple[Path, 
 
     Raises UsageError where there is no such folder, SourceError where a file cannot be read or copied.
     """
-    wanted = {
-        origin.sha256: origin.size for source in sources for origin in source.origins
-        if not vault.path(origin.sha256).exists()
-    }  # fmt: skip
+    pinned = {origin.sha256: origin.size for source in sources for origin in source.origins}
+    pinned |= {source.sha256: None for source in sources if source.sha256 and source.sha256 not in pinned}
+    wanted = {sha256: size for sha256, size in pinned.items() if not vault.path(sha256).exists()}
     sizes = set(wanted.values())
     found = []
     try:
@@ -168,19 +168,52 @@ class _Fetcher:
         self._downloader = Downloader(settings.patience, self._session, stopped)
         self._lock = threading.Lock()
         self._pip: pypi.Pip | None = None
+        self._npm: npm.Npm | None = None
         self._hosts: dict[str, threading.Semaphore] = {}
 
     def obtain(self, source: Source) -> Obtained | _Missing:
         failures: list[tuple[str, str]] = []
+        if source.sha256:
+            path = self._vault.get(source.sha256, self._note(source))
+            if path:
+                return Obtained(source, path, str(source.origins[0]), source.origins[0])
         for origin in source.origins:
             path = self._vault.get(origin.sha256, self._note(source))
-            if path and self._is_tree(source, origin, path, failures):
+            path = path and self._settled(source, origin, path, failures)
+            if path:
                 return Obtained(source, path, str(origin), origin)
         for origin in source.origins:
             path = self._fetch(source, origin, failures)
-            if path and self._is_tree(source, origin, path, failures):
+            path = path and self._settled(source, origin, path, failures)
+            if path:
                 return Obtained(source, path, str(origin), origin)
         return _Missing(source, tuple(failures))
+
+    def _settled(
+        self, source: Source, origin: Origin, path: Path, failures: list[tuple[str, str]]
+    ) -> Path | None:
+        """What the source is in an origin's verified file: that file, or a member; None where it is not."""
+        if source.sha256 and origin.member:
+            return self._member(source, origin, path, failures)
+        return path if self._is_tree(source, origin, path, failures) else None
+
+    def _member(
+        self, source: Source, origin: Origin, path: Path, failures: list[tuple[str, str]]
+    ) -> Path | None:
+        """The one file of an archive that is the source, in the vault under its own hash."""
+        sha256, member = str(source.sha256), str(origin.member)
+        where = f"{origin}, member {member},"
+        with self._vault.lock(sha256), self._vault.workspace(sha256) as folder:
+            try:
+                archive.extract(path, member, folder / "member")
+            except SourceError as error:
+                self._failed(source, where, f"is not there: {error}", failures)
+                return None
+            found = sha256_of(folder / "member")
+            if found != sha256:
+                self._failed(source, where, f"is another file, with the sha256 {found}", failures)
+                return None
+            return self._vault.add(folder / "member", sha256)
 
     def _fetch(self, source: Source, origin: Origin, failures: list[tuple[str, str]]) -> Path | None:
         """An origin's file, by whichever way gives it; None where none does."""
@@ -235,6 +268,8 @@ class _Fetcher:
         elif isinstance(origin, PypiOrigin):
             for place in pypi.places(self._pip_configuration()):
                 yield self._package(place, source, origin)
+        elif isinstance(origin, NpmOrigin):
+            yield self._tarball(source, origin)
         else:
             for repository in (*gitarchive.mirrors(origin, self._settings.git_mirrors), origin.git):
                 yield self._recreate(repository, origin)
@@ -281,6 +316,17 @@ class _Fetcher:
 
         return _Way(text, pypi.is_local(place), run)
 
+    def _tarball(self, source: Source, origin: NpmOrigin) -> _Way:
+        def run() -> Path:
+            settings = self._npm_configuration()
+            *others, last = npm.tarballs(origin, settings, self._downloader)
+            for url in others:
+                with contextlib.suppress(OriginError):
+                    return self._download(url, source, origin, settings.session).run()
+            return self._download(last, source, origin, settings.session).run()
+
+        return _Way(str(origin), False, run)
+
     def _recreate(self, repository: str, origin: GitOrigin) -> _Way:
         def run() -> Path:
             with self._host(repository), self._vault.workspace(origin.sha256) as folder:
@@ -305,6 +351,12 @@ class _Fetcher:
             if self._pip is None:
                 self._pip = pypi.configuration(os.environ)
             return self._pip
+
+    def _npm_configuration(self) -> npm.Npm:
+        with self._lock:
+            if self._npm is None:
+                self._npm = npm.configuration(os.environ)
+            return self._npm
 
 
 def _each(work: Callable[[T], R], items: Iterable[T], threads: int) -> list[R]:
@@ -366,8 +418,8 @@ def _ways_out(missing: Sequence[_Missing], total: int) -> str:
             lines.append(f"  {each.source.name}: {origin.filename}, sha256 {origin.sha256}{size}")
         lines += [f"    {where} {reason}" for where, reason in each.failures]
     lines.append(
-        "put the files, under any names, into a folder and run `./inv fetch RECIPE --from FOLDER`; or name a mirror "
-        "in KILN_MIRRORS (such as https://mirror.example/{host}/{path}) or mirrored repositories in "
+        "put the files, under any names, into a folder and run `./inv fetch RECIPE --folder FOLDER`; or name "
+        "a mirror in KILN_MIRRORS (such as https://mirror.example/{host}/{path}) or mirrored repositories in "
         "KILN_GIT_MIRRORS (such as /mirrors/{owner}/{repo}.git); or run again when the network is back"
     )
     return "\n".join(lines)

@@ -110,12 +110,49 @@ def test_an_origin_is_http_or_https_and_carries_no_password(tmp_path: Path, url:
 
 def test_an_origin_of_two_forms_is_refused(tmp_path: Path) -> None:
     (found,) = mistakes(tmp_path, RECIPE.replace("        size: 3\n", "        pypi: toy\n"))
-    assert "exactly one of the keys url, pypi, git" in found
+    assert "exactly one of the keys url, pypi, npm, git" in found
 
 
 def test_a_member_that_leaves_the_archive_is_refused(tmp_path: Path) -> None:
     text = RECIPE.replace("        size: 3\n", "        member: a/../../b\n")
     assert any("sources[0].origins[0].member" in line for line in mistakes(tmp_path, text))
+
+
+MEMBER = RECIPE.replace("        size: 3\n", "        member: package/tool\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        (MEMBER, "sources[0].origins[0].member: a member needs the key 'tree', or 'sha256' for a file"),
+        (
+            RECIPE.replace("  - name: toy\n", f'  - name: toy\n    sha256: "{"c" * 64}"\n'),
+            "sources[0].origins[0].sha256: this is not the source's sha256, and there is no member",
+        ),
+        (
+            MEMBER.replace(
+                "  - name: toy\n", f'  - name: toy\n    sha256: "{"c" * 64}"\n    tree: "{"d" * 64}"\n'
+            ),
+            "sources[0].sha256: a source is a tree or a file",
+        ),
+        (
+            RECIPE.replace("        size: 3\n", f'      - {{npm: x, version: "1", sha256: "{"c" * 64}"}}\n'),
+            "sources[0].origins: origins with different hashes need the key 'tree', or 'sha256' for a member",
+        ),
+        (
+            RECIPE.replace("pypi: extra, file: extra-1.0.tar.gz", 'npm: "https://host/x", version: 1.0.0'),
+            "sources[1].origins[0].npm",
+        ),
+    ],
+)
+def test_hashes_that_do_not_fit_each_other_are_refused(tmp_path: Path, text: str, mistake: str) -> None:
+    assert any(mistake in line for line in mistakes(tmp_path, text))
+
+
+def test_a_file_may_be_a_member_of_an_archive_with_its_own_hash(tmp_path: Path) -> None:
+    text = MEMBER.replace("  - name: toy\n", f'  - name: toy\n    sha256: "{"c" * 64}"\n')
+    source = recipe.load(repository.make(tmp_path, text), "toy").sources[0]
+    assert (source.digest, source.file) == ("c" * 64, "tool")
 
 
 def test_a_condition_on_something_unknown_is_refused(tmp_path: Path) -> None:
