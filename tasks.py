@@ -11,7 +11,7 @@ from typing import Any
 
 from invoke import Collection, Context, task
 
-from kiln import build, cli, doctor, plan, recipe, report, sources
+from kiln import build, cli, doctor, plan, recipe, report, sources, status
 from kiln.console import Console
 from kiln.home import Home
 from kiln.plan import Request
@@ -21,12 +21,13 @@ ROOT = Path(__file__).resolve().parent
 
 def _build(_: Context, request: Request, given: Mapping[str, Any]) -> None:
     console = Console()
+    supply = sources.Settings.from_environment(os.environ, given["offline"], given["git_mirror"])
     settings = build.Settings(
         home=Home.of(os.environ),
-        sources=sources.Settings.from_environment({**os.environ, "KILN_OFFLINE": str(int(given["offline"]))}),
+        sources=supply,
         jobs=cli.jobs(given["jobs"]),
         setup=given["setup"],
-        offline=given["offline"],
+        offline=supply.offline,
         keep=given["keep"],
     )
     report.built(build.run(ROOT, request, settings, console), console)
@@ -46,10 +47,21 @@ def _fetch(_: Context, request: Request, given: Mapping[str, Any]) -> None:
     vault = sources.Vault(Home.of(os.environ).sources)
     if given["folder"]:
         sources.adopt(Path(given["folder"]), planned.sources, vault)
-    settings = sources.Settings.from_environment(os.environ)
+    settings = sources.Settings.from_environment(os.environ, git_mirrors=given["git_mirror"])
     with console.station("sources"), console.transfers() as transfers:
         obtained = sources.obtain(planned.sources, vault, settings, transfers)
     report.fetched(obtained, Console.for_output())
+
+
+def _sources(_: Context, request: Request, given: Mapping[str, Any]) -> None:
+    planned = plan.make(ROOT, request)
+    settings = sources.Settings.from_environment(os.environ, git_mirrors=given["git_mirror"])
+    vault = sources.Vault(Home.of(os.environ).sources)
+    standings = status.survey(planned.sources, vault, settings, given["check_origins"])
+    if given["json"]:
+        sys.stdout.write(report.standings_json(standings))
+    else:
+        report.standings(standings, Console.for_output())
 
 
 @task(
@@ -94,7 +106,18 @@ def _collection() -> Collection:
         ),
         cli.recipe_task(
             _fetch, every, False, "fetch", "Get every source of a recipe into the vault.",
-            extra={"folder": ("", "first take what is there of them from this folder, by hash")},
+            extra={
+                "folder": ("", "first take what is there of them from this folder, by hash"),
+                **cli.GIT_MIRROR,
+            },
+        ),
+        cli.recipe_task(
+            _sources, every, False, "sources", "Show which sources are there, and what can supply the rest.",
+            extra={
+                "json": (False, "for programs"),
+                "check_origins": (False, "ask every URL whether it still has its file"),
+                **cli.GIT_MIRROR,
+            },
         ),
         *(
             cli.recipe_task(

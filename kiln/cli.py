@@ -34,9 +34,11 @@ RUN_HELP = {
     "jobs": "compile this many files at once (default: what cores and memory allow)",
     "setup": "install missing system packages with apt-get",
     "offline": "touch no network at all",
+    "git_mirror": "git mirrors, such as /mirrors/{owner}/{repo}.git, asked before those of KILN_GIT_MIRRORS",
     "keep": "keep the container of a failed step, for a shell in it",
 }
-RUN_DEFAULTS: dict[str, Any] = {"jobs": 0, "setup": False, "offline": False, "keep": False}
+GIT_MIRROR = {"git_mirror": ("", RUN_HELP["git_mirror"])}
+RUN_DEFAULTS: dict[str, Any] = {"jobs": 0, "setup": False, "offline": False, "git_mirror": "", "keep": False}
 
 
 class KilnProgram(Program):

@@ -206,7 +206,7 @@ class _Transfer:
                 if not response.is_redirect:
                     yield response
                     return
-                url = _redirected(url, response.headers["Location"])
+                url = redirected(url, response.headers["Location"])
         raise OriginError(f"redirects more than {MAX_REDIRECTS} times")
 
     def _check(self, response: requests.Response) -> str:
@@ -291,7 +291,8 @@ def reasons() -> Iterator[None]:
         raise TransientError("cannot be reached") from error
 
 
-def _redirected(url: str, location: str) -> str:
+def redirected(url: str, location: str) -> str:
+    """Where a redirect leads; OriginError where it is not followed."""
     target = urljoin(url, location)
     scheme = urlsplit(target).scheme
     if scheme not in ("http", "https"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -13,8 +14,10 @@ from rich.table import Table
 from kiln.build import Result
 from kiln.console import Console, duration
 from kiln.doctor import Finding
+from kiln.download import host
 from kiln.plan import Plan
 from kiln.sources import Obtained
+from kiln.status import Standing
 
 
 def planned(plan: Plan, console: Console) -> None:
@@ -62,6 +65,53 @@ def fetched(obtained: Sequence[Obtained], console: Console) -> None:
         size = f"{each.path.stat().st_size / 1e6:.1f}"
         table.add_row(each.source.name, each.path.name[:16], size, each.origin)
     console.table(table)
+
+
+def standings(standings: Sequence[Standing], console: Console) -> None:
+    """Each source, whether it is in the vault, its size, and where it came from or could come from."""
+    table = Table("", "source", "MB", "from", box=None, pad_edge=False, header_style="bold")
+    for each in standings:
+        mark = "[green]✓[/green]" if each.path else "[red]✗[/red]"
+        size = "?" if each.size is None else f"{each.size / 1e6:.1f}"
+        where = (each.origin or "not recorded") if each.path else "missing; " + _supplied(each)
+        name = each.source.name + (f" ({each.source.use})" if each.source.use != "input" else "")
+        table.add_row(mark, escape(name), size, escape(where))
+    console.table(table)
+    missing = [each for each in standings if not each.path]
+    total = sum(each.size or 0 for each in standings if each.path) / 1e6
+    console.say(f"\n{len(standings) - len(missing)} of {len(standings)} in the vault ({total:.1f} MB)")
+    if any(each.answers for each in standings):
+        dead = [(each, answer) for each in standings for answer in each.dead]
+        console.say(f"{len(dead)} dead URLs" + (":" if dead else ""))
+        for each, answer in dead:
+            console.say(f"  {each.source.name}: {answer.url} {answer.reason}")
+            for other in each.answers:
+                if not other.reason:
+                    console.say(f"    but it is at {other.url}")
+
+
+def standings_json(standings: Sequence[Standing]) -> str:
+    """The same for programs."""
+    return json.dumps([each.to_json() for each in standings], indent=2, sort_keys=True) + "\n"
+
+
+def _supplied(standing: Standing) -> str:
+    """What could supply a missing source, in short: the URLs known to have it, else all that can be asked."""
+    alive = [answer.url for answer in standing.answers if not answer.reason]
+    if alive:
+        return f"is at {', '.join(alive)}"
+    return "ask " + (", ".join(dict.fromkeys(map(_brief, standing.supply))) or "nobody")
+
+
+def _brief(place: str) -> str:
+    """The host of a URL; of other places, what they are."""
+    kind, _, rest = place.partition(": ")
+    if rest and kind in ("git", "pypi", "npm"):
+        repository = rest.partition(" at ")[0]
+        return (
+            f"git {host(repository) or repository}" if kind == "git" else {"pypi": "pip", "npm": "npm"}[kind]
+        )
+    return host(place) or place
 
 
 def machine(findings: Sequence[Finding], console: Console) -> None:

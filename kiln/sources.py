@@ -26,8 +26,15 @@ __all__ = [
     "Obtained", "Patience", "Progress", "Settings", "Vault", "adopt", "obtain", "unpack_tree",
 ]  # fmt: skip
 
-PLACEHOLDERS = {"host", "path", "sha256", "filename"}
+PLACEHOLDERS = {"host", "path", "url", "sha256", "filename"}
 GIT_PLACEHOLDERS = {"owner", "repo"}
+# Who keeps what has gone from its own place: TensorFlow's mirror, and the Wayback Machine, whose `id_` asks
+# for the bytes as they were, from the time nearest to the year that most of the recipes' URLs are of.
+FALLBACKS = (
+    "https://storage.googleapis.com/mirror.tensorflow.org/{host}/{path}",
+    "http://mirror.tensorflow.org/{host}/{path}",
+    "https://web.archive.org/web/2020id_/{url}",
+)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,27 +44,43 @@ R = TypeVar("R")
 class Settings:
     """How this machine gets sources; nothing in it changes which bytes they are.
 
-    `mirrors` and `git_mirrors` are templates of URLs or absolute paths, asked before the origins themselves.
-    They may hold logins, which are used and never shown.
+    `mirrors` and `git_mirrors` are templates of URLs or absolute paths, asked before the origins themselves,
+    `fallbacks` after them. They may hold logins, which are used and never shown.
     """
 
     offline: bool = False
     mirrors: tuple[str, ...] = ()
     git_mirrors: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = FALLBACKS
     parallel: int = 4
     per_host: int = 2
     patience: Patience = field(default_factory=Patience)
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """What KILN_OFFLINE, KILN_MIRRORS and KILN_GIT_MIRRORS say; UsageError for what is no template."""
+    def from_environment(
+        cls, environment: Mapping[str, str], offline: bool = False, git_mirrors: str = ""
+    ) -> Settings:
+        """What the KILN_… variables say, after what was asked for; UsageError for what is no template.
+
+        `git_mirrors` are templates separated by spaces, asked before those of KILN_GIT_MIRRORS.
+        """
+        web, git = ("http", "https"), ("http", "https", "ssh", "git", "file")
+        fallbacks = environment.get("KILN_FALLBACKS")
+
+        def variable(name: str, schemes: tuple[str, ...], known: set[str]) -> tuple[str, ...]:
+            return _templates(name, environment.get(name, ""), schemes, known)
+
         return cls(
-            offline=environment.get("KILN_OFFLINE", "0") not in ("", "0"),
-            mirrors=_templates("KILN_MIRRORS", environment, ("http", "https"), PLACEHOLDERS),
-            git_mirrors=_templates(
-                "KILN_GIT_MIRRORS", environment, ("http", "https", "ssh", "git", "file"), GIT_PLACEHOLDERS
+            offline=offline or environment.get("KILN_OFFLINE", "0") not in ("", "0"),
+            mirrors=variable("KILN_MIRRORS", web, PLACEHOLDERS),
+            git_mirrors=(
+                *_templates("--git-mirror", git_mirrors, git, GIT_PLACEHOLDERS),
+                *variable("KILN_GIT_MIRRORS", git, GIT_PLACEHOLDERS),
             ),
-        )
+            fallbacks=FALLBACKS if fallbacks is None
+            else () if fallbacks in ("", "0")
+            else variable("KILN_FALLBACKS", web, PLACEHOLDERS),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,7 +109,8 @@ def obtain(
 ) -> tuple[Obtained, ...]:
     """Every source as a verified file of the vault, several at a time; those that are there touch no network.
 
-    Origins are tried in the recipe's order, each after its mirrors; every one that fails is told in one note.
+    Mirrors are asked first, then the origins in the recipe's order, then the fallbacks; every one that fails
+    is told in one note.
     A tree is checked against its digest as well.
 
     Raises SourceError that lists all that cannot be had, with the reasons and the ways to supply it.
@@ -94,7 +118,7 @@ def obtain(
     stopped = threading.Event()
     fetcher = _Fetcher(vault, settings, progress, stopped)
     try:
-        results = _each(fetcher.obtain, sources, settings.parallel)
+        results = each(fetcher.obtain, sources, settings.parallel)
     except OSError as error:
         raise SourceError(
             f"the vault {vault.root} cannot be used ({error.strerror or error}): make room and look at its "
@@ -128,12 +152,27 @@ def adopt(folder: Path, sources: Sequence[Source], vault: Vault) -> tuple[Path, 
                 sha256 = sha256_of(file)
                 if sha256 in wanted:
                     found.append(vault.add(file, sha256))
+                    vault.record_origin(sha256, str(file))
     except OSError as error:
         raise SourceError(
             f"{error.filename or folder} cannot be copied to the vault {vault.root} ({error.strerror}): "
             "look at its rights, and make room"
         ) from error
     return tuple(found)
+
+
+def supplies(sources: Sequence[Source], vault: Vault, settings: Settings) -> list[list[str]]:
+    """For each source every place that would be asked for it, in order; none of them is asked."""
+    fetcher = _Fetcher(vault, settings, _Unheard(), threading.Event())
+    return [[way.text for _, way in fetcher.ways(source)] for source in sources]
+
+
+def fallbacks(origin: Origin, settings: Settings) -> list[str]:
+    """Where an origin's file may be when its own place is gone."""
+    url = origin.url if isinstance(origin, UrlOrigin) else ""
+    # A recipe may name a fallback's address itself: there is no mirror of the mirror.
+    others = (each for each in settings.fallbacks if not url.startswith(each.partition("{")[0]))
+    return _filled(others, origin)
 
 
 def unpack_tree(obtained: Obtained, target: Path, epoch: int) -> None:
@@ -173,21 +212,44 @@ class _Fetcher:
 
     def obtain(self, source: Source) -> Obtained | _Missing:
         failures: list[tuple[str, str]] = []
-        if source.sha256:
-            path = self._vault.get(source.sha256, self._note(source))
+        useless: set[Origin] = set()
+        found = self._there(source, failures, useless)
+        if found:
+            return found
+        for origin, way in self.ways(source):
+            path = None if origin in useless else self._fetch(source, origin, way, failures)
+            settled = path and self._settled(source, origin, path, failures)
+            if settled:
+                return Obtained(source, settled, str(origin), origin)
             if path:
-                return Obtained(source, path, str(source.origins[0]), source.origins[0])
+                useless.add(origin)
+        return _Missing(source, tuple(failures))
+
+    def _there(
+        self, source: Source, failures: list[tuple[str, str]], useless: set[Origin]
+    ) -> Obtained | None:
+        """The source out of the vault alone; origins whose files do not hold it become `useless`."""
+        path = self._vault.get(source.sha256, self._note(source)) if source.sha256 else None
+        if path:
+            return Obtained(source, path, str(source.origins[0]), source.origins[0])
         for origin in source.origins:
             path = self._vault.get(origin.sha256, self._note(source))
-            path = path and self._settled(source, origin, path, failures)
+            settled = path and self._settled(source, origin, path, failures)
+            if settled:
+                return Obtained(source, settled, str(origin), origin)
             if path:
-                return Obtained(source, path, str(origin), origin)
-        for origin in source.origins:
-            path = self._fetch(source, origin, failures)
-            path = path and self._settled(source, origin, path, failures)
-            if path:
-                return Obtained(source, path, str(origin), origin)
-        return _Missing(source, tuple(failures))
+                useless.add(origin)
+        return None
+
+    def ways(self, source: Source) -> Iterator[tuple[Origin, _Way]]:
+        """Every way to one of a source's files, once, in the order in which they are asked."""
+        seen: set[tuple[str, str]] = set()
+        for phase in (self._mirrored, self._own, self._fallbacks):
+            for origin in source.origins:
+                for way in phase(source, origin):
+                    if (origin.sha256, way.text) not in seen:
+                        seen.add((origin.sha256, way.text))
+                        yield origin, way
 
     def _settled(
         self, source: Source, origin: Origin, path: Path, failures: list[tuple[str, str]]
@@ -213,23 +275,28 @@ class _Fetcher:
             if found != sha256:
                 self._failed(source, where, f"is another file, with the sha256 {found}", failures)
                 return None
-            return self._vault.add(folder / "member", sha256)
+            added = self._vault.add(folder / "member", sha256)
+            self._vault.record_origin(sha256, f"{origin}, member {member}")
+            return added
 
-    def _fetch(self, source: Source, origin: Origin, failures: list[tuple[str, str]]) -> Path | None:
-        """An origin's file, by whichever way gives it; None where none does."""
+    def _fetch(
+        self, source: Source, origin: Origin, way: _Way, failures: list[tuple[str, str]]
+    ) -> Path | None:
+        """An origin's file by one way; None where that does not give it."""
         with self._vault.lock(origin.sha256, self._note(source)):
             path = self._vault.get(origin.sha256)
             if path:
                 return path  # another process was faster
-            for way in self._ways(source, origin):
-                if self._settings.offline and not way.local:
-                    failures.append((way.text, "was not asked: offline"))
-                    continue
-                try:
-                    return way.run()
-                except OriginError as error:
-                    self._failed(source, way.text, str(error), failures)
-        return None
+            if self._settings.offline and not way.local:
+                failures.append((way.text, "was not asked: offline"))
+                return None
+            try:
+                path = way.run()
+            except OriginError as error:
+                self._failed(source, way.text, str(error), failures)
+                return None
+            self._vault.record_origin(origin.sha256, way.text)
+            return path
 
     def _is_tree(self, source: Source, origin: Origin, path: Path, failures: list[tuple[str, str]]) -> bool:
         """Whether an archive has the source's tree in it; always, for a source that is a file."""
@@ -256,13 +323,10 @@ class _Fetcher:
     def _note(self, source: Source) -> Note:
         return lambda text: self._progress.note(f"{source.name}: {text}")
 
-    def _ways(self, source: Source, origin: Origin) -> Iterator[_Way]:
-        for template in self._settings.mirrors:
-            place = _filled(template, origin)
-            if place is not None and place.startswith("/"):
-                yield self._copy(place, Path(place), origin)
-            elif place is not None:
-                yield self._download(place, source, origin, self._session)
+    def _mirrored(self, source: Source, origin: Origin) -> Iterator[_Way]:
+        return self._at(_filled(self._settings.mirrors, origin), source, origin)
+
+    def _own(self, source: Source, origin: Origin) -> Iterator[_Way]:
         if isinstance(origin, UrlOrigin):
             yield self._download(origin.url, source, origin, self._session)
         elif isinstance(origin, PypiOrigin):
@@ -273,6 +337,16 @@ class _Fetcher:
         else:
             for repository in (*gitarchive.mirrors(origin, self._settings.git_mirrors), origin.git):
                 yield self._recreate(repository, origin)
+
+    def _fallbacks(self, source: Source, origin: Origin) -> Iterator[_Way]:
+        return self._at(fallbacks(origin, self._settings), source, origin)
+
+    def _at(self, places: Iterable[str], source: Source, origin: Origin) -> Iterator[_Way]:
+        for place in places:
+            if place.startswith("/"):
+                yield self._copy(place, Path(place), origin)
+            else:
+                yield self._download(place, source, origin, self._session)
 
     def _download(
         self, url: str, source: Source, origin: Origin, session: Callable[[], requests.Session]
@@ -339,7 +413,7 @@ class _Fetcher:
 
     def _session(self) -> requests.Session:
         session = requests.Session()
-        session.auth = Logins.of(iter(self._settings.mirrors))
+        session.auth = Logins.of(iter((*self._settings.mirrors, *self._settings.fallbacks)))
         return session
 
     def _host(self, url: str) -> threading.Semaphore:
@@ -359,7 +433,16 @@ class _Fetcher:
             return self._npm
 
 
-def _each(work: Callable[[T], R], items: Iterable[T], threads: int) -> list[R]:
+class _Unheard:
+    """Progress that nobody watches."""
+
+    def begin(self, name: str, total: int | None) -> None: ...
+    def advance(self, name: str, amount: int) -> None: ...
+    def end(self, name: str) -> None: ...
+    def note(self, text: str) -> None: ...
+
+
+def each(work: Callable[[T], R], items: Iterable[T], threads: int) -> list[R]:
     """The results of `work` in order. Threads of an executor would hold up the end after an interrupt."""
     waiting: SimpleQueue[tuple[T, Future[R]]] = SimpleQueue()
     futures: list[Future[R]] = []
@@ -383,10 +466,8 @@ def _each(work: Callable[[T], R], items: Iterable[T], threads: int) -> list[R]:
     return [future.result() for future in futures]
 
 
-def _templates(
-    name: str, environment: Mapping[str, str], schemes: tuple[str, ...], known: set[str]
-) -> tuple[str, ...]:
-    templates = tuple(environment.get(name, "").split())
+def _templates(name: str, text: str, schemes: tuple[str, ...], known: set[str]) -> tuple[str, ...]:
+    templates = tuple(text.split())
     for template in templates:
         unknown = set(re.findall(r"\{(.*?)\}", template)) - known
         if unknown or not (template.startswith("/") or urlsplit(template).scheme in schemes):
@@ -397,17 +478,16 @@ def _templates(
     return templates
 
 
-def _filled(template: str, origin: Origin) -> str | None:
-    """Where a mirror would have a file; None where the template asks for what the origin has not."""
+def _filled(templates: Iterable[str], origin: Origin) -> list[str]:
+    """Where mirrors would have a file, without the templates that ask for what the origin has not."""
     values = {"sha256": origin.sha256, "filename": origin.filename}
     if isinstance(origin, UrlOrigin):
         parts = urlsplit(origin.url)
         path = parts.path.lstrip("/") + (f"?{parts.query}" if parts.query else "")
-        values.update(host=parts.hostname or "", path=path)
-    keys = re.findall(r"\{(.*?)\}", template)
-    if not set(keys) <= set(values):
-        return None
-    return re.sub(r"\{(.*?)\}", lambda found: values[found[1]], template)
+        values.update(host=parts.hostname or "", path=path, url=origin.url)
+    keys = re.compile(r"\{(.*?)\}")
+    fitting = (template for template in templates if set(keys.findall(template)) <= set(values))
+    return [keys.sub(lambda found: values[found[1]], template) for template in fitting]
 
 
 def _ways_out(missing: Sequence[_Missing], total: int) -> str:

@@ -117,16 +117,25 @@ class Vault:
 
     def tree_of(self, sha256: str, member: str | None) -> str | None:
         """The digest of the tree in an archive, as recorded by `record_tree`."""
-        try:
-            return self._tree(sha256, member).read_text(encoding="ascii")
-        except FileNotFoundError:
-            return None
+        return _text(self._tree(sha256, member))
 
     def record_tree(self, sha256: str, member: str | None, tree: str) -> None:
         """Remember what is in an archive, so that it is not unpacked again only to be checked."""
-        path = self._tree(sha256, member)
-        with tempfile.NamedTemporaryFile("w", dir=self._folder("work"), delete=False) as file:
-            file.write(tree)
+        self._record(self._tree(sha256, member), tree)
+
+    def origin_of(self, sha256: str) -> str | None:
+        """Where a file came from, as recorded by `record_origin`."""
+        return _text(self._folder("origins") / sha256)
+
+    def record_origin(self, sha256: str, origin: str) -> None:
+        """Remember where a file came from; for people, nothing depends on it."""
+        self._record(self._folder("origins") / sha256, origin)
+
+    def _record(self, path: Path, text: str) -> None:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=self._folder("work"), delete=False, encoding="utf-8"
+        ) as file:
+            file.write(text)
         os.replace(file.name, path)  # noqa: PTH105
 
     def _tree(self, sha256: str, member: str | None) -> Path:
@@ -145,3 +154,10 @@ class Vault:
             os.fsync(stream.fileno())
         file.replace(path)
         return path
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import http.server
 import io
 import json
 import tarfile
-import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,45 +17,23 @@ from kiln.download import OriginError, Patience
 from kiln.errors import SourceError
 from kiln.recipe import NpmOrigin, PypiOrigin, Source, UrlOrigin
 from kiln.sources import Settings, Vault
+from tests.loopback import Notes, Server, server
 
 IMPATIENT = Patience(pauses=())
 
 
-class Registry:
-    """A registry on loopback: `answers` by path; `asked` are the paths and Authorization headers it saw."""
+class Registry(Server):
+    """A registry of npm packages, at `place`."""
 
-    def __init__(self) -> None:
-        self.answers: dict[str, bytes] = {}
-        self.asked: list[tuple[str, str | None]] = []
-        registry = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                registry.asked.append((self.path, self.headers.get("Authorization")))
-                body = registry.answers.get(self.path)
-                self.send_response(404 if body is None else 200)
-                self.send_header("Content-Length", str(len(body or b"")))
-                self.end_headers()
-                self.wfile.write(body or b"")
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Say nothing."""
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/npm/"
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+    @property
+    def place(self) -> str:
+        return self.url + "/npm/"
 
     def publish(self, origin: NpmOrigin, content: bytes, at: str = "") -> None:
         """A version whose listing names `at`, by default this registry's usual address."""
-        name = origin.npm.replace("/", "%2F")
         path = f"/npm/{origin.npm}/-/{origin.filename}"
-        listed = at or self.url.removesuffix("/npm/") + path
-        listing = {"versions": {origin.version: {"dist": {"tarball": listed}}}}
-        self.answers[f"/npm/{name}"] = json.dumps(listing).encode()
+        listing = {"versions": {origin.version: {"dist": {"tarball": at or self.url + path}}}}
+        self.answers[f"/npm/{origin.npm.replace('/', '%2F')}"] = json.dumps(listing).encode()
         self.answers[path] = content
 
 
@@ -93,22 +69,9 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-class Said:
-    """The notes of one run."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def begin(self, name: str, total: int | None) -> None: ...
-    def advance(self, name: str, amount: int) -> None: ...
-    def end(self, name: str) -> None: ...
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-
-def obtained(source: Source, tmp_path: Path, said: Said | None = None) -> Path:
+def obtained(source: Source, tmp_path: Path, said: Notes | None = None) -> Path:
     settings = Settings(patience=IMPATIENT)
-    (found,) = sources.obtain([source], Vault(tmp_path / "vault"), settings, said or Said())
+    (found,) = sources.obtain([source], Vault(tmp_path / "vault"), settings, said or Notes())
     return found.path
 
 
@@ -119,7 +82,7 @@ TOOL = NpmOrigin("@acme/tool", "1.2.0", sha256(TARBALL), len(TARBALL), "package/
 def test_a_member_of_a_scoped_package_is_found_in_the_scopes_own_registry(
     registry: Registry, rc: Path, tmp_path: Path
 ) -> None:
-    rc.write_text(f"registry=http://127.0.0.1:9/\n@acme:registry={registry.url}\n")
+    rc.write_text(f"registry=http://127.0.0.1:9/\n@acme:registry={registry.place}\n")
     registry.publish(TOOL, TARBALL)
     source = Source("tool", (TOOL,), sha256=sha256(b"a program"))
     path = obtained(source, tmp_path)
@@ -130,26 +93,24 @@ def test_a_member_of_a_scoped_package_is_found_in_the_scopes_own_registry(
 def test_a_token_goes_to_its_registry_alone_and_into_no_message(
     registry: Registry, rc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = Registry()
     monkeypatch.setenv("KILN_TEST_TOKEN", "s3cret")
-    place = registry.url.removeprefix("http:")
-    rc.write_text(f"registry={registry.url}\n{place}:_authToken=${{KILN_TEST_TOKEN}}\n")
-    elsewhere = other.url + "tool.tgz"
-    registry.publish(TOOL, b"another file", at=elsewhere)
-    said = Said()
+    place = registry.place.removeprefix("http:")
+    rc.write_text(f"registry={registry.place}\n{place}:_authToken=${{KILN_TEST_TOKEN}}\n")
+    said = Notes()
     source = Source("tool", (TOOL,), sha256=sha256(b"a program"))
-    with pytest.raises(SourceError) as caught:
-        obtained(source, tmp_path, said)
-    assert {login for _, login in registry.asked} == {"Bearer s3cret"}
-    assert other.asked == [("/npm/tool.tgz", None)]
+    with server() as other:
+        registry.publish(TOOL, b"another file", at=f"{other.url}/tool.tgz")
+        with pytest.raises(SourceError) as caught:
+            obtained(source, tmp_path, said)
+    assert {login for _, _, login in registry.asked} == {"Bearer s3cret"}
+    assert other.asked == [("GET", "/tool.tgz", None)]
     assert "s3cret" not in str(caught.value) + "".join(said.notes) + repr(npm.configuration({}))
-    other.close()
 
 
 def test_a_mirror_that_lists_the_upstreams_addresses_is_asked_itself_first(
     registry: Registry, rc: Path, tmp_path: Path
 ) -> None:
-    rc.write_text(f"registry={registry.url}\n")
+    rc.write_text(f"registry={registry.place}\n")
     registry.publish(TOOL, TARBALL, at="https://upstream.invalid/@acme/tool/-/tool-1.2.0.tgz")
     assert (
         obtained(Source("tool", (TOOL,), sha256=sha256(b"a program")), tmp_path).read_bytes() == b"a program"
@@ -178,7 +139,7 @@ def test_a_registry_on_tls_never_leads_away_from_it(host: str) -> None:
 def test_a_registry_that_has_not_the_version_says_why(
     registry: Registry, rc: Path, tmp_path: Path, listing: bytes | None, reason: str
 ) -> None:
-    rc.write_text(f"registry={registry.url}\n")
+    rc.write_text(f"registry={registry.place}\n")
     if listing is not None:
         registry.answers["/npm/@acme%2Ftool"] = listing
     with pytest.raises(SourceError, match=reason):
@@ -232,10 +193,10 @@ def test_a_member_of_a_wheel_is_one_file_with_its_own_hash(tmp_path: Path) -> No
     vault = Vault(tmp_path / "vault")
     source = Source("data", (origin,), sha256=sha256(b"data"))
     sources.adopt(tmp_path / "links", [source], vault)
-    (found,) = sources.obtain([source], vault, Settings(offline=True), Said())
+    (found,) = sources.obtain([source], vault, Settings(offline=True), Notes())
     assert found.path.read_bytes() == b"data" and found.source.file == "data.bin"
     vault.path(digest).unlink()
-    (again,) = sources.obtain([source], vault, Settings(offline=True), Said())
+    (again,) = sources.obtain([source], vault, Settings(offline=True), Notes())
     assert again.path == found.path
 
 
@@ -254,7 +215,7 @@ def test_a_member_that_is_another_or_absent_is_refused(
     vault.add(tmp_path / "file", sha256(TARBALL))
     origin = PypiOrigin("tool", "tool-1.tar.gz", sha256(TARBALL), member=member)
     with pytest.raises(SourceError, match=reason):
-        sources.obtain([Source("tool", (origin,), sha256=digest)], vault, Settings(offline=True), Said())
+        sources.obtain([Source("tool", (origin,), sha256=digest)], vault, Settings(offline=True), Notes())
     assert not vault.path(digest).exists()
 
 
