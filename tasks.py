@@ -11,7 +11,7 @@ from typing import Any
 
 from invoke import Collection, Context, task
 
-from kiln import build, cli, doctor, plan, recipe, report, sources, status
+from kiln import build, cli, collect, doctor, plan, recipe, report, sources, status
 from kiln.console import Console
 from kiln.home import Home
 from kiln.plan import Request
@@ -44,12 +44,14 @@ def _plan(_: Context, request: Request, given: Mapping[str, Any]) -> None:
 def _fetch(_: Context, request: Request, given: Mapping[str, Any]) -> None:
     console = Console()
     planned = plan.make(ROOT, request)
-    vault = sources.Vault(Home.of(os.environ).sources)
-    if given["folder"]:
-        sources.adopt(Path(given["folder"]), planned.sources, vault)
+    home = Home.of(os.environ)
+    vault = sources.Vault(home.sources)
     settings = sources.Settings.from_environment(os.environ, git_mirrors=given["git_mirror"])
-    with console.station("sources"), console.transfers() as transfers:
-        obtained = sources.obtain(planned.sources, vault, settings, transfers)
+    with home.in_use(console):
+        if given["folder"]:
+            sources.adopt(Path(given["folder"]), planned.sources, vault)
+        with console.station("sources"), console.transfers() as transfers:
+            obtained = sources.obtain(planned.sources, vault, settings, transfers)
     report.fetched(obtained, Console.for_output())
 
 
@@ -86,6 +88,21 @@ def test(context: Context, setup: bool = False, unit: bool = False, k: str = "")
 def doctor_task(_: Context) -> None:
     """Show what a build needs of this machine, and what is missing."""
     report.machine(doctor.findings(os.environ), Console.for_output())
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "dry_run": "only show what would be removed, which is the default",
+        "results": "keep only this many finished builds of each variant, the newest (default: all)",
+    },
+)
+@cli.told
+def gc(_: Context, dry_run: bool = True, results: int = 0) -> None:
+    """Remove sources, images and other state that no recipe of this checkout needs."""
+    console = Console.for_output()
+    items, spared = collect.run(ROOT, Home.of(os.environ), os.environ, Console(), results, dry_run)
+    report.collected(items, spared, not dry_run, console)
 
 
 @task(auto_shortflags=False)
@@ -128,7 +145,7 @@ def _collection() -> Collection:
         ),
     ]  # fmt: skip
     collection = Collection()
-    for each in (*tasks, test, lint, doctor_task):
+    for each in (*tasks, test, lint, doctor_task, gc):
         collection.add_task(each)
     return collection
 

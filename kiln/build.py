@@ -45,7 +45,7 @@ def run(root: Path, request: Request, settings: Settings, console: Console) -> R
         planned = plan.make(root, request)
     home = settings.home
     target = root / "dist" / planned.folder
-    with home.lock(planned.key, console):
+    with home.in_use(console), home.lock(planned.key, console):
         finished = record.find(home.results, planned.key)
         if isinstance(finished, record.Damage):
             console.note(f"{finished.folder / finished.file} is damaged: building again")

@@ -99,6 +99,29 @@ class Engine:
                 return False
         return True
 
+    def images(self, beginning: str) -> dict[str, int]:
+        """The images whose tag begins so, and the size of each in bytes, with what it shares with others."""
+        with _told(self.name):
+            return {
+                tag: int(image.attrs.get("Size") or 0)
+                for image in self._client.images.list()
+                for tag in image.tags
+                if tag.startswith(beginning)
+            }
+
+    def remove_image(self, tag: str) -> bool:
+        """Remove an image's tag, and with its last tag the image; False where a container uses it."""
+        with _told(self.name):
+            try:
+                self._client.images.remove(tag)
+            except docker.errors.ImageNotFound:
+                return True
+            except docker.errors.APIError as error:
+                if error.status_code == 409:
+                    return False
+                raise
+        return True
+
     def image_id(self, tag: str) -> str:
         """The engine's own content id of an image."""
         with _told(self.name):
@@ -176,6 +199,11 @@ class Engine:
                 if not kept:
                     with contextlib.suppress(docker.errors.APIError, *_LOST):
                         container.remove(force=True)
+
+    def busy(self) -> bool:
+        """Whether a container of any build runs."""
+        with _told(self.name):
+            return bool(self._client.containers.list(filters={"label": LABEL}))
 
     def kept(self, label: str) -> list[str]:
         """The ids of the containers that carry a label, running or not."""

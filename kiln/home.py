@@ -86,6 +86,28 @@ class Home:
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
+    @contextlib.contextmanager
+    def in_use(self, notes: Notes) -> Iterator[None]:
+        """As long as somebody is in here, nothing of the home is collected."""
+        with (self.locks / "use.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                notes.note(f"`./inv gc` is at work in {self.path}: waiting for it")
+                fcntl.flock(file, fcntl.LOCK_SH)
+            yield
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Whether nobody uses the home; nobody begins to before this has ended."""
+        with (self.locks / "use.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
 
 def give(folder: Path, owner: int | None, all_inside: bool = False) -> None:
     """Make a folder writable for the user that builds run as; without an owner it already is."""

@@ -175,6 +175,11 @@ class Plan:
         """Where the results lie under dist/."""
         return Path(self.recipe.name, self.recipe.version, self.variant_name)
 
+    @property
+    def interpreter_name(self) -> str:
+        """The name of an interpreter built from source: it says what it was built from, and where."""
+        return f"{self.interpreter.digest[:16]}-{self.toolchain.digest[:16]}"
+
     def wheels(self, use: str) -> list[str]:
         """The files of the Python packages for one use."""
         return [source.file for source in self.sources if source.use == use]

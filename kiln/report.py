@@ -9,9 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from kiln.build import Result
+from kiln.collect import Item
 from kiln.console import Console, duration
 from kiln.doctor import Finding
 from kiln.download import host
@@ -69,7 +70,7 @@ def fetched(obtained: Sequence[Obtained], console: Console) -> None:
 
 def standings(standings: Sequence[Standing], console: Console) -> None:
     """Each source, whether it is in the vault, its size, and where it came from or could come from."""
-    table = Table("", "source", "MB", "from", box=None, pad_edge=False, header_style="bold")
+    table = _table("", "source", "MB", "from")
     for each in standings:
         mark = "[green]✓[/green]" if each.path else "[red]✗[/red]"
         size = "?" if each.size is None else f"{each.size / 1e6:.1f}"
@@ -112,6 +113,36 @@ def _brief(place: str) -> str:
             f"git {host(repository) or repository}" if kind == "git" else {"pypi": "pip", "npm": "npm"}[kind]
         )
     return host(place) or place
+
+
+def collected(items: Sequence[Item], spared: Sequence[Item], removed: bool, console: Console) -> None:
+    """Every item that goes, with its reason, and in sums what is kept."""
+    going = [item for item in items if not item.keep and item not in spared]
+    table = _table("", "what", "MB", "why")
+    for item in going:
+        table.add_row("remove", f"{item.kind} {escape(item.name)}", _megabytes(item.size), escape(item.why))
+    kept: dict[tuple[str, str], list[int]] = {}
+    for item in items:
+        if item not in going:
+            kept.setdefault((item.kind, "in use" if item in spared else item.why), []).append(item.size)
+    for (kind, why), sizes in kept.items():
+        table.add_row("keep", f"{len(sizes)} {kind}", _megabytes(sum(sizes)), escape(why))
+    console.table(table)
+    size = _megabytes(sum(item.size for item in going))
+    if removed:
+        console.say(f"\nremoved {len(going)}, {size} MB")
+    else:
+        console.say(f"\n{len(going)} to remove, {size} MB; nothing is removed before `--no-dry-run` says so")
+
+
+def _table(*titles: str) -> Table:
+    """A table whose cells are never cut."""
+    columns = (Column(title, overflow="fold") for title in titles)
+    return Table(*columns, box=None, pad_edge=False, header_style="bold")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f}"
 
 
 def machine(findings: Sequence[Finding], console: Console) -> None:

@@ -15,6 +15,9 @@ from kiln.errors import EngineError
 from kiln.home import Home
 from kiln.plan import Base, Plan
 
+# Every image of Kiln's has a tag that begins so.
+IMAGES = "localhost/kiln/"
+
 
 @dataclass(frozen=True)
 class Images:
@@ -30,10 +33,8 @@ def ensure(root: Path, plan: Plan, engine: Engine, home: Home, console: Console,
 
     Raises EngineError where the base cannot be bootstrapped or an image cannot be built.
     """
-    digest = plan.toolchain.digest[:16]
-    name = f"localhost/kiln/{plan.toolchain.name}"
-    images = Images(f"{name}-runtime:{digest}", f"{name}-toolchain:{digest}", base_tag(plan.toolchain.base))
-    with home.lock(f"toolchain-{digest}", console):
+    images = images_of(plan)
+    with home.lock(f"toolchain-{plan.toolchain.digest[:16]}", console):
         if not engine.has_image(images.runtime) or not engine.has_image(images.toolchain):
             if offline:
                 raise EngineError(
@@ -48,10 +49,17 @@ def ensure(root: Path, plan: Plan, engine: Engine, home: Home, console: Console,
     return images
 
 
+def images_of(plan: Plan) -> Images:
+    """The tags of a plan's images, whether they are there or not."""
+    digest = plan.toolchain.digest[:16]
+    name = f"{IMAGES}{plan.toolchain.name}"
+    return Images(f"{name}-runtime:{digest}", f"{name}-toolchain:{digest}", base_tag(plan.toolchain.base))
+
+
 def base_tag(base: Base) -> str:
     """The tag of a base's image."""
     identity = base.image.rpartition(":")[2] if base.image else f"bootstrap-{base.suite}"
-    return f"localhost/kiln/base-{base.name}:{identity[:32]}"
+    return f"{IMAGES}base-{base.name}:{identity[:32]}"
 
 
 def _ensure_base(base: Base, tag: str, engine: Engine, home: Home, console: Console) -> None:

@@ -57,9 +57,8 @@ class Workspace:
 
     @property
     def interpreter(self) -> Path:
-        """Where an interpreter built from source is kept; its name says what it was built from."""
-        plan = self.plan
-        return self.home.interpreters / f"{plan.interpreter.digest[:16]}-{plan.toolchain.digest[:16]}"
+        """Where an interpreter built from source is kept."""
+        return self.home.interpreters / self.plan.interpreter_name
 
     def prepare(self) -> None:
         """Empty folders, and nothing left over of a build of this key that was killed."""
