@@ -11,7 +11,7 @@ from typing import Any
 
 from invoke import Collection, Context, task
 
-from kiln import build, cli, collect, doctor, plan, recipe, report, sources, status
+from kiln import build, bundle, cli, collect, doctor, plan, recipe, report, sources, status
 from kiln.console import Console
 from kiln.home import Home
 from kiln.plan import Request
@@ -29,6 +29,7 @@ def _build(_: Context, request: Request, given: Mapping[str, Any]) -> None:
         setup=given["setup"],
         offline=supply.offline,
         keep=given["keep"],
+        bundle=Path(given["bundle"]) if given["bundle"] else None,
     )
     report.built(build.run(ROOT, request, settings, console), console)
 
@@ -53,6 +54,13 @@ def _fetch(_: Context, request: Request, given: Mapping[str, Any]) -> None:
         with console.station("sources"), console.transfers() as transfers:
             obtained = sources.obtain(planned.sources, vault, settings, transfers)
     report.fetched(obtained, Console.for_output())
+
+
+def _bundle(_: Context, request: Request, given: Mapping[str, Any]) -> None:
+    supply = sources.Settings.from_environment(os.environ, given["offline"], given["git_mirror"])
+    home = Home.of(os.environ)
+    made = bundle.make(ROOT, request, home, supply, given["output"], given["setup"], Console())
+    report.bundled(made, Console.for_output())
 
 
 def _sources(_: Context, request: Request, given: Mapping[str, Any]) -> None:
@@ -125,6 +133,15 @@ def _collection() -> Collection:
             _fetch, every, False, "fetch", "Get every source of a recipe into the vault.",
             extra={
                 "folder": ("", "first take what is there of them from this folder, by hash"),
+                **cli.GIT_MIRROR,
+            },
+        ),
+        cli.recipe_task(
+            _bundle, every, False, "bundle", "Write all that a build needs into one file, to build offline.",
+            extra={
+                "output": ("", "the file to write (default: dist/NAME-VERSION-VARIANT.bundle.tar)"),
+                "setup": (False, cli.RUN_HELP["setup"]),
+                "offline": (False, cli.RUN_HELP["offline"]),
                 **cli.GIT_MIRROR,
             },
         ),

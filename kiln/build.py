@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from kiln import bundle, container, doctor, plan, record, smoke, sources, toolchain, wheel
 from kiln import compile as compiling
-from kiln import container, doctor, plan, record, smoke, sources, toolchain, wheel
 from kiln.console import Console
 from kiln.home import Home, give
 from kiln.plan import Plan, Request
@@ -24,6 +24,7 @@ class Settings:
     setup: bool = False
     offline: bool = False
     keep: bool = False
+    bundle: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,13 @@ def run(root: Path, request: Request, settings: Settings, console: Console) -> R
 def _build(root: Path, planned: Plan, earlier: Path | None, settings: Settings, console: Console) -> Path:
     """The stations from the sources on; an `earlier` result gives its wheel, which is only smoked again."""
     home = settings.home
-    doctor.require(settings.setup, os.environ, console)
+    doctor.require(settings.setup, os.environ, console, bootstrap=settings.bundle is None)
+    vault = sources.Vault(home.sources)
     with container.connect(os.environ) as engine:
+        if settings.bundle:
+            with console.station("bundle"):
+                bundle.take(settings.bundle, planned, vault, engine, home, console)
         with console.station("sources"), console.transfers() as transfers:
-            vault = sources.Vault(home.sources)
             obtained = sources.obtain(planned.sources, vault, settings.sources, transfers)
         with console.station("toolchain"):
             images = toolchain.ensure(root, planned, engine, home, console, settings.offline)

@@ -35,10 +35,13 @@ RUN_HELP = {
     "setup": "install missing system packages with apt-get",
     "offline": "touch no network at all",
     "git_mirror": "git mirrors, such as /mirrors/{owner}/{repo}.git, asked before those of KILN_GIT_MIRRORS",
+    "bundle": "first take what is there of the sources and images from this file of `./inv bundle`",
     "keep": "keep the container of a failed step, for a shell in it",
 }
+RUN_DEFAULTS: dict[str, Any] = {
+    "jobs": 0, "setup": False, "offline": False, "git_mirror": "", "bundle": "", "keep": False,
+}  # fmt: skip
 GIT_MIRROR = {"git_mirror": ("", RUN_HELP["git_mirror"])}
-RUN_DEFAULTS: dict[str, Any] = {"jobs": 0, "setup": False, "offline": False, "git_mirror": "", "keep": False}
 
 
 class KilnProgram(Program):

@@ -127,14 +127,39 @@ class Engine:
         with _told(self.name):
             return str(self._client.images.get(tag).id)
 
-    def import_root(self, archive: Path, tag: str) -> None:
-        """A tar of a root file system as the image `tag`."""
+    def export_root(self, tag: str, archive: Path) -> None:
+        """The root file system of an image as a tar, as the engine makes it."""
+        with _told(self.name), archive.open("wb") as file:
+            container = self._client.containers.create(tag, ["true"], labels={LABEL: "export"})
+            try:
+                file.writelines(container.export(chunk_size=1 << 20))  # type: ignore[arg-type]
+            finally:
+                container.remove(force=True)
+
+    def environment(self, tag: str) -> tuple[str, ...]:
+        """The variables that an image sets, as NAME=VALUE."""
+        with _told(self.name):
+            config = self._client.images.get(tag).attrs.get("Config") or {}
+            return tuple(config.get("Env") or ())
+
+    def import_root(self, archive: Path, tag: str, environment: tuple[str, ...] = ()) -> None:
+        """A tar of a root file system as the image `tag`, which sets variables given as NAME=VALUE.
+
+        The values are without quotes, backslashes, dollar signs and line breaks.
+        """
         repository, _, version = tag.rpartition(":")
+        changes = [
+            f'ENV {name}="{value}"' for name, _, value in (each.partition("=") for each in environment)
+        ]
         with _told(self.name), archive.open("rb") as stream:
-            answer = self._client.api.import_image_from_data(stream, repository=repository, tag=version)
+            answer = self._client.api.import_image_from_data(
+                stream, repository=repository, tag=version, changes=changes or None
+            )
             if not self.has_image(tag):
-                # Podman 4's service imports without the name it was given.
+                # Podman 4's service imports without the tag that it was given, as `latest`.
                 self._client.api.tag(re.findall(r"sha256:[0-9a-f]{64}", str(answer))[-1], repository, version)
+                with contextlib.suppress(docker.errors.ImageNotFound):
+                    self._client.images.remove(f"{repository}:latest", noprune=True)
 
     def pull(self, reference: str, tag: str) -> bool:
         """The registry image `reference` (by digest) as `tag`; False where no registry gives it."""

@@ -58,16 +58,19 @@ def _engine(environment: Mapping[str, str]) -> Finding:
         return Finding("engine", False, what, cure)
 
 
-def missing(environment: Mapping[str, str]) -> list[str]:
-    """The Debian packages that this user lacks for a build; empty where all is there."""
+def missing(environment: Mapping[str, str], bootstrap: bool = True) -> list[str]:
+    """The Debian packages that this user lacks for a build; empty where all is there.
+
+    Without `bootstrap` for one that makes no base.
+    """
     packages: list[str] = []
     root = os.getuid() == 0
-    if not shutil.which("mmdebstrap"):
+    if bootstrap and not shutil.which("mmdebstrap"):
         packages += BOOTSTRAP
     if not engine_at_hand(environment):
         packages += ENGINE
         packages += () if root else ROOTLESS
-    elif not root and not shutil.which("newuidmap"):
+    elif bootstrap and not root and not shutil.which("newuidmap"):
         packages.append("uidmap")  # mmdebstrap and podman map user ids with it
     return packages
 
@@ -84,12 +87,12 @@ def install_line(packages: list[str]) -> str:
     return shlex.join([*sudo, "apt-get", "install", "--yes", "--no-install-recommends", *packages])
 
 
-def require(setup: bool, environment: Mapping[str, str], console: Console) -> None:
+def require(setup: bool, environment: Mapping[str, str], console: Console, bootstrap: bool = True) -> None:
     """Make sure of the packages a build needs; with `setup` install them.
 
     Raises EngineError with the exact line that installs what is missing.
     """
-    packages = missing(environment)
+    packages = missing(environment, bootstrap)
     if not packages:
         return
     line = install_line(packages)

@@ -19,6 +19,7 @@ from kiln.download import host
 from kiln.plan import Plan
 from kiln.sources import Obtained
 from kiln.status import Standing
+from kiln.vault import sha256_of
 
 
 def planned(plan: Plan, console: Console) -> None:
@@ -66,6 +67,13 @@ def fetched(obtained: Sequence[Obtained], console: Console) -> None:
         size = f"{each.path.stat().st_size / 1e6:.1f}"
         table.add_row(each.source.name, each.path.name[:16], size, each.origin)
     console.table(table)
+
+
+def bundled(bundle: Path, console: Console) -> None:
+    """Where a bundle is, its hash to compare where it arrives, and how it is used there."""
+    console.say(f"bundle   {_short(bundle)} ({_megabytes(bundle.stat().st_size)} MB)")
+    console.say(f"sha256   {sha256_of(bundle)}")
+    console.say(f"there    ./inv build RECIPE --bundle {shlex.quote(bundle.name)} --offline")
 
 
 def standings(standings: Sequence[Standing], console: Console) -> None:
