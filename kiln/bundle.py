@@ -29,7 +29,7 @@ from kiln.errors import SourceError, UsageError
 from kiln.home import Home
 from kiln.plan import Plan, Request
 from kiln.recipe import STRICT, Integer, Sha256
-from kiln.sources import Vault
+from kiln.sources import Obtained, Vault
 from kiln.vault import BLOCK, sha256_of
 
 FORMAT = 1
@@ -42,10 +42,15 @@ VARIABLE = r"""^[A-Za-z_][A-Za-z0-9_]*=[^"'`\\$\x00-\x1f]*$"""
 
 @dataclass(frozen=True)
 class Packed:
-    """One file of a bundle, at `files/<sha256>`; `tag` and `environment` where it is an image's root."""
+    """One file of a bundle, at `files/<sha256>`.
+
+    `tree` is the digest of what it unpacks to, where it is no published file but made of that tree; `tag` and
+    `environment` are there where it is an image's root.
+    """
 
     sha256: Sha256
     size: Annotated[Integer, Field(ge=0)]
+    tree: str = ""
     tag: str = ""
     environment: tuple[Annotated[str, Field(pattern=VARIABLE)], ...] = ()
 
@@ -98,16 +103,18 @@ def make(
                 line(tag)
                 roots.append(_root(tag, engine, planned, Path(folder)))
             line(target.name)
-            write(planned, [each.path for each in obtained], roots, target)
+            write(planned, obtained, roots, target)
     if planned.interpreter.kind == "prefix":
         console.note(f"the interpreter in {planned.interpreter.prefix} is not in the bundle: take it along")
     return target
 
 
-def write(planned: Plan, files: Sequence[Path], roots: Sequence[tuple[Packed, Path]], target: Path) -> None:
-    """Write a bundle, whole or not at all, of files named by their sha256 and of images' roots."""
-    there = {path.name: path for path in files}
-    listed = [(Packed(name, path.stat().st_size), path) for name, path in sorted(there.items())]
+def write(
+    planned: Plan, obtained: Sequence[Obtained], roots: Sequence[tuple[Packed, Path]], target: Path
+) -> None:
+    """Write a bundle, whole or not at all, of sources and of images' roots."""
+    there = {each.path: _packed(each) for each in obtained}
+    listed = sorted(((packed, path) for path, packed in there.items()), key=lambda item: item[0].sha256)
     listed += sorted(roots, key=lambda root: root[0].tag)
     manifest = Manifest(
         FORMAT, planned.key, str(planned.folder), planned.inputs, tuple(packed for packed, _ in listed)
@@ -142,6 +149,7 @@ def take(
         ) from error
     images = toolchain.images_of(planned)
     tags = {tag for tag in (images.runtime, images.toolchain) if engine and not engine.has_image(tag)}
+    trees = {source.tree: source for source in planned.sources if source.tree and not source.prepare}
     wanted = {
         sha256 for source in planned.sources
         for sha256 in (source.sha256, *(origin.sha256 for origin in source.origins)) if sha256
@@ -160,6 +168,11 @@ def take(
                 with tempfile.TemporaryDirectory(dir=home.work) as folder:
                     _copy(stream, packed, Path(folder) / "root.tar")
                     engine.import_root(Path(folder) / "root.tar", packed.tag, packed.environment)
+            elif packed.tree in trees:
+                with tempfile.TemporaryDirectory(dir=home.work) as folder:
+                    _copy(stream, packed, Path(folder) / packed.sha256)
+                    origin = f"the bundle {file.name}"
+                    sources.adopt_packed(Path(folder) / packed.sha256, trees[packed.tree], vault, origin)
             elif not packed.tag and packed.sha256 in wanted:
                 with vault.lock(packed.sha256, console.note):
                     if vault.get(packed.sha256, console.note) is None:
@@ -226,6 +239,12 @@ def _copy(stream: BinaryIO, packed: Packed, target: Path) -> None:
         raise _RefusedError(f"{packed.name} has the sha256 {digest.hexdigest()}")
 
 
+def _packed(obtained: Obtained) -> Packed:
+    sha256, source = obtained.path.name, obtained.source
+    published = {source.sha256, *(origin.sha256 for origin in source.origins)}
+    return Packed(sha256, obtained.path.stat().st_size, "" if sha256 in published else str(source.tree))
+
+
 def _root(tag: str, engine: Engine, planned: Plan, folder: Path) -> tuple[Packed, Path]:
     """An image's root file system, as a file in `folder` that is named by its hash."""
     exported, normal = folder / "exported", folder / "normal"
@@ -240,7 +259,8 @@ def _root(tag: str, engine: Engine, planned: Plan, folder: Path) -> tuple[Packed
                 "quotes, backslashes, dollar signs or line breaks, which no bundle carries: set it in a step"
             )
     sha256 = sha256_of(normal)
-    return Packed(sha256, normal.stat().st_size, tag, variables), normal.rename(folder / sha256)
+    packed = Packed(sha256, normal.stat().st_size, tag=tag, environment=variables)
+    return packed, normal.rename(folder / sha256)
 
 
 def _add(tar: tarfile.TarFile, name: str, size: int, content: BinaryIO, planned: Plan) -> None:

@@ -29,7 +29,9 @@ REQUEST_HELP = {
     "python": "the Python version to build for, such as 3.11",
     "python_prefix": "use the interpreter installed in this folder (it holds bin/pythonX.Y)",
     "cpu_features": "a list such as avx,avx2,fma,sse4.2; or baseline; or native (what this machine has)",
+    "accept_tree_hash": "build from an archive's recorded tree instead of its exact bytes, under another key",
 }
+REQUEST_DEFAULTS: dict[str, Any] = {**dict.fromkeys(REQUEST_HELP, ""), "accept_tree_hash": False}
 RUN_HELP = {
     "jobs": "compile this many files at once (default: what cores and memory allow)",
     "setup": "install missing system packages with apt-get",
@@ -111,7 +113,7 @@ def recipe_task(
     """
     extra = extra or {}
     parameters: dict[str, Any] = {} if recipe_name else {"recipe": inspect.Parameter.empty}
-    parameters |= dict.fromkeys(REQUEST_HELP, "")
+    parameters |= REQUEST_DEFAULTS
     parameters |= {option.name: option.default for option in options}
     parameters |= RUN_DEFAULTS if run else {}
     parameters |= {key: default for key, (default, _) in extra.items()}

@@ -35,9 +35,10 @@ class Item:
 
 @dataclass(frozen=True)
 class Needs:
-    """Hashes, image tags and names of interpreters that recipes need, each with who needs it."""
+    """Hashes of files and of trees, image tags and names of interpreters, each with who needs it."""
 
     hashes: dict[str, str] = field(default_factory=dict)
+    trees: dict[str, str] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
     interpreters: dict[str, str] = field(default_factory=dict)
 
@@ -56,6 +57,8 @@ def needs(root: Path) -> Needs:
             hashes = [source.sha256, *(origin.sha256 for origin in source.origins)]
             for sha256 in filter(None, hashes):
                 found.hashes.setdefault(sha256, who)
+            for tree in filter(None, (source.tree, source.tree_hash)):
+                found.trees.setdefault(tree, who)
         axes = loaded.variants
         for device, base, python in itertools.product(axes.device, axes.base, axes.python):
             # A Python that only comes with --python-prefix has no plan here; its images are those of others.
@@ -127,10 +130,14 @@ def collect(items: Sequence[Item], engine: Engine | None) -> list[Item]:
 
 
 def _sources(vault: Vault, needed: Needs) -> Iterator[Item]:
+    packed = {record.read_text(encoding="utf-8"): record for record in _in(vault.root / "packed")}
     for path in sorted((vault.root / "sha256").glob("*/*")):
         sha256 = path.name
-        why = needed.hashes.get(sha256)
-        records = (vault.root / "origins" / sha256, *(vault.root / "trees").glob(f"{sha256}-*"))
+        record = packed.get(sha256)
+        tree = record.name.partition(".")[0] if record else ""
+        why = needed.hashes.get(sha256) or needed.trees.get(tree)
+        records = [vault.root / "origins" / sha256, *(vault.root / "trees").glob(f"{sha256}-*")]
+        records += [record] if record else []
         name = f"{sha256[:16]} {vault.origin_of(sha256) or ''}".rstrip()
         yield _item("source", path, why is not None, why or "no recipe names it", name, records)
 

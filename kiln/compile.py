@@ -8,7 +8,7 @@ from kiln import sources
 from kiln.console import Console
 from kiln.errors import CompileError, UsageError
 from kiln.home import give, remove
-from kiln.plan import ContainerStep
+from kiln.plan import ContainerStep, prepares
 from kiln.workspace import Workspace
 
 
@@ -18,20 +18,28 @@ def run(workspace: Workspace, console: Console) -> Path:
     Raises CompileError where a step fails, UsageError where the interpreter does not run in the base.
     """
     workspace.prepare()
+    epoch = workspace.plan.recipe.source_date_epoch
+    prepared = {prepares(source): source for source in workspace.plan.sources if source.prepare}
     patched = {patch.tree for patch, _ in workspace.plan.patches}
     with console.status("unpacking and checking the source trees") as line:
         for each in workspace.obtained:
-            if each.source.tree:
+            if not each.source.is_file:
                 line(each.source.name)
                 tree = workspace.trees / each.source.name
-                sources.unpack_tree(each, tree, workspace.plan.recipe.source_date_epoch)
-                if each.source.name in patched:
+                sources.unpack_tree(each, tree, epoch)
+                if each.source.name in patched or each.source.prepare:
                     give(tree, workspace.engine.owner, all_inside=True)
     _interpreter(workspace, console)
     for step in workspace.plan.steps:
         if step.station == "compile":
             with console.steps(step.name) as line:
                 workspace.run(step, line)
+            source = prepared.get(step.name)
+            if source:
+                tree = workspace.trees / source.name
+                sources.settle_prepared(source, tree, epoch)
+                if source.name in patched:
+                    give(tree, workspace.engine.owner, all_inside=True)
     wheels = sorted((workspace.out / "raw").glob("*.whl"))
     if len(wheels) != 1:
         raise CompileError(

@@ -71,8 +71,19 @@ def recreate(origin: GitOrigin, repository: str, folder: Path, environment: Mapp
     return _archive(clone, origin, target, environment)
 
 
-def _archive(repository: Path, origin: GitOrigin, target: Path, environment: Mapping[str, str]) -> Path:
-    pinned = Pinned(origin.sha256, origin.size)
+def loose(origin: GitOrigin, repository: str, folder: Path, environment: Mapping[str, str]) -> Path:
+    """The archive that `recreate` has just refused in `folder`, whatever its bytes: its tree may be right.
+
+    Raises OriginError where git fails.
+    """
+    place = Path(repository) if is_local(repository) else folder / "clone"
+    return _archive(place, origin, folder / "loose", environment, exact=False)
+
+
+def _archive(
+    repository: Path, origin: GitOrigin, target: Path, environment: Mapping[str, str], exact: bool = True
+) -> Path:
+    pinned = Pinned(origin.sha256, origin.size if exact else None)
     command = _command(
         ["archive", f"--format={origin.format}", f"--prefix={origin.prefix}", origin.commit],
         _PLAIN,
@@ -98,7 +109,7 @@ def _archive(repository: Path, origin: GitOrigin, target: Path, environment: Map
     # Where an object is missing, git leaves half an archive.
     if process.returncode:
         raise OriginError(_said(errors.read_bytes()))
-    if digest.hexdigest() != origin.sha256:
+    if exact and digest.hexdigest() != origin.sha256:
         raise WrongContentError(f"gives another archive, with the sha256 {digest.hexdigest()}")
     return target
 

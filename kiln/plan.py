@@ -34,6 +34,7 @@ class Request:
     cpu_features: str = ""
     python_prefix: str = ""
     options: Mapping[str, Value] = field(default_factory=dict)
+    accept_tree_hash: bool = False
 
 
 @dataclass(frozen=True)
@@ -162,13 +163,14 @@ class Plan:
 
     @property
     def variant_name(self) -> str:
-        """The folder of the results: the variant, then every option that is not at its default."""
+        """The folder of the results: the variant, then every choice that is not the recipe's own."""
         changed = [
             _option_slug(option.name, self.options[option.name])
             for option in self.recipe.options
             if self.options[option.name] != option.default
         ]
-        return "+".join([self.variant.name, *changed])
+        accepted = ["tree-hash"] if any(source.accepted for source in self.sources) else []
+        return "+".join([self.variant.name, *changed, *accepted])
 
     @property
     def folder(self) -> Path:
@@ -193,6 +195,7 @@ class Plan:
                 "use": source.use,
                 "digest": source.digest,
                 "license": source.license,
+                "instead_of": source.origins[0].sha256 if source.accepted else None,
                 "origins": [_origin(origin) for origin in source.origins],
             }
             for source in self.sources
@@ -214,7 +217,14 @@ class Plan:
 
     def _pins(self, uses: set[str]) -> list[dict[str, str]]:
         pins = [
-            {"name": source.name, "file": source.file, "use": source.use, "digest": source.digest}
+            {
+                "name": source.name,
+                "file": source.file,
+                "use": source.use,
+                "digest": source.digest,
+                # A tree as a file is other bytes than any archive that was ever published.
+                **({"form": "packed tree"} if source.packed else {}),
+            }
             for source in self.sources
             if source.use in uses
         ]
@@ -232,6 +242,8 @@ def make(root: Path, request: Request) -> Plan:
     base = _base(root, variant.base)
     facts: dict[str, Value] = {**asdict(variant), **options}
     sources = tuple(source for source in chosen.sources if recipe.holds(source.when, facts))
+    if request.accept_tree_hash:
+        sources = tuple(source.accepting_tree() for source in sources)
     interpreter = choose(variant.python, base.python, request.python_prefix, sources)
     if interpreter.kind != "source":
         sources = tuple(source for source in sources if source.name != "cpython")
@@ -250,13 +262,25 @@ def make(root: Path, request: Request) -> Plan:
         patches=tuple((patch, _file(root, patch_folder / patch.file)) for patch in patches),
         scripts=tuple(file for file in scripts if Path(file.path).name != "Dockerfile"),
         suite=_files(root, [Path(chosen.smoke.suite)]),
-        steps=_steps(chosen, patches, scripts),
-        environment=_environment(chosen, variant, options),
+        steps=_steps(chosen, sources, patches, scripts),
+        environment=_environment(chosen, variant, options, sources),
     )
 
 
-def _steps(chosen: Recipe, patches: list[Patch], scripts: Iterable[File]) -> tuple[ContainerStep, ...]:
-    steps = [ContainerStep("compile", "patch", "common/patch.sh", "toolchain")] if patches else []
+def prepares(source: Source) -> str:
+    """The name of the step that prepares a source's tree."""
+    return f"prepare-{source.name}"
+
+
+def _steps(
+    chosen: Recipe, sources: Iterable[Source], patches: list[Patch], scripts: Iterable[File]
+) -> tuple[ContainerStep, ...]:
+    steps = [
+        ContainerStep("compile", prepares(source), source.prepare, "toolchain")
+        for source in sources
+        if source.prepare
+    ]
+    steps += [ContainerStep("compile", "patch", "common/patch.sh", "toolchain")] if patches else []
     steps.append(ContainerStep("compile", "python", "common/python.sh", "toolchain"))
     steps += [ContainerStep("compile", step.name, step.run, "toolchain") for step in chosen.steps]
     steps.append(ContainerStep("wheel", "repair", "common/repair.sh", "toolchain"))
@@ -274,7 +298,10 @@ def _steps(chosen: Recipe, patches: list[Patch], scripts: Iterable[File]) -> tup
     return tuple(steps)
 
 
-def _environment(chosen: Recipe, variant: Variant, options: Mapping[str, Value]) -> dict[str, str]:
+def _environment(
+    chosen: Recipe, variant: Variant, options: Mapping[str, Value], sources: Iterable[Source]
+) -> dict[str, str]:
+    accepted = " ".join(source.file for source in sources if source.accepted)
     return {
         "HOME": "/kiln/build/home",
         "LANG": "C.UTF-8",
@@ -290,6 +317,8 @@ def _environment(chosen: Recipe, variant: Variant, options: Mapping[str, Value])
         "KILN_CPU_FEATURES": variant.cpu_features,
         "KILN_VENV": "/kiln/build/venv",
         "KILN_TOOLS": "/kiln/build/tools",
+        # The files that are not what the recipe pins but archives of the same trees.
+        **({"KILN_ACCEPTED_TREES": accepted} if accepted else {}),
         **{f"KILN_OPT_{name.upper()}": _text(value) for name, value in options.items()},
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Strict, T
 
 from kiln.document import Document, read, typed
 from kiln.errors import UsageError
+from kiln.pack import kind_of
 
 Value = Union[bool, int, str]
 STRICT = ConfigDict(extra="forbid")
@@ -23,6 +24,7 @@ Integer = Annotated[int, Strict()]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+Script = Annotated[str, Field(pattern=r"^(scripts|common)/[A-Za-z0-9._-]+\.sh$")]
 NpmName = Annotated[str, Field(pattern=r"^(@[A-Za-z0-9~-][A-Za-z0-9._~-]*/)?[A-Za-z0-9~-][A-Za-z0-9._~-]*$")]
 
 
@@ -146,12 +148,20 @@ class Source:
     also be an archive, with its own hash, in which the file `member` has that sha256. The origins of a tree
     may be different archives, each with its own hash, as long as the folder `member` inside has the digest
     `tree`.
+
+    A tree that is `packed` is given to the steps as a file: an archive that depends on the tree alone. The
+    script `prepare` makes a tree of what the origins hold, in the toolchain; `tree` is then the digest of its
+    result. `tree_hash` is the digest of all that a file unpacks to: a packed tree may stand in for the file
+    where the user accepts that.
     """
 
     name: Name
     origins: Annotated[tuple[Origin, ...], Field(min_length=1)]
     tree: Sha256 | None = None
     sha256: Sha256 | None = None
+    tree_hash: Sha256 | None = None
+    packed: bool = False
+    prepare: Script | None = None
     use: Literal["input", "build", "tools", "smoke"] = "input"
     when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     license: str | None = None
@@ -163,6 +173,20 @@ class Source:
     def digest(self) -> str:
         """What the source is, whichever origin it comes from: its tree's digest, or its file's sha256."""
         return self.tree or self.sha256 or self.origins[0].sha256
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the steps find it as a file, and not as a folder."""
+        return self.tree is None or self.packed
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it is a tree that stands in for the file which the recipe pins."""
+        return self.tree is not None and self.tree == self.tree_hash
+
+    def accepting_tree(self) -> Source:
+        """The source with its tree in place of its file, where the recipe records one."""
+        return replace(self, tree=self.tree_hash, packed=True) if self.tree_hash else self
 
     @property
     def file(self) -> str:
@@ -188,7 +212,7 @@ class Step:
     """A script that runs in the toolchain: `scripts/…` beside its Dockerfile, or `common/…`."""
 
     name: Name
-    run: Annotated[str, Field(pattern=r"^(scripts|common)/[A-Za-z0-9._-]+\.sh$")]
+    run: Script
 
     __pydantic_config__ = STRICT
 
@@ -321,7 +345,7 @@ def patches(root: Path, recipe: Recipe) -> tuple[Patch, ...]:
         return ()
     document = read(series)
     listed = typed(document, _PatchList).patches
-    trees = {source.name for source in recipe.sources if source.tree}
+    trees = {source.name for source in recipe.sources if not source.is_file}
     problems = [
         document.error(("patches", number, key), message)
         for number, patch in enumerate(listed)
@@ -408,6 +432,15 @@ def _hash_problems(source: Source) -> Iterator[tuple[tuple[str | int, ...], str]
         yield ("sha256",), "a source is a tree or a file: remove this key or the key 'tree'"
     elif not source.tree and not source.sha256 and len(hashes) > 1:
         yield ("origins",), "origins with different hashes need the key 'tree', or 'sha256' for a member"
+    if source.tree_hash and (source.tree or source.sha256):
+        yield ("tree_hash",), "only a file that is an archive as it is has a tree_hash"
+    if source.packed and not source.tree:
+        yield ("packed",), "only a tree can be packed: add the key 'tree'"
+    if (source.packed or source.tree_hash) and not kind_of(source.file):
+        key = "packed" if source.packed else "tree_hash"
+        yield (key,), f"{source.file} is made as .tar, .tar.gz, .tgz or .zip only: give such a filename"
+    if source.prepare and (source.packed or not source.tree):
+        yield ("prepare",), "only a tree that is a folder can be prepared"
     for number, origin in enumerate(source.origins):
         if origin.member and not source.tree and not source.sha256:
             yield ("origins", number, "member"), "a member needs the key 'tree', or 'sha256' for a file"

@@ -164,8 +164,10 @@ def machine(findings: Sequence[Finding], console: Console) -> None:
 
 def _inputs(plan: Plan) -> Iterator[tuple[str, str]]:
     for source in plan.sources:
-        kind = "tree" if source.tree else "file"
-        yield source.digest, f"{kind} {source.name}" + (f" ({source.use})" if source.use != "input" else "")
+        kind = "file" if source.tree is None else "packed tree" if source.packed else "tree"
+        use = f" ({source.use})" if source.use != "input" else ""
+        instead = f", instead of the archive {source.origins[0].sha256}" if source.accepted else ""
+        yield source.digest, f"{kind} {source.name}{use}{instead}"
     for patch, file in plan.patches:
         yield file.sha256, f"patch {patch.file} on {patch.tree}: {patch.why}"
     for file in (plan.toolchain.dockerfile, *plan.scripts, *plan.suite):

@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TypeVar
@@ -16,9 +16,20 @@ from urllib.parse import urlsplit
 
 import requests
 
-from kiln import archive, gitarchive, npm, pypi
-from kiln.download import Downloader, Logins, OriginError, Patience, Pinned, Progress, host, without_login
+from kiln import archive, gitarchive, npm, pack, pypi
+from kiln.download import (
+    Downloader,
+    Logins,
+    OriginError,
+    Patience,
+    Pinned,
+    Progress,
+    WrongContentError,
+    host,
+    without_login,
+)  # fmt: skip
 from kiln.errors import SourceError, UsageError
+from kiln.home import remove
 from kiln.recipe import GitOrigin, NpmOrigin, Origin, PypiOrigin, Source, UrlOrigin
 from kiln.vault import Note, Vault, sha256_of
 
@@ -176,14 +187,67 @@ def fallbacks(origin: Origin, settings: Settings) -> list[str]:
 
 
 def unpack_tree(obtained: Obtained, target: Path, epoch: int) -> None:
-    """Unpack a tree source into the new folder `target`; SourceError where it is not the pinned tree."""
+    """Unpack a tree source into the new folder `target`; SourceError where it is not the pinned tree.
+
+    What is still to be prepared has no digest of its own: its archive has.
+    """
     archive.unpack(obtained.path, target, obtained.origin_value.member, epoch)
+    if obtained.source.prepare:
+        return
     found = archive.tree_digest(target)
     if found != obtained.source.tree:
         raise SourceError(
             f"{obtained.source.name} from {obtained.origin} is the tree {found}, not {obtained.source.tree}: "
             "correct the recipe's tree or member"
         )
+
+
+def settle_prepared(source: Source, tree: Path, epoch: int) -> None:
+    """Make a tree that the script `prepare` has worked on what `unpack_tree` would leave of the same tree.
+
+    Raises SourceError where it is not the pinned one.
+    """
+    found = archive.tree_digest(tree)
+    if found != source.tree:
+        raise SourceError(
+            f"{source.name} as {source.prepare} leaves it is the tree {found}, not {source.tree}: correct "
+            "the script, or the recipe's tree"
+        )
+    plain = tree.with_name(f".{tree.name}.tar")
+    pack.pack(tree, plain, "tar")
+    remove(tree)
+    archive.unpack(plain, tree, epoch=epoch)
+    plain.unlink()
+
+
+def adopt_packed(file: Path, source: Source, vault: Vault, origin: str) -> None:
+    """Take an archive for a tree, from wherever it comes: only what it unpacks to counts.
+
+    Raises SourceError where that is not the tree.
+    """
+    tree = str(source.tree)
+    with vault.lock(tree), vault.workspace(tree) as folder:
+        archive.unpack(file, folder / "tree")
+        found = archive.tree_digest(folder / "tree")
+        if found != tree:
+            raise SourceError(f"{file} is the tree {found}, not {tree}: make it again")
+        _pack(source, folder, vault, origin)
+
+
+def packed_kind(source: Source) -> pack.Kind:
+    """The form of the archive that is made of a source's tree."""
+    return (pack.kind_of(source.file) if source.packed else None) or "tar"
+
+
+def _pack(source: Source, folder: Path, vault: Vault, origin: str) -> Path:
+    """The verified `tree` in a folder as the archive of that tree, in the vault."""
+    kind = packed_kind(source)
+    pack.pack(folder / "tree", folder / "packed", kind)
+    sha256 = sha256_of(folder / "packed")
+    path = vault.add(folder / "packed", sha256)
+    vault.record_packed(str(source.tree), kind, sha256)
+    vault.record_origin(sha256, origin)
+    return path
 
 
 @dataclass(frozen=True)
@@ -220,7 +284,7 @@ class _Fetcher:
             path = None if origin in useless else self._fetch(source, origin, way, failures)
             settled = path and self._settled(source, origin, path, failures)
             if settled:
-                return Obtained(source, settled, str(origin), origin)
+                return self._obtained(source, origin, settled)
             if path:
                 useless.add(origin)
         return _Missing(source, tuple(failures))
@@ -232,11 +296,15 @@ class _Fetcher:
         path = self._vault.get(source.sha256, self._note(source)) if source.sha256 else None
         if path:
             return Obtained(source, path, str(source.origins[0]), source.origins[0])
+        if source.tree and not source.prepare:
+            path = self._vault.packed(source.tree, packed_kind(source))
+            if path:
+                return self._obtained(source, source.origins[0], path)
         for origin in source.origins:
             path = self._vault.get(origin.sha256, self._note(source))
             settled = path and self._settled(source, origin, path, failures)
             if settled:
-                return Obtained(source, settled, str(origin), origin)
+                return self._obtained(source, origin, settled)
             if path:
                 useless.add(origin)
         return None
@@ -257,7 +325,25 @@ class _Fetcher:
         """What the source is in an origin's verified file: that file, or a member; None where it is not."""
         if source.sha256 and origin.member:
             return self._member(source, origin, path, failures)
-        return path if self._is_tree(source, origin, path, failures) else None
+        if path.name != origin.sha256:
+            return path  # made of a commit's tree
+        if not self._is_tree(source, origin, path, failures):
+            return None
+        return self._packed(source, origin, path) if source.packed else path
+
+    def _packed(self, source: Source, origin: Origin, path: Path) -> Path:
+        """The archive of the tree in an origin's file, which is known to be the right one."""
+        tree = str(source.tree)
+        with self._vault.lock(tree), self._vault.workspace(tree) as folder:
+            archive.unpack(path, folder / "tree", origin.member)
+            return _pack(source, folder, self._vault, f"the tree of {origin}")
+
+    def _obtained(self, source: Source, origin: Origin, path: Path) -> Obtained:
+        if source.tree and path.name != origin.sha256:
+            # An archive of the tree alone.
+            text = self._vault.origin_of(path.name) or f"the tree {source.tree}"
+            return Obtained(source, path, text, replace(origin, sha256=path.name, size=None, member=None))
+        return Obtained(source, path, str(origin), origin)
 
     def _member(
         self, source: Source, origin: Origin, path: Path, failures: list[tuple[str, str]]
@@ -295,12 +381,13 @@ class _Fetcher:
             except OriginError as error:
                 self._failed(source, way.text, str(error), failures)
                 return None
-            self._vault.record_origin(origin.sha256, way.text)
+            if path.name == origin.sha256:
+                self._vault.record_origin(origin.sha256, way.text)
             return path
 
     def _is_tree(self, source: Source, origin: Origin, path: Path, failures: list[tuple[str, str]]) -> bool:
-        """Whether an archive has the source's tree in it; always, for a source that is a file."""
-        if source.tree is None:
+        """Whether an archive has the source's tree in it; always, where that is not what is pinned."""
+        if source.tree is None or source.prepare:
             return True
         found = self._vault.tree_of(origin.sha256, origin.member)
         if found is None:
@@ -336,7 +423,7 @@ class _Fetcher:
             yield self._tarball(source, origin)
         else:
             for repository in (*gitarchive.mirrors(origin, self._settings.git_mirrors), origin.git):
-                yield self._recreate(repository, origin)
+                yield self._recreate(repository, source, origin)
 
     def _fallbacks(self, source: Source, origin: Origin) -> Iterator[_Way]:
         return self._at(fallbacks(origin, self._settings), source, origin)
@@ -401,15 +488,41 @@ class _Fetcher:
 
         return _Way(str(origin), False, run)
 
-    def _recreate(self, repository: str, origin: GitOrigin) -> _Way:
+    def _recreate(self, repository: str, source: Source, origin: GitOrigin) -> _Way:
+        text = f"git: {without_login(repository)} at {origin.commit[:12]}"
+
         def run() -> Path:
             with self._host(repository), self._vault.workspace(origin.sha256) as folder:
-                made = gitarchive.recreate(origin, repository, folder, os.environ)
+                try:
+                    made = gitarchive.recreate(origin, repository, folder, os.environ)
+                except WrongContentError as error:
+                    if source.prepare or not (source.tree or source.tree_hash):
+                        raise
+                    return self._tree_of_commit(source, origin, repository, folder, text, error)
                 made.replace(self._vault.partial(origin.sha256))
             return self._vault.finish(origin.sha256)
 
-        text = f"git: {without_login(repository)} at {origin.commit[:12]}"
         return _Way(text, gitarchive.is_local(repository), run)
+
+    def _tree_of_commit(
+        self, source: Source, origin: GitOrigin, repository: str, folder: Path, text: str, why: OriginError
+    ) -> Path:
+        """The archive of a commit's tree, where that is the right one and only the forge's archive is not."""
+        wanted = source.tree or source.tree_hash
+        made = gitarchive.loose(origin, repository, folder, os.environ)
+        try:
+            archive.unpack(made, folder / "tree", origin.member)
+            found = archive.tree_digest(folder / "tree")
+        except SourceError as error:
+            raise OriginError(f"{why}: {error}") from error
+        if found != wanted:
+            raise OriginError(f"{why}, and another tree, {found}, not {wanted}")
+        if source.tree is None:
+            raise OriginError(
+                f"{why}, but the very tree {wanted}: --accept-tree-hash builds from that, under another key"
+            )
+        self._note(source)(f"{text} {why}, but the right tree, which is taken")
+        return _pack(source, folder, self._vault, f"the tree of {text}")
 
     def _session(self) -> requests.Session:
         session = requests.Session()

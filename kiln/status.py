@@ -100,6 +100,10 @@ def _recorded_size(source: Source) -> int | None:
 
 
 def _found(source: Source, vault: Vault) -> Path | None:
+    if source.tree and not source.prepare:
+        path = vault.packed(source.tree, sources.packed_kind(source))
+        if path:
+            return path
     hashes = [*([source.sha256] if source.sha256 else []), *(origin.sha256 for origin in source.origins)]
     return next(filter(None, (vault.get(sha256) for sha256 in hashes)), None)
 

@@ -123,6 +123,15 @@ class Vault:
         """Remember what is in an archive, so that it is not unpacked again only to be checked."""
         self._record(self._tree(sha256, member), tree)
 
+    def packed(self, tree: str, kind: str) -> Path | None:
+        """The archive that `record_packed` said to be a tree's own, verified like every file."""
+        sha256 = _text(self._packed(tree, kind))
+        return self.get(sha256) if sha256 else None
+
+    def record_packed(self, tree: str, kind: str, sha256: str) -> None:
+        """Remember which file of the vault was made of a tree."""
+        self._record(self._packed(tree, kind), sha256)
+
     def origin_of(self, sha256: str) -> str | None:
         """Where a file came from, as recorded by `record_origin`."""
         return _text(self._folder("origins") / sha256)
@@ -137,6 +146,9 @@ class Vault:
         ) as file:
             file.write(text)
         os.replace(file.name, path)  # noqa: PTH105
+
+    def _packed(self, tree: str, kind: str) -> Path:
+        return self._folder("packed") / f"{tree}.{kind}"
 
     def _tree(self, sha256: str, member: str | None) -> Path:
         return self._folder("trees") / f"{sha256}-{hashlib.sha256((member or '').encode()).hexdigest()[:16]}"

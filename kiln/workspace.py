@@ -12,7 +12,7 @@ from kiln.container import Engine, Mount, Run
 from kiln.errors import CompileError, KilnError
 from kiln.home import Home, give, remove
 from kiln.interpreter import SOURCE_PREFIX
-from kiln.plan import ContainerStep, Plan
+from kiln.plan import ContainerStep, Plan, prepares
 from kiln.sources import Obtained
 from kiln.toolchain import Images
 
@@ -136,7 +136,7 @@ class Workspace:
         mounts = [
             Mount(each.path, f"/kiln/files/{each.source.file}")
             for each in self.obtained
-            if each.source.tree is None and (each.source.use != "smoke" or smoke)
+            if each.source.is_file and (each.source.use != "smoke" or smoke)
         ]
         docker = self.root / "docker"
         mounts += [
@@ -153,8 +153,8 @@ class Workspace:
             folder = self.root / "patches" / plan.recipe.name / plan.recipe.version
             mounts.append(Mount(folder, "/kiln/patches"))
         for source in plan.sources:
-            if source.tree:
-                writable = step.name == "patch"
+            if not source.is_file:
+                writable = step.name in ("patch", prepares(source))
                 mounts.append(Mount(self.trees / source.name, f"/kiln/trees/{source.name}", writable))
         return mounts
 

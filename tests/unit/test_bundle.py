@@ -21,7 +21,7 @@ from kiln.console import Console
 from kiln.errors import SourceError, UsageError
 from kiln.home import Home
 from kiln.plan import Plan, Request
-from kiln.sources import Settings, Vault
+from kiln.sources import Obtained, Settings, Vault
 from tests import repository
 from tests.loopback import Notes
 
@@ -35,13 +35,17 @@ def planned(tmp_path: Path) -> Plan:
     return plan.make(repository.make(tmp_path / "root", recipe), Request("toy"))
 
 
+def obtained(planned: Plan, file: Path) -> Obtained:
+    return Obtained(planned.sources[0], file, "somewhere", planned.sources[0].origins[0])
+
+
 @pytest.fixture
 def packed(planned: Plan, tmp_path: Path) -> Path:
     """A bundle of the plan's one source."""
     vault = Vault(tmp_path / "first")
     (tmp_path / "file").write_bytes(CONTENT)
     file = vault.add(tmp_path / "file", SHA256)
-    bundle.write(planned, [file], [], tmp_path / "toy.tar")
+    bundle.write(planned, [obtained(planned, file)], [], tmp_path / "toy.tar")
     return tmp_path / "toy.tar"
 
 
@@ -91,14 +95,16 @@ def test_the_same_plan_and_files_give_the_same_bytes(planned: Plan, packed: Path
     copy.parent.mkdir()
     copy.write_bytes(CONTENT)
     os.utime(copy, (1, 1))
-    bundle.write(planned, [copy, copy], [], tmp_path / "elsewhere" / "again.tar")
+    twice = [obtained(planned, copy)] * 2
+    bundle.write(planned, twice, [], tmp_path / "elsewhere" / "again.tar")
     assert (tmp_path / "elsewhere" / "again.tar").read_bytes() == packed.read_bytes()
 
 
 def test_the_manifest_lists_every_input_with_its_digest(planned: Plan, packed: Path) -> None:
     value = manifest(packed)
     assert value["key"] == planned.key and value["inputs"] == json.loads(planned.to_json())["inputs"]
-    assert value["files"] == [{"sha256": SHA256, "size": len(CONTENT), "tag": "", "environment": []}]
+    (file,) = value["files"]
+    assert file == {"sha256": SHA256, "size": len(CONTENT), "tree": "", "tag": "", "environment": []}
 
 
 def test_a_bundle_of_another_plan_gives_what_fits_and_says_so(

@@ -118,6 +118,7 @@ def test_a_member_that_leaves_the_archive_is_refused(tmp_path: Path) -> None:
     assert any("sources[0].origins[0].member" in line for line in mistakes(tmp_path, text))
 
 
+TREE_HASH = RECIPE.replace("  - name: toy\n", f'  - name: toy\n    tree_hash: "{"d" * 64}"\n')
 MEMBER = RECIPE.replace("        size: 3\n", "        member: package/tool\n")
 
 
@@ -138,6 +139,19 @@ MEMBER = RECIPE.replace("        size: 3\n", "        member: package/tool\n")
         (
             RECIPE.replace("        size: 3\n", f'      - {{npm: x, version: "1", sha256: "{"c" * 64}"}}\n'),
             "sources[0].origins: origins with different hashes need the key 'tree', or 'sha256' for a member",
+        ),
+        (TREE_HASH.replace("toy-1.0.tar.gz", "toy-1.0.tar.xz"), "tree_hash: toy-1.0.tar.xz is made as .tar"),
+        (
+            TREE_HASH.replace("tree_hash", f'tree: "{"d" * 64}"\n    tree_hash'),
+            "sources[0].tree_hash: only a file that is an archive as it is has a tree_hash",
+        ),
+        (
+            RECIPE.replace("  - name: toy\n", "  - name: toy\n    packed: true\n"),
+            "sources[0].packed: only a tree can be packed",
+        ),
+        (
+            RECIPE.replace("  - name: toy\n", "  - name: toy\n    prepare: scripts/x.sh\n"),
+            "sources[0].prepare: only a tree that is a folder can be prepared",
         ),
         (
             RECIPE.replace("pypi: extra, file: extra-1.0.tar.gz", 'npm: "https://host/x", version: 1.0.0'),
