@@ -24,7 +24,7 @@ from kiln.recipe import Option, Value
 
 REQUEST_HELP = {
     "release": "the version to build, a folder under recipes/ (default: the recipe's own choice)",
-    "device": "cpu",
+    "device": "what the wheel computes on (default: cpu)",
     "base": "the distribution to build on (default: bookworm)",
     "python": "the Python version to build for, such as 3.11",
     "python_prefix": "use the interpreter installed in this folder (it holds bin/pythonX.Y)",

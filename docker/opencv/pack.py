@@ -59,17 +59,17 @@ def metadata(name: str, version: str, numpy: str) -> str:
 
 
 def write(wheel: Path, files: dict) -> None:
-    """The archive with its RECORD; its order and times are settled after the repair, by normalise.py."""
+    """The archive with its RECORD, not compressed: normalise.py does that once, after the repair, and settles order and times."""
     record = wheel.name.split("-")
     record_name = "{}-{}.dist-info/RECORD".format(*record[:2])
     rows = []
-    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(wheel, "w") as archive:
         for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+            archive.writestr(zipfile.ZipInfo(name), content)
             digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
             rows.append("{},sha256={},{}\n".format(name, digest, len(content)))
         rows.append(record_name + ",,\n")
-        archive.writestr(zipfile.ZipInfo(record_name), "".join(rows), zipfile.ZIP_DEFLATED)
+        archive.writestr(zipfile.ZipInfo(record_name), "".join(rows))
 
 
 def main(stage: Path, licences: Path, out: Path) -> None:
