@@ -48,11 +48,11 @@ def built(result: Result, console: Console) -> None:
     if not result.built and not set(console.times) & {"smoke"}:
         console.say(f"finished before under the same key; nothing was built ({result.plan.key[:16]})")
     times = ", ".join(f"{name} {duration(seconds)}" for name, seconds in console.times.items())
-    size = wheel.path.stat().st_size / 1e6
+    size = wheel.stat().st_size / 1e6
     console.say(f"times    {times}")
     console.say(f"results  {_short(result.folder)}")
-    console.say(f"wheel    {wheel.path.name} ({size:.1f} MB)")
-    console.say(f"install  pip install {shlex.quote(str(_short(wheel.path)))}")
+    console.say(f"wheel    {wheel.name} ({size:.1f} MB)")
+    console.say(f"install  pip install {shlex.quote(str(_short(wheel)))}")
 
 
 def fetched(obtained: Sequence[Obtained], console: Console) -> None:

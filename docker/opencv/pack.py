@@ -59,7 +59,7 @@ def metadata(name: str, version: str, numpy: str) -> str:
 
 
 def write(wheel: Path, files: dict) -> None:
-    """The archive with its RECORD, not compressed: normalise.py does that once, after the repair, and settles order and times."""
+    """The archive with its RECORD; compressed, sorted and dated once, after the repair, by normalise.py."""
     record = wheel.name.split("-")
     record_name = "{}-{}.dist-info/RECORD".format(*record[:2])
     rows = []
