@@ -74,8 +74,10 @@ class Engine:
         self._client = client
         self._stop = stop
         with _told(url):
-            security = client.info().get("SecurityOptions") or []
-            self._rootless = any("rootless" in option for option in security)
+            info = client.info()
+            # Podman 4 says it in a field of its own, Docker among its security options.
+            options = info.get("SecurityOptions") or []
+            self._rootless = bool(info.get("Rootless")) or any("rootless" in option for option in options)
             self.version = str(client.version().get("Version", ""))
             components = client.version().get("Components") or []
         self._podman = any("podman" in str(part.get("Name", "")).lower() for part in components)
@@ -267,7 +269,7 @@ def _connect(environment: Mapping[str, str]) -> Engine:
         )
     raise EngineError(
         "no container engine answers: install one with `apt-get install --no-install-recommends "
-        "podman runc catatonit uidmap slirp4netns fuse-overlayfs` (or run again with --setup), "
+        "podman runc catatonit uidmap fuse-overlayfs` (or run again with --setup), "
         "or start Docker"
     )
 

@@ -16,7 +16,8 @@ from kiln.errors import EngineError
 from kiln.home import Home
 
 ENGINE = ("podman", "runc", "catatonit")
-ROOTLESS = ("uidmap", "slirp4netns", "fuse-overlayfs")
+# What maps the user ids of an ordinary user's containers, and stacks their file systems: program -> package.
+ROOTLESS = {"newuidmap": "uidmap", "fuse-overlayfs": "fuse-overlayfs"}
 BOOTSTRAP = ("mmdebstrap",)
 
 
@@ -54,21 +55,22 @@ def _engine(environment: Mapping[str, str]) -> Finding:
         with connect(environment) as engine:
             return Finding("engine", True, f"{engine.name} {engine.version}", "")
     except EngineError as error:
+        packages = missing(environment)
         what, _, cure = str(error).partition(": ")
-        return Finding("engine", False, what, cure)
+        return Finding("engine", False, what, install_line(packages) if packages else cure)
 
 
 def missing(environment: Mapping[str, str]) -> list[str]:
     """The Debian packages that this user lacks for a build; empty where all is there."""
     packages: list[str] = []
-    root = os.getuid() == 0
     if not shutil.which("mmdebstrap"):
         packages += BOOTSTRAP
     if not engine_at_hand(environment):
         packages += ENGINE
-        packages += () if root else ROOTLESS
-    elif not root and not shutil.which("newuidmap"):
-        packages.append("uidmap")  # mmdebstrap and podman map user ids with it
+    if os.getuid() != 0:
+        served = bool(environment.get("DOCKER_HOST")) or docker_socket() == "answers"
+        wanted = ("newuidmap",) if served else ROOTLESS  # mmdebstrap maps user ids, too
+        packages += [ROOTLESS[program] for program in wanted if not shutil.which(program)]
     return packages
 
 

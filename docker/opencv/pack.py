@@ -79,7 +79,11 @@ def main(stage: Path, licences: Path, out: Path) -> None:
     version = os.environ["KILN_VERSION"]
     root = "{}-{}".format(name.replace("-", "_"), version)
     info = root + ".dist-info/"
-    files = {path.relative_to(stage).as_posix(): path.read_bytes() for path in sorted(stage.rglob("*")) if path.is_file()}
+    files = {
+        path.relative_to(stage).as_posix(): path.read_bytes()
+        for path in sorted(stage.rglob("*"))
+        if path.is_file()
+    }
     files.update({info + "licenses/" + path.name: path.read_bytes() for path in sorted(licences.iterdir())})
     files[info + "METADATA"] = metadata(name, version, numpy.__version__).encode()
     files[info + "WHEEL"] = WHEEL.format(tag=tag()).encode()

@@ -28,7 +28,11 @@ def test_integer_sums_and_differences_saturate(dtype, shape):
 
 
 def test_sum_under_a_mask_leaves_the_rest_as_it_was():
-    a, b, mask = noise((30, 40), seed=1), noise((30, 40), seed=2), (noise((30, 40), seed=3) > 128).astype(np.uint8)
+    a, b, mask = (
+        noise((30, 40), seed=1),
+        noise((30, 40), seed=2),
+        (noise((30, 40), seed=3) > 128).astype(np.uint8),
+    )
     before = noise((30, 40), seed=4)
     after = cv2.add(a, b, dst=before.copy(), mask=mask)
     assert_equal(after, np.where(mask, np.minimum(wide(a) + b, 255), before))
@@ -63,7 +67,9 @@ def test_weighted_sum_is_rounded_and_saturates():
 
 def test_convert_scale_abs():
     a = noise((40, 40), np.int16)
-    assert_within(cv2.convertScaleAbs(a, alpha=0.01, beta=3), np.clip(np.rint(np.abs(a * 0.01 + 3)), 0, 255), 1)
+    assert_within(
+        cv2.convertScaleAbs(a, alpha=0.01, beta=3), np.clip(np.rint(np.abs(a * 0.01 + 3)), 0, 255), 1
+    )
 
 
 def test_bitwise_operations():
@@ -170,7 +176,9 @@ def test_borders(border, mode):
 
 def test_views_of_arrays_are_read_without_a_copy_in_the_wrong_order():
     a = noise((40, 60, 3))
-    assert_equal(cv2.add(a[5:25, 10:50], a[10:30, 20:60]), np.minimum(wide(a[5:25, 10:50]) + a[10:30, 20:60], 255))
+    assert_equal(
+        cv2.add(a[5:25, 10:50], a[10:30, 20:60]), np.minimum(wide(a[5:25, 10:50]) + a[10:30, 20:60], 255)
+    )
     assert_equal(cv2.bitwise_not(a[::2, ::-1, 1]), ~a[::2, ::-1, 1])
 
 
@@ -273,7 +281,9 @@ def test_cosine_transform_is_the_orthonormal_one(dtype):
 
     def matrix(n):
         k, x = np.mgrid[0:n, 0:n]
-        return np.where(k == 0, np.sqrt(1.0 / n), np.sqrt(2.0 / n)) * np.cos(np.pi * (2 * x + 1) * k / (2 * n))
+        return np.where(k == 0, np.sqrt(1.0 / n), np.sqrt(2.0 / n)) * np.cos(
+            np.pi * (2 * x + 1) * k / (2 * n)
+        )
 
     expected = matrix(16).dot(a.astype(np.float64)).dot(matrix(24).T)
     assert_within(cv2.dct(a), expected, 64 * np.finfo(dtype).eps)

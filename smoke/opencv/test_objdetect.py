@@ -94,7 +94,9 @@ def drawn_face():
 
 
 def test_face_is_found():
-    cascade = cv2.CascadeClassifier(os.path.join(cv2.data.haarcascades, "haarcascade_frontalface_default.xml"))
+    cascade = cv2.CascadeClassifier(
+        os.path.join(cv2.data.haarcascades, "haarcascade_frontalface_default.xml")
+    )
     scene = np.full((300, 400), 90, np.uint8)
     scene[30:270, 140:380] = drawn_face()
     faces = cascade.detectMultiScale(scene, scaleFactor=1.05, minNeighbors=3, minSize=(80, 80))
