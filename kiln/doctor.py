@@ -16,8 +16,7 @@ from kiln.errors import EngineError
 from kiln.home import Home
 
 ENGINE = ("podman", "runc", "catatonit")
-# What maps the user ids of an ordinary user's containers, and stacks their file systems: program -> package.
-ROOTLESS = {"newuidmap": "uidmap", "fuse-overlayfs": "fuse-overlayfs"}
+ROOTLESS = ("uidmap", "fuse-overlayfs")
 BOOTSTRAP = ("mmdebstrap",)
 
 
@@ -65,12 +64,11 @@ def missing(environment: Mapping[str, str]) -> list[str]:
     packages: list[str] = []
     if not shutil.which("mmdebstrap"):
         packages += BOOTSTRAP
+    ordinary = os.getuid() != 0
     if not engine_at_hand(environment):
-        packages += ENGINE
-    if os.getuid() != 0:
-        served = bool(environment.get("DOCKER_HOST")) or docker_socket() == "answers"
-        wanted = ("newuidmap",) if served else ROOTLESS  # mmdebstrap maps user ids, too
-        packages += [ROOTLESS[program] for program in wanted if not shutil.which(program)]
+        packages += (*ENGINE, *(ROOTLESS if ordinary else ()))
+    elif ordinary and not shutil.which("newuidmap"):
+        packages.append("uidmap")  # mmdebstrap and podman map user ids with it
     return packages
 
 
