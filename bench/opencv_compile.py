@@ -25,7 +25,14 @@ from kiln.plan import Request
 ROOT = Path(__file__).resolve().parent.parent
 SDIST = "171623dbdb93d7c634b7f851ad5e9cde8ddc6a7afc63e031d206e9216da80373"
 # What setup.py needs to run on the same interpreter and NumPy as Kiln's build.
-PIP_NEEDS = ("numpy==1.23.2", "scikit-build==0.17.6", "setuptools==59.8.0", "wheel==0.42.0", "cmake==3.25.2", "ninja")
+PIP_NEEDS = (
+    "numpy==1.23.2",
+    "scikit-build==0.17.6",
+    "setuptools==59.8.0",
+    "wheel==0.42.0",
+    "cmake==3.25.2",
+    "ninja",
+)
 PATCHED = "modules/imgproc/src/canny.cpp"
 EVERYTHING_ELSE = 15  # seconds
 
@@ -54,7 +61,9 @@ def kiln(root: Path, home: Home, request: Request) -> Timed:
     settings = build.Settings(home, sources.Settings.from_environment(os.environ), jobs=cores())
     result = build.run(root, request, settings, console)
     found = re.search(
-        r"^compile: ([\d.]+) s of wall time, ([\d.]+) \+ ([\d.]+) s", (result.folder / "build.log").read_text(), re.M
+        r"^compile: ([\d.]+) s of wall time, ([\d.]+) \+ ([\d.]+) s",
+        (result.folder / "build.log").read_text(),
+        re.M,
     )
     assert found, "compile.sh no longer tells its time"
     wall, user, system = map(float, found.groups())
@@ -97,11 +106,15 @@ def patched(root: Path, home: Home) -> None:
         member = f"opencv-python-4.3.0.38/opencv/{PATCHED}"
         content = subprocess.run(["tar", "-xzOf", archive, member], check=True, stdout=subprocess.PIPE).stdout
         (tree / "a" / PATCHED).write_bytes(content)
-        (tree / "b" / PATCHED).write_bytes(content + b"\nnamespace cv { int changedByThePatch() { return 1; } }\n")
+        (tree / "b" / PATCHED).write_bytes(
+            content + b"\nnamespace cv { int changedByThePatch() { return 1; } }\n"
+        )
         subprocess.run(["diff", "-u", f"a/{PATCHED}", f"b/{PATCHED}"], cwd=tree, stdout=patch)
     folder = root / "patches/opencv/4.3.0"
     folder.mkdir(parents=True)
-    (folder / "series.yaml").write_text("patches:\n  - {file: 0001-bench.patch, tree: opencv, why: a benchmark}\n")
+    (folder / "series.yaml").write_text(
+        "patches:\n  - {file: 0001-bench.patch, tree: opencv, why: a benchmark}\n"
+    )
     shutil.copy(home.work / "bench.patch", folder / "0001-bench.patch")
 
 
@@ -124,7 +137,9 @@ def main() -> None:
         # The same work on both sides: the other build cannot have IPP without a download.
         request = Request("opencv", release="4.3.0", options={"modules": modules, "ipp": False})
 
-        kiln(root, home, Request("opencv", release="4.3.0", options={"modules": "core", "ipp": False}))  # fills caches
+        kiln(
+            root, home, Request("opencv", release="4.3.0", options={"modules": "core", "ipp": False})
+        )  # fills caches
         shutil.rmtree(home.ccache)
         home.ccache.mkdir()
         cold = kiln(root, home, request)

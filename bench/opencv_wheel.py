@@ -78,7 +78,9 @@ def main() -> None:
     result = parser.parse_args().result
     wheels = list(result.glob("*.whl"))
     if len(wheels) != 1:
-        raise SystemExit(f"{result} has no wheel: run `./inv build-opencv --python 3.7 --python-prefix DIR` first")
+        raise SystemExit(
+            f"{result} has no wheel: run `./inv build-opencv --python 3.7 --python-prefix DIR` first"
+        )
     python = json.loads((result / "plan.json").read_text())["inputs"]["interpreter"]["executable"]
     with tempfile.TemporaryDirectory() as folder:
         ours, official = (
@@ -92,10 +94,14 @@ def main() -> None:
         for title in (f"Kiln, {count} thr., ms", "other, ms", "ratio"):
             table.add_column(title, justify="right")
     for name in ours.operations:
-        cells = [(f"{a:.2f}", f"{b:.2f}", f"{b / a:.2f}") for a, b in (times[name] for times in rounds.values())]
+        cells = [
+            (f"{a:.2f}", f"{b:.2f}", f"{b / a:.2f}") for a, b in (times[name] for times in rounds.values())
+        ]
         table.add_row(name, *(text for group in cells for text in group))
     means = [mean([b / a for a, b in times.values()]) for times in rounds.values()]
-    table.add_row("geometric mean", *(text for value in means for text in ("", "", f"{value:.2f}")), style="bold")
+    table.add_row(
+        "geometric mean", *(text for value in means for text in ("", "", f"{value:.2f}")), style="bold"
+    )
     Console(width=140).print(table)
     print(f"ratio: the other wheel's time ({OFFICIAL}) / Kiln's; above 1 Kiln's is faster. {wheels[0].name}")
     sys.exit(0 if min(means) >= 1 else 1)
