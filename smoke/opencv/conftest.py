@@ -1,6 +1,6 @@
 """Tests of a finished OpenCV wheel: its answers against numpy's.
 
-A test names the OpenCV modules that it needs: `pytestmark = pytest.mark.modules("imgproc")`. Where one of
+A test names the OpenCV modules that it needs: `pytestmark = build_info.needs("imgproc")`. Where one of
 them was left out on purpose the test is skipped; where the build promised it, its absence is a failure.
 """
 

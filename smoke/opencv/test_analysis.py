@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_equal, assert_within, noise, texture, waves
 
-pytestmark = pytest.mark.modules("imgproc")
+pytestmark = needs("imgproc")
 
 
 def test_integral_is_the_sum_above_and_to_the_left():

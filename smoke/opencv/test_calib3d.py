@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_within, rotation, texture
 
-pytestmark = pytest.mark.modules("calib3d")
+pytestmark = needs("calib3d")
 
 CAMERA = np.array([[800.0, 0, 320], [0, 790, 240], [0, 0, 1]])
 DISTORTION = np.array([-0.2, 0.05, 0.001, -0.002, 0.01])

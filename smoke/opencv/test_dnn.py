@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_equal, assert_within, noise
 
-pytestmark = pytest.mark.modules("dnn")
+pytestmark = needs("dnn")
 
 RANDOM = np.random.RandomState(0)
 PICTURE = RANDOM.standard_normal((1, 3, 8, 8)).astype(np.float32)

@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_equal, assert_within, noise, texture
 
-pytestmark = pytest.mark.modules("features2d", "imgproc")
+pytestmark = needs("features2d", "imgproc")
 
 DETECTORS = ["ORB", "AKAZE", "BRISK", "KAZE"]
 

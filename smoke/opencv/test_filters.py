@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_equal, assert_within, correlate, gaussian, neighbourhoods, noise, waves
 
-pytestmark = pytest.mark.modules("imgproc")
+pytestmark = needs("imgproc")
 
 
 def rounded(values):

@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_equal, assert_within, noise
 
-pytestmark = pytest.mark.modules("flann")
+pytestmark = needs("flann")
 
 LINEAR, KD_TREES, LSH = 0, 1, 6
 

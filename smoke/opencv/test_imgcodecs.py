@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import build_info
+from build_info import needs
 from reference import assert_equal, assert_within, noise, psnr, waves
 
-pytestmark = pytest.mark.modules("imgcodecs")
+pytestmark = needs("imgcodecs")
 
 
 def codec(name):

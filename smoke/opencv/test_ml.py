@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_equal, assert_within
 
-pytestmark = pytest.mark.modules("ml")
+pytestmark = needs("ml")
 
 
 def groups(seed=0, count=150):

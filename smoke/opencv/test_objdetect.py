@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_within, noise
 
-pytestmark = pytest.mark.modules("objdetect", "imgproc")
+pytestmark = needs("objdetect", "imgproc")
 
 # "KILN 4.3.0", version 1, error correction M, made with another encoder.
 QR_CODE = """

@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_equal, assert_within, noise, psnr, texture, waves
 
-pytestmark = pytest.mark.modules("photo", "imgproc")
+pytestmark = needs("photo", "imgproc")
 
 
 def ramp():

@@ -2,11 +2,11 @@
 
 import cv2
 import numpy as np
-import pytest
 
+from build_info import needs
 from reference import texture
 
-pytestmark = pytest.mark.modules("stitching", "features2d", "calib3d")
+pytestmark = needs("stitching", "features2d", "calib3d")
 
 
 def test_overlapping_scans_become_one_picture():

@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_within, bilinear, noise, texture
 
-pytestmark = pytest.mark.modules("video", "imgproc")
+pytestmark = needs("video", "imgproc")
 
 
 def moved_pictures(dx, dy):
