@@ -296,7 +296,7 @@ def test_no_archive_whatsoever_writes_or_leads_outside(entries: list[tuple[str, 
             assert not (inner / "tree").exists()
         else:
             for path in (inner / "tree").rglob("*"):
-                assert path.resolve().is_relative_to((inner / "tree").resolve())
+                assert Path(os.path.realpath(path)).is_relative_to(os.path.realpath(inner / "tree"))
         assert {path.name for path in outside.iterdir()} == {"archive", "outer"}
         assert [path.name for path in inner.parent.iterdir()] == ["inner"]
         assert {path.name for path in inner.iterdir()} <= {"tree"}
