@@ -21,6 +21,7 @@ from packaging.utils import canonicalize_name
 from pypi_simple import ACCEPT_ANY, ProjectPage
 
 from kiln.download import Downloader, Logins, OriginError, Session, raise_for_status, without_login
+from kiln.errors import UsageError
 from kiln.recipe import PypiOrigin
 
 MAX_PAGE = 256 << 20  # bytes, of a page that lists files
@@ -102,14 +103,28 @@ def parse(listing: str) -> Pip:
         return next(filter(None, (settings.get(f"{section}.{name}") for section in sections)), "")
 
     indexes = [setting("index-url") or pypi_simple.PYPI_SIMPLE_ENDPOINT, *setting("extra-index-url").split()]
+    if setting("no-index").lower() in _TRUE:
+        indexes = []
+    links = setting("find-links").split()
+    for place in (*indexes, *links):
+        _check(place)
     return Pip(
-        indexes=() if setting("no-index").lower() in _TRUE else tuple(indexes),
-        links=tuple(setting("find-links").split()),
+        indexes=tuple(indexes),
+        links=tuple(links),
         trusted=tuple(setting("trusted-host").split()),
         cert=setting("cert") or None,
         client_cert=setting("client-cert") or None,
         proxy=setting("proxy") or None,
     )
+
+
+def _check(place: str) -> None:
+    try:
+        urlsplit(place).port  # noqa: B018  (all of it is read)
+    except ValueError as error:
+        raise UsageError(
+            f"pip is configured with {without_login(place)!r}, which is no URL: see `pip config list`"
+        ) from error
 
 
 def places(pip: Pip) -> Iterator[str]:
