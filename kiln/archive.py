@@ -88,7 +88,9 @@ def unpack(archive: Path, target: Path, member: str | None = None, epoch: int = 
         if isinstance(error, gzip.BadGzipFile) or error.errno is None:
             raise SourceError(f"{archive} is broken ({_reason(error)}): fetch it again") from error
         if error.errno == errno.ENAMETOOLONG:
-            raise SourceError(f"{archive} is not unpacked: it has too long a name; use another origin") from error
+            raise SourceError(
+                f"{archive} is not unpacked: it has too long a name; use another origin"
+            ) from error
         raise SourceError(
             f"{archive} cannot be unpacked to {target} ({error.strerror}): make room there, or look "
             "at its rights"

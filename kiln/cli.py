@@ -64,8 +64,14 @@ def main(root: Path) -> None:
     """Run the tasks of the repository `root`, wherever the person is."""
     _terminate_cleanly()
     KilnProgram(name="Kiln", binary="./inv", version=__version__).run(
-        ["./inv", "--search-root", str(root), *sys.argv[1:]]
+        ["./inv", "--search-root", str(root), *_help_first(sys.argv[1:])]
     )
+
+
+def _help_first(arguments: list[str]) -> list[str]:
+    """`TASK … --help` as `--help TASK`; Invoke would take it for a recipe's name."""
+    asked = "--help" in arguments[1:] and not arguments[0].startswith("-")
+    return ["--help", arguments[0]] if asked else arguments
 
 
 def told(body: Callable[..., None]) -> Callable[..., None]:

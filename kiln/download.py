@@ -101,7 +101,7 @@ class Logins(requests.auth.AuthBase):
 
 
 class Session(requests.Session):
-    """A session that leaves redirects to `Downloader.answer`: requests would read all of their bodies first."""
+    """A session that follows no redirects: requests would first read all of their bodies."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """No target, whatever the answer says."""
@@ -160,11 +160,8 @@ class Downloader:
                 break
         return attempt()
 
-
     @contextlib.contextmanager
-    def answer(
-        self, session: Session, url: str, headers: Mapping[str, str]
-    ) -> Iterator[requests.Response]:
+    def answer(self, session: Session, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
         """The answer to a request, redirects followed, its body not yet read. Raises OriginError."""
         for _ in range(MAX_REDIRECTS + 1):
             with (

@@ -256,9 +256,7 @@ class _Fetcher:
             for repository in (*gitarchive.mirrors(origin, self._settings.git_mirrors), origin.git):
                 yield self._recreate(repository, origin)
 
-    def _download(
-        self, url: str, source: Source, origin: Origin, session: Callable[[], Session]
-    ) -> _Way:
+    def _download(self, url: str, source: Source, origin: Origin, session: Callable[[], Session]) -> _Way:
         def run() -> Path:
             downloader = Downloader(self._downloader.patience, session, self._downloader.stopped)
             with self._host(url):
@@ -365,7 +363,9 @@ def _templates(
 def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
     try:
         parts = urlsplit(text)
-        return parts.scheme in schemes and (bool(parts.hostname) or parts.scheme == "file") and parts.port != 0
+        return (
+            parts.scheme in schemes and (bool(parts.hostname) or parts.scheme == "file") and parts.port != 0
+        )
     except ValueError:
         return False
 
@@ -391,8 +391,8 @@ def _ways_out(missing: Sequence[_Missing], total: int) -> str:
             lines.append(f"  {each.source.name}: {origin.filename}, sha256 {origin.sha256}{size}")
         lines += [f"    {where} {reason}" for where, reason in each.failures]
     lines.append(
-        "put the files, under any names, into a folder and run `./inv fetch RECIPE --folder FOLDER`; or name a "
-        "mirror in KILN_MIRRORS (such as https://mirror.example/{host}/{path}) or mirrored repositories in "
-        "KILN_GIT_MIRRORS (such as /mirrors/{owner}/{repo}.git); or run again when the network is back"
+        "put the files, under any names, into a folder and run `./inv fetch RECIPE --folder FOLDER`; "
+        "or name a mirror in KILN_MIRRORS (such as https://mirror.example/{host}/{path}) or mirrored "
+        "repositories in KILN_GIT_MIRRORS (such as /mirrors/{owner}/{repo}.git); or run again when the network is back"
     )
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Archives made as a test wants, of trees that are values: a path gives a file's bytes, or where a link leads."""
+"""Archives made as a test wants, of trees that are values: files and links by path."""
 
 from __future__ import annotations
 

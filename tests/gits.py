@@ -52,7 +52,16 @@ class Repository:
         """What the forge serves: gzip without name and time; zip with the times of its own zone."""
         target = self.path / ".git" / "made"
         plain = "zip" if format == "zip" else "tar"
-        git(self.path, "archive", f"--format={plain}", "--prefix=name-1/", "-o", str(target), commit, zone=zone)
+        git(
+            self.path,
+            "archive",
+            f"--format={plain}",
+            "--prefix=name-1/",
+            "-o",
+            str(target),
+            commit,
+            zone=zone,
+        )
         if format == "zip":
             return target.read_bytes()
         packed = subprocess.run(["gzip", "-cn", target], check=True, capture_output=True).stdout

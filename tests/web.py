@@ -18,7 +18,7 @@ class Request(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     site: Site
 
-    def do_GET(self) -> None:  # noqa: N802  (http.server's name)
+    def do_GET(self) -> None:
         self.site.asked.append((self.path, self.headers.get("Range", "")))
         self.site.headers.append(dict(self.headers))
         with contextlib.suppress(ConnectionError):

@@ -30,8 +30,8 @@ TREE = {
     "lib/dangling": Link("nowhere"),
 }
 
-names = st.text(st.characters(codec="utf-8", exclude_characters="/\0\n", exclude_categories=["Cc"]), min_size=1,
-    max_size=8).filter(lambda name: name not in (".", "..", ".git"))  # fmt: skip
+letters = st.characters(codec="utf-8", exclude_characters="/", exclude_categories=["Cc"])
+names = st.text(letters, min_size=1, max_size=8).filter(lambda name: name not in (".", "..", ".git"))
 files = st.builds(File, st.binary(max_size=40), st.booleans())
 
 
@@ -41,7 +41,9 @@ def trees(draw: st.DrawFn) -> Tree:
     paths = draw(st.lists(st.lists(names, min_size=1, max_size=3).map("/".join), min_size=1, max_size=6))
     tree: dict[str, File | Link] = {}
     for path in paths:
-        if not any(path == other or path.startswith(other + "/") or other.startswith(path + "/") for other in tree):
+        if not any(
+            path == other or path.startswith(other + "/") or other.startswith(path + "/") for other in tree
+        ):
             tree[path] = draw(st.one_of(files, st.just(Link("x")), names.map(Link)))
     return tree
 
@@ -81,7 +83,8 @@ def test_a_trees_digest_is_one_whatever_the_archives_form_order_and_times(
 def test_two_trees_have_one_digest_only_where_they_are_the_same(one: Tree, other: Tree) -> None:
     with tempfile.TemporaryDirectory() as folder:
         digests = [
-            tree_digest(archives.write(tree, Path(folder) / name)) for name, tree in (("a", one), ("b", other))
+            tree_digest(archives.write(tree, Path(folder) / name))
+            for name, tree in (("a", one), ("b", other))
         ]
     assert (digests[0] == digests[1]) == (one == other)
 
@@ -182,7 +185,7 @@ def test_an_entry_that_is_there_twice_as_different_things_is_refused(
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("path", ["../out", "/tmp/kiln-out", "a/../../out", "a/..", "..", "a\nb"])
+@pytest.mark.parametrize("path", ["../out", "/kiln-out", "a/../../out", "a/..", "..", "a\nb"])
 def test_a_path_that_leads_outside_is_refused(tmp_path: Path, form: str, path: str) -> None:
     assert "is not one inside a tree" in refusal(pack({"ok": File(), path: File(b"x")}, form), tmp_path)
 
@@ -284,7 +287,9 @@ def test_hard_links_count_as_the_copies_that_they_become(tmp_path: Path) -> None
     ),
     st.booleans(),
 )
-def test_no_archive_whatsoever_writes_or_leads_outside(entries: list[tuple[str, File | Link]], zip: bool) -> None:
+def test_no_archive_whatsoever_writes_or_leads_outside(
+    entries: list[tuple[str, File | Link]], zip: bool
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         outside, inner = Path(folder), Path(folder) / "outer" / "inner"
         inner.mkdir(parents=True)
@@ -320,7 +325,8 @@ def test_a_damaged_archive_is_refused_or_read_and_never_a_surprise(form: str, da
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"PK", b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh9", b"<html>", tar([]), bytes(2000)]
+    "data",
+    [b"", b"PK", b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh9", b"<html>", tar([]), bytes(2000)],
 )
 def test_what_is_no_archive_or_an_empty_one_is_told(tmp_path: Path, data: bytes) -> None:
     told = refusal(data, tmp_path)

@@ -99,7 +99,9 @@ def test_what_a_user_has_configured_changes_no_byte(
 
 
 @pytest.mark.parametrize("local", [True, False])
-def test_a_mirror_can_run_nothing_on_this_machine(repository: Repository, tmp_path: Path, local: bool) -> None:
+def test_a_mirror_can_run_nothing_on_this_machine(
+    repository: Repository, tmp_path: Path, local: bool
+) -> None:
     """A repository's own configuration can name programs; attributes inside a commit can call for them."""
     repository.commit = repository.add({".gitattributes": "* filter=evil\n"})
     archive = repository.forge_archive()

@@ -25,12 +25,16 @@ PROJECT = "/simple/my-package/"
 
 
 def page(href: str = f"../../files/{FILE}", sha256: str = SHA256) -> bytes:
-    return f'<html><a href="{href}#sha256={sha256}">{FILE}</a><a href="/x">other-1.0.tar.gz</a></html>'.encode()
+    return (
+        f'<html><a href="{href}#sha256={sha256}">{FILE}</a><a href="/x">other-1.0.tar.gz</a></html>'.encode()
+    )
 
 
 def document(url: str = f"../../files/{FILE}", sha256: str = SHA256) -> bytes:
     files = [{"filename": FILE, "url": url, "hashes": {"sha256": sha256}}]
-    return json.dumps({"name": "my-package", "meta": {"api-version": "1.1"}, "files": files, "versions": []}).encode()
+    return json.dumps(
+        {"name": "my-package", "meta": {"api-version": "1.1"}, "files": files, "versions": []}
+    ).encode()
 
 
 HTML = {"kind": "text/html; charset=utf-8"}
@@ -75,7 +79,11 @@ def test_a_setting_that_is_no_url_is_told() -> None:
 
 def test_the_environment_and_the_files_of_pip_are_asked(tmp_path: Path) -> None:
     (tmp_path / "pip.conf").write_text("[global]\nextra-index-url = https://b/simple\n")
-    environment = {**os.environ, "PIP_CONFIG_FILE": str(tmp_path / "pip.conf"), "PIP_INDEX_URL": "https://a/simple"}
+    environment = {
+        **os.environ,
+        "PIP_CONFIG_FILE": str(tmp_path / "pip.conf"),
+        "PIP_INDEX_URL": "https://a/simple",
+    }
     assert pypi.configuration(environment).indexes == ("https://a/simple", "https://b/simple")
 
 
@@ -129,7 +137,7 @@ def test_an_index_that_does_not_have_a_file_is_no_failure(site: Site, answer: we
         (web.content(document(url="http://[bad/x"), **JSON), "is no package index that can be read"),
         (web.content(page("http://[bad/x"), **HTML), "is no package index that can be read"),
         (web.content(b"x", kind="image/png"), "is no package index, but of the kind image/png"),
-        (web.content(page(sha256="0" * 64), **HTML), f"lists another file of that name, with the sha256 {'0' * 64}"),
+        (web.content(page(sha256="0" * 64), **HTML), "lists another file of that name, with the sha256 000"),
         (web.content(page("file:///etc/passwd"), **HTML), "lists the file at a place that is not followed"),
         (web.content(page("/etc/passwd").replace(b"/etc", b"ftp://h"), **HTML), "lists the file at a place"),
         (web.redirect("file:///etc/passwd"), "redirects to file:, which is not followed"),
