@@ -393,6 +393,7 @@ def _ways_out(missing: Sequence[_Missing], total: int) -> str:
     lines.append(
         "put the files, under any names, into a folder and run `./inv fetch RECIPE --folder FOLDER`; "
         "or name a mirror in KILN_MIRRORS (such as https://mirror.example/{host}/{path}) or mirrored "
-        "repositories in KILN_GIT_MIRRORS (such as /mirrors/{owner}/{repo}.git); or run again when the network is back"
+        "repositories in KILN_GIT_MIRRORS (such as /mirrors/{owner}/{repo}.git); or run again "
+        "when the network is back"
     )
     return "\n".join(lines)

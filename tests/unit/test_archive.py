@@ -65,7 +65,7 @@ def refusal(data: bytes, folder: Path, member: str | None = None) -> str:
     return str(caught.value)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(trees(), st.sampled_from(FORMATS), st.integers(0, 2**31), st.randoms(use_true_random=False))
 def test_a_trees_digest_is_one_whatever_the_archives_form_order_and_times(
     tree: Tree, form: str, time: int, chance: random.Random
@@ -78,7 +78,7 @@ def test_a_trees_digest_is_one_whatever_the_archives_form_order_and_times(
         assert tree_digest(found) == tree_digest(archives.write(tree, path / "written"))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(trees(), trees())
 def test_two_trees_have_one_digest_only_where_they_are_the_same(one: Tree, other: Tree) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -275,7 +275,7 @@ def test_hard_links_count_as_the_copies_that_they_become(tmp_path: Path) -> None
     assert "far too much for its size" in refusal(gzip.compress(bomb_of_hard_links(), 1), tmp_path)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(
@@ -307,7 +307,7 @@ def test_no_archive_whatsoever_writes_or_leads_outside(
         assert {path.name for path in inner.iterdir()} <= {"tree"}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(FORMATS), st.data())
 def test_a_damaged_archive_is_refused_or_read_and_never_a_surprise(form: str, data: st.DataObject) -> None:
     damaged = bytearray(pack(TREE, form))
