@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import BinaryIO, Protocol, TypeVar
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -21,11 +22,13 @@ import requests.utils
 import urllib3
 
 from kiln.errors import SourceError
-from kiln.vault import BLOCK, hash_into
+from kiln.vault import BLOCK, Hash, hash_into
 
 # The most that is taken where no size is recorded.
 MAX_BYTES = 8 << 30
 MAX_REDIRECTS = 8
+# Blocks that may wait to be hashed.
+AHEAD = 16
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 
 T = TypeVar("T")
@@ -227,9 +230,10 @@ class _Transfer:
                     digest = hashlib.sha256()
                 self.progress.begin(self.name, self.pinned.size)
                 self.progress.advance(self.name, self.at)
-                for block in self.downloader.blocks(response):
-                    digest.update(block)
-                    self._write(block)
+                with _beside(digest) as hashed:
+                    for block in self.downloader.blocks(response):
+                        hashed(block)
+                        self._write(block)
         if self.pinned.size is not None and self.at < self.pinned.size:
             raise TransientError(f"ends after {self.at} of {self.pinned.size} bytes")
         if digest.hexdigest() != self.pinned.sha256:
@@ -272,6 +276,32 @@ class _Transfer:
     def _empty(self) -> None:
         self.file.truncate(0)
         self.at = 0
+
+
+@contextlib.contextmanager
+def _beside(digest: Hash) -> Iterator[Callable[[bytes], None]]:
+    """Adds blocks to a digest in a thread of its own, so that receiving and writing go on meanwhile."""
+    blocks: SimpleQueue[bytes | None] = SimpleQueue()
+    room: SimpleQueue[None] = SimpleQueue()
+    for _ in range(AHEAD):
+        room.put(None)
+
+    def work() -> None:
+        while (block := blocks.get()) is not None:
+            digest.update(block)
+            room.put(None)
+
+    def add(block: bytes) -> None:
+        room.get()
+        blocks.put(block)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield add
+    finally:
+        blocks.put(None)
+        thread.join()
 
 
 def raise_for_status(response: requests.Response) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from tests.web import Listener, Site, certificate
 
-
 # Nothing is judged by how fast a busy machine runs it.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")

@@ -142,7 +142,7 @@ def test_a_git_folder_inside_an_archive_is_left_out(tmp_path: Path) -> None:
 def test_what_gnu_tar_and_its_long_names_make_is_read(tmp_path: Path) -> None:
     tree = {"/".join(["d" * 60] * 4) + "/file": File(b"x"), "link": Link("/".join(["d" * 60] * 3))}
     folder = archives.write(tree, tmp_path / "written")
-    (folder / "hard").hardlink_to(folder / next(iter(tree)))
+    os.link(folder / next(iter(tree)), folder / "hard")
     for form in ("gnu", "pax", "ustar"):
         archive = tmp_path / form
         subprocess.run(["tar", f"--format={form}", "-C", folder, "-cf", archive, "."], check=form != "ustar")

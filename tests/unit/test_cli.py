@@ -57,6 +57,14 @@ def test_tasks_work_from_any_folder(tmp_path: Path) -> None:
     assert len(json.loads(done.stdout)["key"]) == 64
 
 
+def test_benchmarks_are_listed_with_what_they_measure_and_run_by_name(tmp_path: Path) -> None:
+    listed = run(tmp_path, "bench")
+    assert "download   How fast sources arrive in the vault" in listed.stdout
+    refused = run(tmp_path, "bench", "nothing")
+    assert refused.returncode == 2
+    assert "no benchmark 'nothing': choose one of" in refused.stderr
+
+
 def test_a_fetch_from_a_folder_that_is_not_there_exits_with_2(tmp_path: Path) -> None:
     done = run(tmp_path / "home", "fetch", "opencv", "--folder", str(tmp_path / "nowhere"), KILN_OFFLINE="1")
     assert done.returncode == 2
