@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shlex
 import sys
@@ -13,6 +14,7 @@ from invoke import Collection, Context, task
 
 from kiln import build, cli, doctor, plan, recipe, report, sources
 from kiln.console import Console
+from kiln.errors import UsageError
 from kiln.home import Home
 from kiln.plan import Request
 
@@ -83,6 +85,21 @@ def lint(context: Context) -> None:
         context.run(shlex.join([sys.executable, "-m", *command]), pty=False)
 
 
+@task(auto_shortflags=False, help={"name": "the one to run"})
+@cli.told
+def bench(context: Context, name: str = "") -> None:
+    """List the benchmarks, or run one: `./inv bench [NAME]`."""
+    scripts = {path.stem: path for path in sorted((ROOT / "bench").glob("*.py"))}
+    if name and name not in scripts:
+        raise UsageError(f"there is no benchmark {name!r}: choose one of {', '.join(scripts)}")
+    if name:
+        context.run(shlex.join([sys.executable, str(scripts[name])]), pty=False)
+        return
+    for each, path in scripts.items():
+        summary = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        Console.for_output().say(f"{each:<10} {summary.partition(chr(10))[0]}")
+
+
 def _collection() -> Collection:
     names = recipe.names(ROOT)
     every = cli.options_of(ROOT, names)
@@ -105,7 +122,7 @@ def _collection() -> Collection:
         ),
     ]  # fmt: skip
     collection = Collection()
-    for each in (*tasks, test, lint, doctor_task):
+    for each in (*tasks, test, lint, bench, doctor_task):
         collection.add_task(each)
     return collection
 

@@ -15,11 +15,8 @@ from kiln.download import OriginError, Pinned, WrongContentError, without_login
 from kiln.recipe import GitOrigin
 from kiln.vault import BLOCK
 
-# What forges use, whatever the user's or a mirror's own configuration says.
-_PLAIN = (
-    "core.attributesFile=/dev/null", "core.autocrlf=false", "core.eol=lf", "core.abbrev=auto",
-    "tar.umask=0002", "tar.tar.gz.command=gzip -cn",
-)  # fmt: skip
+# Not git's own compression, whose bytes are others.
+_PLAIN = ("tar.tar.gz.command=gzip -cn",)
 _PATIENT = ("http.lowSpeedLimit=200", "http.lowSpeedTime=30")
 # GitHub's zip archives carry the local time of its servers. The rule instead of the zone's name, which
 # not every machine knows.
@@ -34,7 +31,7 @@ _LOCAL = re.compile(
 
 def mirrors(origin: GitOrigin, templates: tuple[str, ...]) -> list[str]:
     """Where the user's mirrors would have a repository: templates with `{owner}` and `{repo}` filled in."""
-    parts = urlsplit(origin.git).path.removesuffix(".git").strip("/").split("/")
+    parts = urlsplit(origin.git).path.strip("/").removesuffix(".git").split("/")
     if len(parts) < 2 or not all(re.fullmatch(r"(?!\.+$)[A-Za-z0-9._-]+", part) for part in parts):
         return []
     owner, repo = "/".join(parts[:-1]), parts[-1]
@@ -50,25 +47,37 @@ def recreate(origin: GitOrigin, repository: str, folder: Path, environment: Mapp
 
     Raises OriginError where git fails, WrongContentError where the bytes are not the pinned ones.
     """
-    target = folder / "archive"
-    if is_local(repository):
-        return _archive(Path(repository), origin, target, environment)
+    # Always in a repository made here: the configuration of another one may change bytes and name programs.
     clone = folder / "clone"
-    _git(["init", "--quiet", "--bare", str(clone)], environment)
+    _git(["init", "--quiet", "--bare", "--template=", str(clone)], environment)
+    if is_local(repository):
+        _borrow(clone, Path(repository))
     try:
-        _fetch(clone, repository, [origin.commit, "--depth=1"], environment)
-        return _archive(clone, origin, target, environment)
+        if not is_local(repository):
+            _fetch(clone, repository, [origin.commit, "--depth=1"], environment)
+        return _archive(clone, origin, folder / "archive", environment)
     except WrongContentError:
         if not _substitutes(clone, origin.commit, environment):
             raise
     except OriginError:
         # Not every server gives a commit by its hash; one that gives nothing at all fails below again.
-        pass
+        if is_local(repository):
+            raise
     # Attributes may put the names of tags and abbreviated hashes into files, which depend on all there is.
     unshallow = ["--unshallow"] if (clone / "shallow").exists() else []
     refs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
     _fetch(clone, repository, [*refs, *unshallow], environment)
-    return _archive(clone, origin, target, environment)
+    return _archive(clone, origin, folder / "archive", environment)
+
+
+def _borrow(clone: Path, repository: Path) -> None:
+    """Let a repository use the objects of another one on this machine, and nothing else of it."""
+    for objects in (repository / "objects", repository / ".git" / "objects"):
+        if objects.is_dir() and "\n" not in str(objects):
+            (clone / "objects" / "info").mkdir(parents=True, exist_ok=True)
+            (clone / "objects" / "info" / "alternates").write_bytes(os.fsencode(objects) + b"\n")
+            return
+    raise OriginError("is no git repository")
 
 
 def _archive(repository: Path, origin: GitOrigin, target: Path, environment: Mapping[str, str]) -> Path:
@@ -78,8 +87,7 @@ def _archive(repository: Path, origin: GitOrigin, target: Path, environment: Map
         _PLAIN,
         repository,
     )
-    # A repository that lacks objects must not fetch them here.
-    variables = {**_variables(environment), "GIT_ALLOW_PROTOCOL": "", "TZ": _FORGE_ZONE}
+    variables = {**_isolated(environment, repository), "TZ": _FORGE_ZONE}
     digest, size = hashlib.sha256(), 0
     errors = target.with_name("errors")
     with (
@@ -106,13 +114,14 @@ def _archive(repository: Path, origin: GitOrigin, target: Path, environment: Map
 def _substitutes(repository: Path, commit: str, environment: Mapping[str, str]) -> bool:
     """Whether the attributes of a commit let git write into files what it knows about the commit."""
     command = ["grep", "-q", "export-subst", commit, "--", ":(glob)**/.gitattributes"]
-    with _started(_command(command, (), repository), _variables(environment)) as process:
+    with _started(_command(command, (), repository), _isolated(environment, repository)) as process:
         process.communicate()
     return process.returncode == 0
 
 
 def _fetch(clone: Path, repository: str, what: list[str], environment: Mapping[str, str]) -> None:
-    allowed = {"GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file"}
+    # A local repository that lacks objects must not fetch them from elsewhere.
+    allowed = {"GIT_ALLOW_PROTOCOL": "file" if is_local(repository) else "https:http:ssh:git:file"}
     options = [argument for argument in what if argument.startswith("--")]
     refs = [argument for argument in what if not argument.startswith("--")]
     _git(
@@ -161,6 +170,14 @@ def _variables(environment: Mapping[str, str]) -> dict[str, str]:
         "GIT_ATTR_NOSYSTEM": "1",
         "LC_ALL": "C.UTF-8",
     }
+
+
+def _isolated(environment: Mapping[str, str], repository: Path) -> dict[str, str]:
+    """The environment of a git without a user's and the system's configuration, and without network."""
+    nobody = {"HOME": str(repository), "XDG_CONFIG_HOME": str(repository), "GIT_CONFIG_GLOBAL": os.devnull}
+    variables = {**_variables(environment), **nobody, "GIT_CONFIG_NOSYSTEM": "1", "GIT_ALLOW_PROTOCOL": ""}
+    variables.pop("GZIP", None)  # options that gzip would take from there
+    return variables
 
 
 def _said(errors: bytes) -> str:

@@ -30,6 +30,13 @@ def _inside(path: str) -> str:
     return path
 
 
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if not parts.hostname or parts.port == 0:  # both raise ValueError, too
+        raise ValueError("a URL with a host is wanted")
+    return text
+
+
 RelativePath = Annotated[str, AfterValidator(_inside)]
 
 
@@ -37,7 +44,7 @@ RelativePath = Annotated[str, AfterValidator(_inside)]
 class UrlOrigin:
     """A file at a URL (http or https)."""
 
-    url: Annotated[str, Field(pattern=r"^https?://[^/@\s]+/\S*$")]
+    url: Annotated[str, Field(pattern=r"^https?://[^/@\s]+/\S*$"), AfterValidator(_url)]
     sha256: Sha256
     size: Integer | None = None
     member: RelativePath | None = None
@@ -76,7 +83,7 @@ class PypiOrigin:
 class GitOrigin:
     """A forge's archive, recreated from the git repository it was made from."""
 
-    git: Annotated[str, Field(pattern=r"^https://[^/@\s]+/\S+$")]
+    git: Annotated[str, Field(pattern=r"^https://[^/@\s]+/\S+$"), AfterValidator(_url)]
     commit: Commit
     prefix: RelativePath
     format: Literal["tar.gz", "zip"]

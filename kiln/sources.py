@@ -13,10 +13,18 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-import requests
-
 from kiln import archive, gitarchive, pypi
-from kiln.download import Downloader, Logins, OriginError, Patience, Pinned, Progress, host, without_login
+from kiln.download import (
+    Downloader,
+    Logins,
+    OriginError,
+    Patience,
+    Pinned,
+    Progress,
+    Session,
+    host,
+    without_login,
+)
 from kiln.errors import SourceError, UsageError
 from kiln.recipe import GitOrigin, Origin, PypiOrigin, Source, UrlOrigin
 from kiln.vault import Note, Vault, sha256_of
@@ -112,10 +120,8 @@ def adopt(folder: Path, sources: Sequence[Source], vault: Vault) -> tuple[Path, 
 
     Raises UsageError where there is no such folder, SourceError where a file cannot be read or copied.
     """
-    wanted = {
-        origin.sha256: origin.size for source in sources for origin in source.origins
-        if not vault.path(origin.sha256).exists()
-    }  # fmt: skip
+    known = {origin.sha256: origin.size for source in sources for origin in source.origins}
+    wanted = {sha256: size for sha256, size in known.items() if vault.get(sha256) is None}
     sizes = set(wanted.values())
     found = []
     try:
@@ -172,11 +178,14 @@ class _Fetcher:
 
     def obtain(self, source: Source) -> Obtained | _Missing:
         failures: list[tuple[str, str]] = []
+        absent = []
         for origin in source.origins:
             path = self._vault.get(origin.sha256, self._note(source))
-            if path and self._is_tree(source, origin, path, failures):
+            if path is None:
+                absent.append(origin)
+            elif self._is_tree(source, origin, path, failures):
                 return Obtained(source, path, str(origin), origin)
-        for origin in source.origins:
+        for origin in absent:
             path = self._fetch(source, origin, failures)
             if path and self._is_tree(source, origin, path, failures):
                 return Obtained(source, path, str(origin), origin)
@@ -188,14 +197,22 @@ class _Fetcher:
             path = self._vault.get(origin.sha256)
             if path:
                 return path  # another process was faster
+            self._vault.drop(origin.sha256)
+            without = 0
             for way in self._ways(source, origin):
                 if self._settings.offline and not way.local:
                     failures.append((way.text, "was not asked: offline"))
                     continue
                 try:
                     return way.run()
+                except pypi.AbsentError as error:
+                    # Not told: that one place of several does not have a file is how pip's places are.
+                    failures.append((way.text, str(error)))
+                    without += 1
                 except OriginError as error:
                     self._failed(source, way.text, str(error), failures)
+            if without:
+                self._note(source)(f"{origin} is not in {without} of the places that pip looks in")
         return None
 
     def _is_tree(self, source: Source, origin: Origin, path: Path, failures: list[tuple[str, str]]) -> bool:
@@ -203,7 +220,7 @@ class _Fetcher:
         if source.tree is None:
             return True
         found = self._vault.tree_of(origin.sha256, origin.member)
-        if found is None:
+        if found != source.tree:  # a record of another tree may be a damaged one
             with self._vault.lock(origin.sha256), self._vault.workspace(origin.sha256) as folder:
                 try:
                     archive.unpack(path, folder / "tree", origin.member)
@@ -239,9 +256,7 @@ class _Fetcher:
             for repository in (*gitarchive.mirrors(origin, self._settings.git_mirrors), origin.git):
                 yield self._recreate(repository, origin)
 
-    def _download(
-        self, url: str, source: Source, origin: Origin, session: Callable[[], requests.Session]
-    ) -> _Way:
+    def _download(self, url: str, source: Source, origin: Origin, session: Callable[[], Session]) -> _Way:
         def run() -> Path:
             downloader = Downloader(self._downloader.patience, session, self._downloader.stopped)
             with self._host(url):
@@ -258,8 +273,8 @@ class _Fetcher:
 
     def _copy(self, text: str, file: Path, origin: Origin) -> _Way:
         def run() -> Path:
-            if not file.is_file():
-                raise OriginError("is no file")
+            if not (os.access(file, os.R_OK) and file.is_file()):
+                raise OriginError("is no file that can be read")
             try:
                 return self._vault.add(file, origin.sha256)
             except SourceError as error:
@@ -291,8 +306,8 @@ class _Fetcher:
         text = f"git: {without_login(repository)} at {origin.commit[:12]}"
         return _Way(text, gitarchive.is_local(repository), run)
 
-    def _session(self) -> requests.Session:
-        session = requests.Session()
+    def _session(self) -> Session:
+        session = Session()
         session.auth = Logins.of(iter(self._settings.mirrors))
         return session
 
@@ -337,12 +352,22 @@ def _templates(
     templates = tuple(environment.get(name, "").split())
     for template in templates:
         unknown = set(re.findall(r"\{(.*?)\}", template)) - known
-        if unknown or not (template.startswith("/") or urlsplit(template).scheme in schemes):
+        if unknown or not (template.startswith("/") or _is_url(template, schemes)):
             raise UsageError(
                 f"{name} has {without_login(template)!r}, which is no template: write an absolute path or a "
                 f"URL ({', '.join(schemes)}), in which {', '.join(sorted(known))} may stand in braces"
             )
     return templates
+
+
+def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        return (
+            parts.scheme in schemes and (bool(parts.hostname) or parts.scheme == "file") and parts.port != 0
+        )
+    except ValueError:
+        return False
 
 
 def _filled(template: str, origin: Origin) -> str | None:
@@ -366,8 +391,9 @@ def _ways_out(missing: Sequence[_Missing], total: int) -> str:
             lines.append(f"  {each.source.name}: {origin.filename}, sha256 {origin.sha256}{size}")
         lines += [f"    {where} {reason}" for where, reason in each.failures]
     lines.append(
-        "put the files, under any names, into a folder and run `./inv fetch RECIPE --from FOLDER`; or name a mirror "
-        "in KILN_MIRRORS (such as https://mirror.example/{host}/{path}) or mirrored repositories in "
-        "KILN_GIT_MIRRORS (such as /mirrors/{owner}/{repo}.git); or run again when the network is back"
+        "put the files, under any names, into a folder and run `./inv fetch RECIPE --folder FOLDER`; "
+        "or name a mirror in KILN_MIRRORS (such as https://mirror.example/{host}/{path}) or mirrored "
+        "repositories in KILN_GIT_MIRRORS (such as /mirrors/{owner}/{repo}.git); or run again "
+        "when the network is back"
     )
     return "\n".join(lines)
