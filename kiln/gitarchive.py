@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from kiln.download import OriginError, Pinned, WrongContentError, without_login
+from kiln.download import MAX_BYTES, OriginError, Pinned, WrongContentError, without_login
 from kiln.recipe import GitOrigin
 from kiln.vault import BLOCK
 
@@ -33,8 +33,13 @@ _LOCAL = re.compile(
 
 
 def mirrors(origin: GitOrigin, templates: tuple[str, ...]) -> list[str]:
+    """Where the user's mirrors would have the repository of an origin."""
+    return mirrors_of(origin.git, templates)
+
+
+def mirrors_of(repository: str, templates: tuple[str, ...]) -> list[str]:
     """Where the user's mirrors would have a repository: templates with `{owner}` and `{repo}` filled in."""
-    parts = urlsplit(origin.git).path.removesuffix(".git").strip("/").split("/")
+    parts = urlsplit(repository).path.removesuffix(".git").strip("/").split("/")
     if len(parts) < 2 or not all(re.fullmatch(r"(?!\.+$)[A-Za-z0-9._-]+", part) for part in parts):
         return []
     owner, repo = "/".join(parts[:-1]), parts[-1]
@@ -71,13 +76,47 @@ def recreate(origin: GitOrigin, repository: str, folder: Path, environment: Mapp
     return _archive(clone, origin, target, environment)
 
 
-def _archive(repository: Path, origin: GitOrigin, target: Path, environment: Mapping[str, str]) -> Path:
-    pinned = Pinned(origin.sha256, origin.size)
+def tag(repository: str, name: str, environment: Mapping[str, str]) -> str | None:
+    """The commit that a tag of a repository names; None where there is no such tag, or no repository."""
     command = _command(
-        ["archive", f"--format={origin.format}", f"--prefix={origin.prefix}", origin.commit],
-        _PLAIN,
-        repository,
+        ["ls-remote", "--", repository, f"refs/tags/{name}", f"refs/tags/{name}^{{}}"], _PATIENT
     )
+    with _started(command, _variables(environment)) as process:
+        output, _ = process.communicate()
+    found = [line.split("\t")[0] for line in output.decode("ascii", "replace").splitlines()]
+    # Of an annotated tag the second line is the commit that it is on.
+    return found[-1] if found and re.fullmatch(r"[0-9a-f]{40}", found[-1]) else None
+
+
+def export(
+    repository: Path, commit: str, prefix: str, format: str, target: Path, environment: Mapping[str, str]
+) -> str:
+    """Write the archive of a commit that nobody has pinned yet, from a local repository: its sha256.
+
+    Raises OriginError where git fails.
+    """
+    return _written(repository, commit, prefix, format, target, environment, MAX_BYTES)
+
+
+def _archive(repository: Path, origin: GitOrigin, target: Path, environment: Mapping[str, str]) -> Path:
+    limit = Pinned(origin.sha256, origin.size).limit
+    found = _written(repository, origin.commit, origin.prefix, origin.format, target, environment, limit)
+    if found != origin.sha256:
+        raise WrongContentError(f"gives another archive, with the sha256 {found}")
+    return target
+
+
+def _written(
+    repository: Path,
+    commit: str,
+    prefix: str,
+    format: str,
+    target: Path,
+    environment: Mapping[str, str],
+    limit: int,
+) -> str:
+    """Write an archive of at most `limit` bytes to a file: its sha256."""
+    command = _command(["archive", f"--format={format}", f"--prefix={prefix}", commit], _PLAIN, repository)
     # A repository that lacks objects must not fetch them here.
     variables = {**_variables(environment), "GIT_ALLOW_PROTOCOL": "", "TZ": _FORGE_ZONE}
     digest, size = hashlib.sha256(), 0
@@ -90,17 +129,15 @@ def _archive(repository: Path, origin: GitOrigin, target: Path, environment: Map
         assert process.stdout is not None  # noqa: S101  (for the type checker)
         while block := process.stdout.read(BLOCK):
             size += len(block)
-            if size > pinned.limit:
+            if size > limit:
                 process.kill()
-                raise WrongContentError(f"gives another archive, of more than {pinned.limit} bytes")
+                raise WrongContentError(f"gives another archive, of more than {limit} bytes")
             digest.update(block)
             file.write(block)
     # Where an object is missing, git leaves half an archive.
     if process.returncode:
         raise OriginError(_said(errors.read_bytes()))
-    if digest.hexdigest() != origin.sha256:
-        raise WrongContentError(f"gives another archive, with the sha256 {digest.hexdigest()}")
-    return target
+    return digest.hexdigest()
 
 
 def _substitutes(repository: Path, commit: str, environment: Mapping[str, str]) -> bool:
@@ -145,7 +182,7 @@ def _started(
         raise OriginError("needs git, which is not installed") from error
 
 
-def _command(arguments: list[str], settings: tuple[str, ...], repository: Path | None) -> list[str]:
+def _command(arguments: list[str], settings: tuple[str, ...], repository: Path | None = None) -> list[str]:
     place = ["-C", os.fspath(repository)] if repository else []
     return ["git", *place, *(part for setting in settings for part in ("-c", setting)), *arguments]
 
