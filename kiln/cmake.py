@@ -16,7 +16,7 @@ from kiln.cmake_language import Command, GrowthError, Word, commands, holds, rep
 from kiln.errors import UsageError
 
 LINUX = {"UNIX": "1", "X86_64": "1", "CMAKE_SYSTEM_NAME": "Linux", "CMAKE_SYSTEM_PROCESSOR": "x86_64"}
-MAX_STEPS = 200_000
+MAX_STEPS = 50_000
 MAX_FILE = 1 << 20
 
 _BLOCKS = {"if": "endif", "foreach": "endforeach", "function": "endfunction", "macro": "endmacro"}
@@ -32,7 +32,7 @@ class Download:
     filename: str
     md5: str
     url: str
-    place: str
+    place: str = field(compare=False)
 
 
 def read(tree: Path, command: str) -> tuple[Download, ...]:

@@ -212,7 +212,7 @@ def _read_bazel(tree: Path, needed: Mapping[str, Path], known: Known, means: Mea
             left_out[external.name] = "the workspace records no hash, and no target needs it"
         else:
             wanted.append(_wanted(external, devices if names else None))
-    return Found(tuple(wanted), left_out, tuple(notes))
+    return Found(tuple(wanted), left_out, tuple(dict.fromkeys(notes)))
 
 
 def _wanted(external: bazel.External, devices: tuple[str, ...] | None) -> Wanted:

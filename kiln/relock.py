@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kiln import archive, lock, recipe, sources
@@ -19,7 +19,7 @@ class Request:
     """What a person asked for: `tree` is `DIR` or `NAME=DIR,…`, `needed` is `DEVICE=FILE,…`.
 
     `repositories` is a folder of the trees of external repositories, each under its name; `folder` one of
-    files that were downloaded by hand.
+    files that were downloaded by hand. `output` is the file that is written instead of the recipe's own lock.
     """
 
     recipe: str
@@ -28,6 +28,7 @@ class Request:
     needed: str = ""
     repositories: str = ""
     folder: str = ""
+    output: str = ""
     check: bool = False
 
 
@@ -64,6 +65,8 @@ def run(
             return trees.of_external(source, member)
 
         made = lock.generate(folder, given, lookup.means, at_hand, _pairs(request.needed, "--needed"))
+    if request.output:
+        made = replace(made, path=Path(request.output).expanduser())
     if request.check:
         if made.changed:
             raise DifferenceError(

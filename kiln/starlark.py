@@ -21,7 +21,7 @@ from kiln.starlark_scope import Function, Module, Scope, StarlarkError, Told, lo
 __all__ = ["Evaluator", "Host", "StarlarkError"]
 
 # A hostile file may neither run nor grow for long. TensorFlow's workspace takes some ten thousand steps.
-MAX_STEPS = 2_000_000
+MAX_STEPS = 300_000
 MAX_DEPTH = 60
 
 
@@ -143,6 +143,7 @@ class Evaluator:
         return None
 
     def _statement(self, node: ast.stmt, scope: Scope) -> Any:
+        self._step(node, scope)
         if isinstance(node, ast.Expr):
             load = load_call(node)
             if load:
@@ -213,9 +214,7 @@ class Evaluator:
     # --- expressions ---------------------------------------------------------------------------------------
 
     def _value(self, node: ast.expr, scope: Scope) -> Any:
-        self._steps += 1
-        if self._steps > MAX_STEPS:
-            self._fail(node, scope, f"no end after {MAX_STEPS} steps")
+        self._step(node, scope)
         method = getattr(self, "_" + type(node).__name__.lower(), None)
         if method is None:
             self._fail(node, scope, f"Starlark has no {type(node).__name__.lower()} expression")
@@ -418,6 +417,11 @@ class Evaluator:
         if isinstance(value, Unknown):
             self._fail(node, scope, f"a decision that depends on {value}, which is not known")
         return bool(value)
+
+    def _step(self, node: ast.AST, scope: Scope) -> None:
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            self._fail(node, scope, f"no end after {MAX_STEPS} steps")
 
     def _told(self, node: ast.AST, scope: Scope) -> Told:
         return Told(scope.module.place(node))

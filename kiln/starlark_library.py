@@ -199,7 +199,7 @@ def modulo(left: Any, right: Any) -> Any:
     return result
 
 
-def _format(text: str, *positional: Any, **named: Any) -> str:
+def _format(text: str, /, *positional: Any, **named: Any) -> str:
     # Not str.format, whose fields reach into the values' attributes.
     parts: list[str] = []
     size = count = 0
