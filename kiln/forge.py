@@ -13,6 +13,8 @@ _GITLAB = re.compile(r"/(gitlab\.com)/([\w./-]+?)/([\w.-]+)/-/archive/([^/\s]+)/
 # Package indexes keep files under …/packages/, by the project's name or by a hash.
 _BY_PROJECT = re.compile(r"/packages/source/[\w.-]/([\w.-]+)/([\w.+-]+)$")
 _BY_HASH = re.compile(r"/packages/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/([\w.+-]+)$")
+# Where Java's and Debian's packages lie in their repositories and in all mirrors of them.
+_POOL = re.compile(r"/maven2/|/debian/pool/")
 
 
 @dataclass(frozen=True)
@@ -68,3 +70,8 @@ def package(url: str) -> tuple[str, str] | None:
         project = file.split("-")[0] if file.endswith(".whl") else re.split(r"-(?=\d)", file)[0]
         return project, file
     return None
+
+
+def pooled(url: str) -> bool:
+    """Whether a URL is that of a Java or Debian package, whichever host it is on."""
+    return bool(_POOL.search(url))

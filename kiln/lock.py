@@ -207,9 +207,11 @@ def _read_bazel(tree: Path, needed: Mapping[str, Path], known: Known, means: Mea
     left_out: dict[str, str] = {}
     for external in workspace.externals:
         devices = tuple(device for device in names if external.repository in names[device])
-        # What no target needs is worth a pin, but not an error.
+        # What no target needs is worth a pin, but neither an error nor the host of a package repository.
         if names and not devices and not external.sha256:
             left_out[external.name] = "the workspace records no hash, and no target needs it"
+        elif names and not devices and all(forge.pooled(url) for url in external.urls):
+            left_out[external.name] = "a package of Java or Debian, and no target needs it"
         else:
             wanted.append(_wanted(external, devices if names else None))
     return Found(tuple(wanted), left_out, tuple(dict.fromkeys(notes)))

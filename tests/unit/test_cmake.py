@@ -182,9 +182,9 @@ def test_what_cannot_be_read_is_told_with_file_and_line(tmp_path: Path, text: st
 
 pieces = st.sampled_from(
     [
-        "fetch", "set", "if", "endif", "else", "elseif", "foreach", "endforeach", "function", "(", ")", '"', "${",
-        "}", "a", "\\", "[[", "]]", "NOT", "AND", "STREQUAL", "IN LISTS", "#", "\n", ";", MD5, "HASH", "URL",
-        "FILENAME a",
+        "fetch", "set", "if", "endif", "else", "elseif", "foreach", "endforeach", "function", "(", ")", '"',
+        "${", "}", "a", "\\", "[[", "]]", "NOT", "AND", "STREQUAL", "IN LISTS", "#", "\n", ";", MD5, "HASH",
+        "URL", "FILENAME a",
     ]
 )  # fmt: skip
 

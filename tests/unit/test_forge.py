@@ -73,3 +73,15 @@ def test_the_archive_of_a_repository_is_the_one_that_its_url_names() -> None:
 def test_a_package_indexs_file_is_known_on_any_host(path: str, expected: tuple[str, str] | None) -> None:
     assert forge.package(f"https://index.example{path}") == expected
     assert forge.package(f"https://mirror.example/index.example{path}") == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://host.example/maven2/com/x/a/1.0/a-1.0.jar", True),
+        ("http://mirror.example/host.example/debian/pool/main/e/expat/libexpat1_2.1.0-6_amd64.deb", True),
+        ("https://x.example/maven/a-1.0.jar", False),
+    ],
+)
+def test_packages_of_java_and_debian_are_known_on_any_host(url: str, expected: bool) -> None:
+    assert forge.pooled(url) is expected

@@ -71,6 +71,7 @@ BAZEL = {
     "tree/WORKSPACE": f"""
         load("@bazel_tools//:http.bzl", "http_archive", "http_file")
         http_file(name = "unhashed", url = "https://x.example/unhashed")
+        http_file(name = "jar", url = "https://x.example/maven2/a/a.jar", sha256 = "{"d" * 64}")
         http_file(name = "tool", urls = ["https://x.example/v1.bin"], sha256 = "{"a" * 64}")
         http_archive(
             name = "zlib",
@@ -98,6 +99,7 @@ def test_a_workspace_becomes_a_lock_with_what_each_device_needs(tmp_path: Path) 
     write(tmp_path, BAZEL)
     made = run(tmp_path, tree=str(tmp_path / "tree"))
     assert made.path == tmp_path / "recipes/toy/1.0/sources.lock.yaml"
+    assert "# - jar: a package of Java or Debian, and no target needs it\n" in made.text
     assert "# - unhashed: the workspace records no hash, and no target needs it\n" in made.text
     assert sources(made) == {
         "six_archive": Source(
@@ -153,6 +155,12 @@ def test_a_needed_download_without_a_hash_stops_with_its_name(tmp_path: Path) ->
         run(tmp_path, tree=str(tmp_path / "tree"), needed=f"gpu={tmp_path / 'more.txt'}")
     assert caught.value.exit_code == 3
     assert "\n  unhashed: the tree records no hash of it\n" in str(caught.value)
+
+
+def test_a_needed_package_of_another_registry_is_pinned(tmp_path: Path) -> None:
+    write(tmp_path, {**BAZEL, "more.txt": "jar"})
+    made = run(tmp_path, tree=str(tmp_path / "tree"), needed=f"gpu={tmp_path / 'more.txt'}")
+    assert sources(made)["jar"].origins == (UrlOrigin("https://x.example/maven2/a/a.jar", "d" * 64),)
 
 
 def test_a_needed_name_that_is_not_declared_is_told(tmp_path: Path) -> None:
