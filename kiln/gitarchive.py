@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from kiln.download import OriginError, Pinned, WrongContentError, without_login
+from kiln.download import MAX_BYTES, OriginError, Pinned, WrongContentError, without_login
 from kiln.recipe import GitOrigin
 from kiln.vault import BLOCK
 
@@ -29,9 +29,9 @@ _LOCAL = re.compile(
 )
 
 
-def mirrors(origin: GitOrigin, templates: tuple[str, ...]) -> list[str]:
+def mirrors(repository: str, templates: tuple[str, ...]) -> list[str]:
     """Where the user's mirrors would have a repository: templates with `{owner}` and `{repo}` filled in."""
-    parts = urlsplit(origin.git).path.strip("/").removesuffix(".git").split("/")
+    parts = urlsplit(repository).path.strip("/").removesuffix(".git").split("/")
     if len(parts) < 2 or not all(re.fullmatch(r"(?!\.+$)[A-Za-z0-9._-]+", part) for part in parts):
         return []
     owner, repo = "/".join(parts[:-1]), parts[-1]
@@ -47,11 +47,7 @@ def recreate(origin: GitOrigin, repository: str, folder: Path, environment: Mapp
 
     Raises OriginError where git fails, WrongContentError where the bytes are not the pinned ones.
     """
-    # Always in a repository made here: the configuration of another one may change bytes and name programs.
-    clone = folder / "clone"
-    _git(["init", "--quiet", "--bare", "--template=", str(clone)], environment)
-    if is_local(repository):
-        _borrow(clone, Path(repository))
+    clone = _clone(repository, folder / "clone", environment)
     try:
         if not is_local(repository):
             _fetch(clone, repository, [origin.commit, "--depth=1"], environment)
@@ -70,6 +66,41 @@ def recreate(origin: GitOrigin, repository: str, folder: Path, environment: Mapp
     return _archive(clone, origin, folder / "archive", environment)
 
 
+def tag(repository: str, name: str, environment: Mapping[str, str]) -> str | None:
+    """The commit that a tag of a repository names; None where there is no such tag, or no repository."""
+    command = _command(
+        ["ls-remote", "--", repository, f"refs/tags/{name}", f"refs/tags/{name}^{{}}"], _PATIENT, None
+    )
+    with _started(command, _variables(environment)) as process:
+        output, _ = process.communicate()
+    found = [line.split("\t")[0] for line in output.decode("ascii", "replace").splitlines()]
+    # Of an annotated tag the second line is the commit that it is on.
+    return found[-1] if found and re.fullmatch(r"[0-9a-f]{40}", found[-1]) else None
+
+
+def export(
+    repository: Path, commit: str, prefix: str, format: str, folder: Path, environment: Mapping[str, str]
+) -> tuple[Path, str]:
+    """The archive of a commit that nobody has pinned yet, made inside the empty `folder`, and its sha256.
+
+    Raises OriginError where git fails.
+    """
+    clone = _clone(str(repository), folder / "clone", environment)
+    target = folder / "archive"
+    return target, _written(clone, commit, prefix, format, target, environment, MAX_BYTES)
+
+
+def _clone(repository: str, clone: Path, environment: Mapping[str, str]) -> Path:
+    """A repository of Kiln's own, in which git works: another one's configuration may change bytes and run programs.
+
+    It has the objects of a local repository at once, those of a remote one once they are fetched.
+    """
+    _git(["init", "--quiet", "--bare", "--template=", str(clone)], environment)
+    if is_local(repository):
+        _borrow(clone, Path(repository))
+    return clone
+
+
 def _borrow(clone: Path, repository: Path) -> None:
     """Let a repository use the objects of another one on this machine, and nothing else of it."""
     for objects in (repository / "objects", repository / ".git" / "objects"):
@@ -81,12 +112,24 @@ def _borrow(clone: Path, repository: Path) -> None:
 
 
 def _archive(repository: Path, origin: GitOrigin, target: Path, environment: Mapping[str, str]) -> Path:
-    pinned = Pinned(origin.sha256, origin.size)
-    command = _command(
-        ["archive", f"--format={origin.format}", f"--prefix={origin.prefix}", origin.commit],
-        _PLAIN,
-        repository,
-    )
+    limit = Pinned(origin.sha256, origin.size).limit
+    found = _written(repository, origin.commit, origin.prefix, origin.format, target, environment, limit)
+    if found != origin.sha256:
+        raise WrongContentError(f"gives another archive, with the sha256 {found}")
+    return target
+
+
+def _written(
+    repository: Path,
+    commit: str,
+    prefix: str,
+    format: str,
+    target: Path,
+    environment: Mapping[str, str],
+    limit: int,
+) -> str:
+    """Write an archive of at most `limit` bytes to a file: its sha256."""
+    command = _command(["archive", f"--format={format}", f"--prefix={prefix}", commit], _PLAIN, repository)
     variables = {**_isolated(environment, repository), "TZ": _FORGE_ZONE}
     digest, size = hashlib.sha256(), 0
     errors = target.with_name("errors")
@@ -98,17 +141,15 @@ def _archive(repository: Path, origin: GitOrigin, target: Path, environment: Map
         assert process.stdout is not None  # noqa: S101  (for the type checker)
         while block := process.stdout.read(BLOCK):
             size += len(block)
-            if size > pinned.limit:
+            if size > limit:
                 process.kill()
-                raise WrongContentError(f"gives another archive, of more than {pinned.limit} bytes")
+                raise WrongContentError(f"gives another archive, of more than {limit} bytes")
             digest.update(block)
             file.write(block)
     # Where an object is missing, git leaves half an archive.
     if process.returncode:
         raise OriginError(_said(errors.read_bytes()))
-    if digest.hexdigest() != origin.sha256:
-        raise WrongContentError(f"gives another archive, with the sha256 {digest.hexdigest()}")
-    return target
+    return digest.hexdigest()
 
 
 def _substitutes(repository: Path, commit: str, environment: Mapping[str, str]) -> bool:

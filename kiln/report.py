@@ -13,6 +13,7 @@ from rich.table import Table
 from kiln.build import Result
 from kiln.console import Console, duration
 from kiln.doctor import Finding
+from kiln.lock import Lock
 from kiln.plan import Plan
 from kiln.sources import Obtained
 
@@ -62,6 +63,20 @@ def fetched(obtained: Sequence[Obtained], console: Console) -> None:
         size = f"{each.path.stat().st_size / 1e6:.1f}"
         table.add_row(each.source.name, each.path.name[:16], size, each.origin)
     console.table(table)
+
+
+def locked(made: Lock, console: Console) -> None:
+    """What a lock holds, and what a person should know about it."""
+    for note in made.notes:
+        console.note(note)
+    devices = sorted({str(value) for source in made.sources for value in source.when.get("device", ())})
+    parts = [
+        f"{device}: {sum(device in source.when.get('device', ()) for source in made.sources)}"
+        for device in devices
+    ]
+    console.say(
+        f"{_short(made.path)}: {len(made.sources)} sources" + "".join(f", for {part}" for part in parts)
+    )
 
 
 def machine(findings: Sequence[Finding], console: Console) -> None:

@@ -253,7 +253,7 @@ class _Fetcher:
             for place in pypi.places(self._pip_configuration()):
                 yield self._package(place, source, origin)
         else:
-            for repository in (*gitarchive.mirrors(origin, self._settings.git_mirrors), origin.git):
+            for repository in (*gitarchive.mirrors(origin.git, self._settings.git_mirrors), origin.git):
                 yield self._recreate(repository, origin)
 
     def _download(self, url: str, source: Source, origin: Origin, session: Callable[[], Session]) -> _Way:

@@ -244,4 +244,4 @@ def test_without_git_that_is_what_is_told(repository: Repository, tmp_path: Path
 )
 def test_a_mirrors_place_is_filled_in_from_owner_and_repository(url: str, expected: list[str]) -> None:
     origin = GitOrigin(url, "0" * 40, "x/", "zip", "0" * 64)
-    assert gitarchive.mirrors(origin, ("/m/{owner}/{repo}.git", "https://m/{owner}-{repo}")) == expected
+    assert gitarchive.mirrors(origin.git, ("/m/{owner}/{repo}.git", "https://m/{owner}-{repo}")) == expected
