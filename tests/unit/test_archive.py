@@ -327,10 +327,12 @@ def test_a_damaged_archive_is_refused_or_read_and_never_a_surprise(form: str, da
 @pytest.mark.parametrize(
     "data",
     [b"", b"PK", b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh9", b"<html>", tar([]), bytes(2000)],
+    ids=["nothing", "P", "zip", "gzip", "xz", "bzip2", "html", "empty tar", "zeros"],
 )
 def test_what_is_no_archive_or_an_empty_one_is_told(tmp_path: Path, data: bytes) -> None:
     told = refusal(data, tmp_path)
-    assert "is broken" in told or "has no files" in told
+    # Python 3.9 itself looks for a second entry before the first.
+    assert any(reason in told for reason in ("is broken", "has no files", "not in order"))
 
 
 def test_an_encrypted_zip_is_told(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_a_file_is_read_only_for_all_and_readable_for_all(vault: Vault, tmp_path
     assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o444, 0o444]
 
 
-@pytest.mark.parametrize("harm", [b"y", b"", b"xx"])
+@pytest.mark.parametrize("harm", [b"y", b"", b"xx"], ids=["other", "empty", "longer"])
 def test_a_damaged_file_is_told_and_never_given(vault: Vault, tmp_path: Path, harm: bytes) -> None:
     path = added(vault, tmp_path, b"x")
     path.chmod(0o644)
