@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shlex
 import sys
@@ -11,8 +12,9 @@ from typing import Any
 
 from invoke import Collection, Context, task
 
-from kiln import build, bundle, cli, collect, doctor, plan, recipe, report, sources, status
+from kiln import build, bundle, cli, collect, doctor, plan, recipe, relock, report, sources, status
 from kiln.console import Console
+from kiln.errors import UsageError
 from kiln.home import Home
 from kiln.plan import Request
 
@@ -91,6 +93,41 @@ def test(context: Context, setup: bool = False, unit: bool = False, k: str = "")
     context.run(shlex.join([sys.executable, "-m", "pytest", folder, *(["-k", k] if k else [])]), pty=False)
 
 
+@task(
+    auto_shortflags=False,
+    help={
+        "recipe": "the recipe, as NAME or NAME/VERSION",
+        "tree": "the source tree, or NAME=DIR,… (default: what the recipe pins)",
+        "needed": "what Bazel says that the target needs, as DEVICE=FILE,… (default: the files in lock.yaml)",
+        "repositories": "a folder with trees of external repositories under their names",
+        "folder": "take files that have no sha256 yet from this folder, by their MD5",
+        "output": "write this file instead of the recipe's own lock, which gives what is pinned already",
+        "check": "write nothing; exit code 5 if the lock would change",
+        "offline": cli.RUN_HELP["offline"],
+    },
+)
+@cli.told
+def lock(
+    _: Context,
+    recipe: str,
+    tree: str = "",
+    needed: str = "",
+    repositories: str = "",
+    folder: str = "",
+    output: str = "",
+    check: bool = False,
+    offline: bool = False,
+) -> None:
+    """Generate a recipe's sources.lock.yaml from its source trees."""
+    console = Console()
+    name, _slash, version = recipe.partition("/")
+    request = relock.Request(name, version, tree, needed, repositories, folder, output, check)
+    settings = sources.Settings.from_environment({**os.environ, **({"KILN_OFFLINE": "1"} if offline else {})})
+    with console.transfers() as transfers:
+        made = relock.run(ROOT, request, Home.of(os.environ), settings, os.environ, transfers)
+    report.locked(made, Console.for_output())
+
+
 @task(auto_shortflags=False, name="doctor")
 @cli.told
 def doctor_task(_: Context) -> None:
@@ -118,6 +155,21 @@ def lint(context: Context) -> None:
     """Check style and types: ruff, and mypy --strict on kiln/."""
     for command in (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]):
         context.run(shlex.join([sys.executable, "-m", *command]), pty=False)
+
+
+@task(auto_shortflags=False, help={"name": "the one to run"})
+@cli.told
+def bench(context: Context, name: str = "") -> None:
+    """List the benchmarks, or run one: `./inv bench [NAME]`."""
+    scripts = {path.stem: path for path in sorted((ROOT / "bench").glob("*.py"))}
+    if name and name not in scripts:
+        raise UsageError(f"there is no benchmark {name!r}: choose one of {', '.join(scripts)}")
+    if name:
+        context.run(shlex.join([sys.executable, str(scripts[name])]), pty=False)
+        return
+    for each, path in scripts.items():
+        summary = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        Console.for_output().say(f"{each:<10} {summary.partition(chr(10))[0]}")
 
 
 def _collection() -> Collection:
@@ -162,7 +214,7 @@ def _collection() -> Collection:
         ),
     ]  # fmt: skip
     collection = Collection()
-    for each in (*tasks, test, lint, doctor_task, gc):
+    for each in (*tasks, lock, test, lint, bench, doctor_task, gc):
         collection.add_task(each)
     return collection
 

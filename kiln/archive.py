@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import contextlib
+import errno
 import gzip
 import hashlib
 import io
@@ -86,6 +87,10 @@ def unpack(archive: Path, target: Path, member: str | None = None, epoch: int = 
         _discard(target)
         if isinstance(error, gzip.BadGzipFile) or error.errno is None:
             raise SourceError(f"{archive} is broken ({_reason(error)}): fetch it again") from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise SourceError(
+                f"{archive} is not unpacked: it has too long a name; use another origin"
+            ) from error
         raise SourceError(
             f"{archive} cannot be unpacked to {target} ({error.strerror}): make room there, or look "
             "at its rights"
@@ -204,7 +209,7 @@ class _Tree:
             return
         if inner == "":
             raise _RefusedError(f"{entry.path!r} is not a folder")
-        self._make_room(inner)
+        self._make_room(inner, "link" if entry.kind == "symlink" else "file")
         if entry.kind == "symlink":
             self._links[inner] = _inside(inner, entry.target)
             self._kinds[inner] = "link"
@@ -223,7 +228,7 @@ class _Tree:
             self._write(inner, entry.content, entry.executable)
         self._kinds[inner] = "file"
 
-    def _make_room(self, path: str) -> None:
+    def _make_room(self, path: str, kind: str) -> None:
         """Make the folders above a path; refuse where they or the path itself are something else."""
         parts = path.split("/")
         for count in range(1, len(parts)):
@@ -234,7 +239,7 @@ class _Tree:
                 (self._root / parent).mkdir()
                 self._kinds[parent] = "folder"
         there = self._kinds.get(path)
-        if there == "file":  # an archive that was appended to: the last one counts
+        if there == kind == "file":  # an archive that was appended to: the last one counts
             (self._root / path).unlink()
         elif there:
             raise _RefusedError(f"{path!r} is there twice, as different things")

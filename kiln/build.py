@@ -33,7 +33,7 @@ class Result:
 
     plan: Plan
     folder: Path
-    wheel: wheel.Wheel
+    wheel: Path
     built: bool
 
 
@@ -56,7 +56,7 @@ def run(root: Path, request: Request, settings: Settings, console: Console) -> R
             finished = _build(root, planned, finished, settings, console)
         with home.lock("publish", console):
             record.publish(finished, target)
-    return Result(planned, target, wheel.inspect(record.wheel_in(target)), built)
+    return Result(planned, target, record.wheel_in(target), built)
 
 
 def _build(root: Path, planned: Plan, earlier: Path | None, settings: Settings, console: Console) -> Path:

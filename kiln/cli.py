@@ -24,7 +24,7 @@ from kiln.recipe import Option, Value
 
 REQUEST_HELP = {
     "release": "the version to build, a folder under recipes/ (default: the recipe's own choice)",
-    "device": "cpu",
+    "device": "what the wheel computes on (default: cpu)",
     "base": "the distribution to build on (default: bookworm)",
     "python": "the Python version to build for, such as 3.11",
     "python_prefix": "use the interpreter installed in this folder (it holds bin/pythonX.Y)",
@@ -40,6 +40,8 @@ RUN_HELP = {
     "bundle": "first take what is there of the sources and images from this file of `./inv bundle`",
     "keep": "keep the container of a failed step, for a shell in it",
 }
+# Tasks whose first argument may be left out, and the option that it stands for.
+OPTIONAL = {"bench": "name"}
 RUN_DEFAULTS: dict[str, Any] = {
     "jobs": 0, "setup": False, "offline": False, "git_mirror": "", "bundle": "", "keep": False,
 }  # fmt: skip
@@ -71,8 +73,22 @@ def main(root: Path) -> None:
     """Run the tasks of the repository `root`, wherever the person is."""
     _terminate_cleanly()
     KilnProgram(name="Kiln", binary="./inv", version=__version__).run(
-        ["./inv", "--search-root", str(root), *sys.argv[1:]]
+        ["./inv", "--search-root", str(root), *_rewritten(sys.argv[1:])]
     )
+
+
+def _rewritten(arguments: list[str]) -> list[str]:
+    """What Invoke cannot read, as what it can.
+
+    `TASK … --help` becomes `--help TASK`: Invoke would take it for a recipe's name. An argument that may be
+    left out becomes an option.
+    """
+    task, *rest = arguments or [""]
+    if "--help" in rest and not task.startswith("-"):
+        return ["--help", task]
+    if task in OPTIONAL and rest and not rest[0].startswith("-"):
+        return [task, f"--{OPTIONAL[task]}", *rest]
+    return arguments
 
 
 def told(body: Callable[..., None]) -> Callable[..., None]:

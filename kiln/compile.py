@@ -67,5 +67,5 @@ def _interpreter(workspace: Workspace, console: Console) -> None:
         raise UsageError(
             f"{interpreter.executable} does not run as Python {interpreter.version} in the base "
             f"{workspace.plan.variant.base} ({said}): give an interpreter that was built on that "
-            "distribution or an older one"
+            "distribution or an older one, in a folder that every user may read"
         )

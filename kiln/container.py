@@ -18,12 +18,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import docker
 import docker.errors
 import requests
 import urllib3
+from docker.models.containers import Container
 from docker.types import Mount as DockerMount
 from docker.types import Ulimit
 
@@ -74,8 +75,10 @@ class Engine:
         self._client = client
         self._stop = stop
         with _told(url):
-            security = client.info().get("SecurityOptions") or []
-            self._rootless = any("rootless" in option for option in security)
+            info = client.info()
+            # Podman 4 says it in a field of its own, Docker among its security options.
+            options = info.get("SecurityOptions") or []
+            self._rootless = bool(info.get("Rootless")) or any("rootless" in option for option in options)
             self.version = str(client.version().get("Version", ""))
             components = client.version().get("Components") or []
         self._podman = any("podman" in str(part.get("Name", "")).lower() for part in components)
@@ -211,7 +214,7 @@ class Engine:
         The container is removed on every path, unless `keep` and it failed.
         """
         with _told(self.name):
-            container = self._client.containers.create(**self._options(run))
+            container = self._create(run)
             kept = False
             try:
                 container.start()
@@ -243,30 +246,35 @@ class Engine:
                 with contextlib.suppress(docker.errors.NotFound):
                     container.remove(force=True)
 
-    def _options(self, run: Run) -> dict[str, Any]:
-        options: dict[str, Any] = {
-            "image": run.image,
-            "command": list(run.command),
-            "environment": dict(run.environment),
-            "labels": {LABEL: run.label},
-            "mounts": [
+    def _create(self, run: Run) -> Container:
+        api = self._client.api
+        host = api.create_host_config(
+            mounts=[
                 DockerMount(mount.target, str(mount.source), type="bind", read_only=not mount.writable)
                 for mount in run.mounts
             ],
-            "working_dir": run.workdir,
-            "network_mode": run.limits.network,
-            "read_only": run.limits.root_file_system == "read-only",
-            "cap_drop": ["ALL"],
-            "security_opt": ["no-new-privileges"],
-            "pids_limit": run.limits.processes,
-            "tmpfs": {"/tmp": "rw,exec,mode=1777"},  # noqa: S108
-            "init": True,
-            "user": self._user(),
-            "ulimits": _ulimits(run.limits),
-        }
+            network_mode=run.limits.network,
+            read_only=run.limits.root_file_system == "read-only",
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            pids_limit=run.limits.processes,
+            tmpfs={"/tmp": "rw,exec,mode=1777"},  # noqa: S108
+            init=True,
+            ulimits=_ulimits(run.limits),
+        )
         if self._podman and self._rootless:
-            options["userns_mode"] = "keep-id"
-        return options
+            # This user keeps his id inside; the SDK knows Docker's values of this setting only.
+            host["UsernsMode"] = "keep-id"
+        created = api.create_container(
+            run.image,
+            list(run.command),
+            environment=dict(run.environment),
+            labels={LABEL: run.label},
+            working_dir=run.workdir,
+            user=self._user(),
+            host_config=host,
+        )
+        return self._client.containers.get(created["Id"])
 
     def _user(self) -> str:
         if self._rootless and not self._podman:
@@ -320,7 +328,7 @@ def _connect(environment: Mapping[str, str]) -> Engine:
         )
     raise EngineError(
         "no container engine answers: install one with `apt-get install --no-install-recommends "
-        "podman runc catatonit uidmap slirp4netns fuse-overlayfs` (or run again with --setup), "
+        "podman runc catatonit uidmap fuse-overlayfs` (or run again with --setup), "
         "or start Docker"
     )
 

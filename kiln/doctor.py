@@ -16,7 +16,7 @@ from kiln.errors import EngineError
 from kiln.home import Home
 
 ENGINE = ("podman", "runc", "catatonit")
-ROOTLESS = ("uidmap", "slirp4netns", "fuse-overlayfs")
+ROOTLESS = ("uidmap", "fuse-overlayfs")
 BOOTSTRAP = ("mmdebstrap",)
 
 
@@ -54,8 +54,9 @@ def _engine(environment: Mapping[str, str]) -> Finding:
         with connect(environment) as engine:
             return Finding("engine", True, f"{engine.name} {engine.version}", "")
     except EngineError as error:
+        packages = missing(environment)
         what, _, cure = str(error).partition(": ")
-        return Finding("engine", False, what, cure)
+        return Finding("engine", False, what, install_line(packages) if packages else cure)
 
 
 def missing(environment: Mapping[str, str], bootstrap: bool = True) -> list[str]:
@@ -64,13 +65,12 @@ def missing(environment: Mapping[str, str], bootstrap: bool = True) -> list[str]
     Without `bootstrap` for one that makes no base.
     """
     packages: list[str] = []
-    root = os.getuid() == 0
     if bootstrap and not shutil.which("mmdebstrap"):
         packages += BOOTSTRAP
+    ordinary = os.getuid() != 0
     if not engine_at_hand(environment):
-        packages += ENGINE
-        packages += () if root else ROOTLESS
-    elif bootstrap and not root and not shutil.which("newuidmap"):
+        packages += (*ENGINE, *(ROOTLESS if ordinary else ()))
+    elif bootstrap and ordinary and not shutil.which("newuidmap"):
         packages.append("uidmap")  # mmdebstrap and podman map user ids with it
     return packages
 

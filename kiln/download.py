@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import BinaryIO, Protocol, TypeVar
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -21,11 +22,13 @@ import requests.utils
 import urllib3
 
 from kiln.errors import SourceError
-from kiln.vault import BLOCK, hash_into
+from kiln.vault import BLOCK, Hash, hash_into
 
 # The most that is taken where no size is recorded.
 MAX_BYTES = 8 << 30
 MAX_REDIRECTS = 8
+# Blocks that may wait to be hashed.
+AHEAD = 16
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 
 T = TypeVar("T")
@@ -100,13 +103,24 @@ class Logins(requests.auth.AuthBase):
         return cls(known)
 
 
+class Session(requests.Session):
+    """A session that follows no redirects: requests would first read all of their bodies."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """No target, whatever the answer says."""
+
+
 def without_login(text: str) -> str:
     """A URL, or a text with URLs in it, without what stands before their hosts: fit to be shown."""
     return re.sub(r"(?<=://)[^/\s]*@", "", text)
 
 
 def host(url: str) -> str:
-    return urlsplit(url).hostname or ""
+    """The host in a URL; nothing, for what is no URL with a host."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 @dataclass(frozen=True)
@@ -114,7 +128,7 @@ class Downloader:
     """Fetches files. `session` makes the HTTP session of one download; `stopped` ends all of them."""
 
     patience: Patience = field(default_factory=Patience)
-    session: Callable[[], requests.Session] = requests.Session
+    session: Callable[[], Session] = Session
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def fetch(self, url: str, partial: Path, pinned: Pinned, name: str, progress: Progress) -> None:
@@ -149,13 +163,52 @@ class Downloader:
                 break
         return attempt()
 
+    @contextlib.contextmanager
+    def answer(
+        self, session: Session, url: str, headers: Mapping[str, str], method: str = "GET"
+    ) -> Iterator[requests.Response]:
+        """The answer to a request, redirects followed, its body not yet read. Raises OriginError."""
+        for _ in range(MAX_REDIRECTS + 1):
+            with (
+                reasons(),
+                session.request(
+                    method,
+                    url,
+                    headers={"Accept-Encoding": "identity", **headers},
+                    stream=True,
+                    timeout=(self.patience.connect, self.patience.stall),
+                ) as response,
+            ):
+                if not response.is_redirect:
+                    yield response
+                    return
+                url = _redirected(url, response.headers["Location"])
+        raise OriginError(f"redirects more than {MAX_REDIRECTS} times")
+
+    def blocks(self, response: requests.Response) -> Iterator[bytes]:
+        """A body as it arrives; OriginError for one that only trickles, and where all downloads are ended."""
+        begun, count = time.monotonic(), 0
+        while not self.stopped.is_set():
+            # Not decoded: what is pinned are the bytes of the file itself.
+            block: bytes = response.raw.read1(BLOCK, decode_content=False)
+            if not block:
+                return
+            yield block
+            count += len(block)
+            waited = time.monotonic() - begun
+            if waited > self.patience.stall:
+                if count < self.patience.slowest * waited:
+                    raise TransientError(f"stalls: {count} bytes in {waited:.0f} s")
+                begun, count = time.monotonic(), 0
+        raise OriginError("was stopped")
+
 
 @dataclass
 class _Transfer:
     """One attempt to complete a file; `at` is the number of bytes that it has."""
 
     downloader: Downloader
-    session: requests.Session
+    session: Session
     file: BinaryIO
     pinned: Pinned
     name: str
@@ -167,51 +220,34 @@ class _Transfer:
         self.file.seek(0)
         hash_into(self.file, digest)
         self.at = os.fstat(self.file.fileno()).st_size
+        if self.at > self.pinned.limit:
+            self._empty()
+            digest = hashlib.sha256()
         kind = ""
         if self.at != self.pinned.size:
-            with self._get(url) as response:
+            headers = {"Range": f"bytes={self.at}-"} if self.at else {}
+            with self.downloader.answer(self.session, url, headers) as response:
                 kind = self._check(response)
                 if self.at and response.status_code == 200:
                     self._empty()
                     digest = hashlib.sha256()
                 self.progress.begin(self.name, self.pinned.size)
                 self.progress.advance(self.name, self.at)
-                for block in self._blocks(response):
-                    digest.update(block)
-                    self._write(block)
+                with _beside(digest) as hashed:
+                    for block in self.downloader.blocks(response):
+                        hashed(block)
+                        self._write(block)
         if self.pinned.size is not None and self.at < self.pinned.size:
             raise TransientError(f"ends after {self.at} of {self.pinned.size} bytes")
         if digest.hexdigest() != self.pinned.sha256:
             self._empty()
             raise WrongContentError(f"gives another file{kind}, with the sha256 {digest.hexdigest()}")
 
-    @contextlib.contextmanager
-    def _get(self, url: str) -> Iterator[requests.Response]:
-        """The answer with the bytes that are missing (206) or with all of them (200), redirects followed."""
-        headers = {"Accept-Encoding": "identity"}
-        if self.at:
-            headers["Range"] = f"bytes={self.at}-"
-        patience = self.downloader.patience
-        for _ in range(MAX_REDIRECTS + 1):
-            with (
-                reasons(),
-                self.session.get(
-                    url,
-                    headers=headers,
-                    stream=True,
-                    allow_redirects=False,
-                    timeout=(patience.connect, patience.stall),
-                ) as response,
-            ):
-                if not response.is_redirect:
-                    yield response
-                    return
-                url = redirected(url, response.headers["Location"])
-        raise OriginError(f"redirects more than {MAX_REDIRECTS} times")
-
     def _check(self, response: requests.Response) -> str:
         """What a wrong file would be; an error where the answer's head already says that it is wrong."""
         if response.status_code == 416 and self.at:
+            if self.pinned.size is not None:
+                raise OriginError("gives another file, which is shorter")
             self._empty()
             raise WrongContentError("has less of the file than is here already")
         raise_for_status(response)
@@ -230,24 +266,6 @@ class _Transfer:
             )
         return told
 
-    def _blocks(self, response: requests.Response) -> Iterator[bytes]:
-        """The body as it arrives; one that only trickles counts as stalled."""
-        patience = self.downloader.patience
-        begun, count = time.monotonic(), 0
-        while not self.downloader.stopped.is_set():
-            # Not decoded: what is pinned are the bytes of the file itself.
-            block: bytes = response.raw.read1(BLOCK, decode_content=False)
-            if not block:
-                return
-            yield block
-            count += len(block)
-            waited = time.monotonic() - begun
-            if waited > patience.stall:
-                if count < patience.slowest * waited:
-                    raise TransientError(f"stalls: {count} bytes in {waited:.0f} s")
-                begun, count = time.monotonic(), 0
-        raise OriginError("was stopped")
-
     def _write(self, block: bytes) -> None:
         if self.at + len(block) > self.pinned.limit:
             self._empty()
@@ -261,6 +279,32 @@ class _Transfer:
     def _empty(self) -> None:
         self.file.truncate(0)
         self.at = 0
+
+
+@contextlib.contextmanager
+def _beside(digest: Hash) -> Iterator[Callable[[bytes], None]]:
+    """Adds blocks to a digest in a thread of its own, so that receiving and writing go on meanwhile."""
+    blocks: SimpleQueue[bytes | None] = SimpleQueue()
+    room: SimpleQueue[None] = SimpleQueue()
+    for _ in range(AHEAD):
+        room.put(None)
+
+    def work() -> None:
+        while (block := blocks.get()) is not None:
+            digest.update(block)
+            room.put(None)
+
+    def add(block: bytes) -> None:
+        room.get()
+        blocks.put(block)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield add
+    finally:
+        blocks.put(None)
+        thread.join()
 
 
 def raise_for_status(response: requests.Response) -> None:
@@ -291,10 +335,12 @@ def reasons() -> Iterator[None]:
         raise TransientError("cannot be reached") from error
 
 
-def redirected(url: str, location: str) -> str:
-    """Where a redirect leads; OriginError where it is not followed."""
-    target = urljoin(url, location)
-    scheme = urlsplit(target).scheme
+def _redirected(url: str, location: str) -> str:
+    try:
+        target = urljoin(url, location)
+        scheme = urlsplit(target).scheme
+    except ValueError as error:
+        raise OriginError("leads to something that is no URL") from error
     if scheme not in ("http", "https"):
         raise OriginError(f"redirects to {scheme}:, which is not followed")
     if scheme == "http" and urlsplit(url).scheme == "https":

@@ -11,15 +11,12 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from kiln.download import OriginError, Pinned, WrongContentError, without_login
+from kiln.download import MAX_BYTES, OriginError, Pinned, WrongContentError, without_login
 from kiln.recipe import GitOrigin
 from kiln.vault import BLOCK
 
-# What forges use, whatever the user's or a mirror's own configuration says.
-_PLAIN = (
-    "core.attributesFile=/dev/null", "core.autocrlf=false", "core.eol=lf", "core.abbrev=auto",
-    "tar.umask=0002", "tar.tar.gz.command=gzip -cn",
-)  # fmt: skip
+# Not git's own compression, whose bytes are others.
+_PLAIN = ("tar.tar.gz.command=gzip -cn",)
 _PATIENT = ("http.lowSpeedLimit=200", "http.lowSpeedTime=30")
 # GitHub's zip archives carry the local time of its servers. The rule instead of the zone's name, which
 # not every machine knows.
@@ -32,9 +29,9 @@ _LOCAL = re.compile(
 )
 
 
-def mirrors(origin: GitOrigin, templates: tuple[str, ...]) -> list[str]:
+def mirrors(repository: str, templates: tuple[str, ...]) -> list[str]:
     """Where the user's mirrors would have a repository: templates with `{owner}` and `{repo}` filled in."""
-    parts = urlsplit(origin.git).path.removesuffix(".git").strip("/").split("/")
+    parts = urlsplit(repository).path.strip("/").removesuffix(".git").split("/")
     if len(parts) < 2 or not all(re.fullmatch(r"(?!\.+$)[A-Za-z0-9._-]+", part) for part in parts):
         return []
     owner, repo = "/".join(parts[:-1]), parts[-1]
@@ -50,47 +47,101 @@ def recreate(origin: GitOrigin, repository: str, folder: Path, environment: Mapp
 
     Raises OriginError where git fails, WrongContentError where the bytes are not the pinned ones.
     """
-    target = folder / "archive"
-    if is_local(repository):
-        return _archive(Path(repository), origin, target, environment)
-    clone = folder / "clone"
-    _git(["init", "--quiet", "--bare", str(clone)], environment)
+    clone = _clone(repository, folder / "clone", environment)
     try:
-        _fetch(clone, repository, [origin.commit, "--depth=1"], environment)
-        return _archive(clone, origin, target, environment)
+        if not is_local(repository):
+            _fetch(clone, repository, [origin.commit, "--depth=1"], environment)
+        return _archive(clone, origin, folder / "archive", environment)
     except WrongContentError:
         if not _substitutes(clone, origin.commit, environment):
             raise
     except OriginError:
         # Not every server gives a commit by its hash; one that gives nothing at all fails below again.
-        pass
+        if is_local(repository):
+            raise
     # Attributes may put the names of tags and abbreviated hashes into files, which depend on all there is.
     unshallow = ["--unshallow"] if (clone / "shallow").exists() else []
     refs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
     _fetch(clone, repository, [*refs, *unshallow], environment)
-    return _archive(clone, origin, target, environment)
+    return _archive(clone, origin, folder / "archive", environment)
 
 
-def loose(origin: GitOrigin, repository: str, folder: Path, environment: Mapping[str, str]) -> Path:
+def tag(repository: str, name: str, environment: Mapping[str, str]) -> str | None:
+    """The commit that a tag of a repository names; None where there is no such tag, or no repository."""
+    command = _command(
+        ["ls-remote", "--", repository, f"refs/tags/{name}", f"refs/tags/{name}^{{}}"], _PATIENT, None
+    )
+    with _started(command, _variables(environment)) as process:
+        output, _ = process.communicate()
+    found = [line.split("\t")[0] for line in output.decode("ascii", "replace").splitlines()]
+    # Of an annotated tag the second line is the commit that it is on.
+    return found[-1] if found and re.fullmatch(r"[0-9a-f]{40}", found[-1]) else None
+
+
+def export(
+    repository: Path, commit: str, prefix: str, format: str, folder: Path, environment: Mapping[str, str]
+) -> tuple[Path, str]:
+    """The archive of a commit that nobody has pinned yet, made inside the empty `folder`, and its sha256.
+
+    Raises OriginError where git fails.
+    """
+    clone = _clone(str(repository), folder / "clone", environment)
+    target = folder / "archive"
+    return target, _written(clone, commit, prefix, format, target, environment, MAX_BYTES)
+
+
+def _clone(repository: str, clone: Path, environment: Mapping[str, str]) -> Path:
+    """A repository of Kiln's own, in which git works: another one's configuration may change bytes and run programs.
+
+    It has the objects of a local repository at once, those of a remote one once they are fetched.
+    """
+    _git(["init", "--quiet", "--bare", "--template=", str(clone)], environment)
+    if is_local(repository):
+        _borrow(clone, Path(repository))
+    return clone
+
+
+def _borrow(clone: Path, repository: Path) -> None:
+    """Let a repository use the objects of another one on this machine, and nothing else of it."""
+    for objects in (repository / "objects", repository / ".git" / "objects"):
+        if objects.is_dir() and "\n" not in str(objects):
+            (clone / "objects" / "info").mkdir(parents=True, exist_ok=True)
+            (clone / "objects" / "info" / "alternates").write_bytes(os.fsencode(objects) + b"\n")
+            return
+    raise OriginError("is no git repository")
+
+
+def loose(origin: GitOrigin, folder: Path, environment: Mapping[str, str]) -> Path:
     """The archive that `recreate` has just refused in `folder`, whatever its bytes: its tree may be right.
 
     Raises OriginError where git fails.
     """
-    place = Path(repository) if is_local(repository) else folder / "clone"
-    return _archive(place, origin, folder / "loose", environment, exact=False)
+    target = folder / "loose"
+    parts = (origin.commit, origin.prefix, origin.format)
+    _written(folder / "clone", *parts, target, environment, MAX_BYTES)
+    return target
 
 
-def _archive(
-    repository: Path, origin: GitOrigin, target: Path, environment: Mapping[str, str], exact: bool = True
-) -> Path:
-    pinned = Pinned(origin.sha256, origin.size if exact else None)
-    command = _command(
-        ["archive", f"--format={origin.format}", f"--prefix={origin.prefix}", origin.commit],
-        _PLAIN,
-        repository,
-    )
-    # A repository that lacks objects must not fetch them here.
-    variables = {**_variables(environment), "GIT_ALLOW_PROTOCOL": "", "TZ": _FORGE_ZONE}
+def _archive(repository: Path, origin: GitOrigin, target: Path, environment: Mapping[str, str]) -> Path:
+    limit = Pinned(origin.sha256, origin.size).limit
+    found = _written(repository, origin.commit, origin.prefix, origin.format, target, environment, limit)
+    if found != origin.sha256:
+        raise WrongContentError(f"gives another archive, with the sha256 {found}")
+    return target
+
+
+def _written(
+    repository: Path,
+    commit: str,
+    prefix: str,
+    format: str,
+    target: Path,
+    environment: Mapping[str, str],
+    limit: int,
+) -> str:
+    """Write an archive of at most `limit` bytes to a file: its sha256."""
+    command = _command(["archive", f"--format={format}", f"--prefix={prefix}", commit], _PLAIN, repository)
+    variables = {**_isolated(environment, repository), "TZ": _FORGE_ZONE}
     digest, size = hashlib.sha256(), 0
     errors = target.with_name("errors")
     with (
@@ -101,29 +152,28 @@ def _archive(
         assert process.stdout is not None  # noqa: S101  (for the type checker)
         while block := process.stdout.read(BLOCK):
             size += len(block)
-            if size > pinned.limit:
+            if size > limit:
                 process.kill()
-                raise WrongContentError(f"gives another archive, of more than {pinned.limit} bytes")
+                raise WrongContentError(f"gives another archive, of more than {limit} bytes")
             digest.update(block)
             file.write(block)
     # Where an object is missing, git leaves half an archive.
     if process.returncode:
         raise OriginError(_said(errors.read_bytes()))
-    if exact and digest.hexdigest() != origin.sha256:
-        raise WrongContentError(f"gives another archive, with the sha256 {digest.hexdigest()}")
-    return target
+    return digest.hexdigest()
 
 
 def _substitutes(repository: Path, commit: str, environment: Mapping[str, str]) -> bool:
     """Whether the attributes of a commit let git write into files what it knows about the commit."""
     command = ["grep", "-q", "export-subst", commit, "--", ":(glob)**/.gitattributes"]
-    with _started(_command(command, (), repository), _variables(environment)) as process:
+    with _started(_command(command, (), repository), _isolated(environment, repository)) as process:
         process.communicate()
     return process.returncode == 0
 
 
 def _fetch(clone: Path, repository: str, what: list[str], environment: Mapping[str, str]) -> None:
-    allowed = {"GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file"}
+    # A local repository that lacks objects must not fetch them from elsewhere.
+    allowed = {"GIT_ALLOW_PROTOCOL": "file" if is_local(repository) else "https:http:ssh:git:file"}
     options = [argument for argument in what if argument.startswith("--")]
     refs = [argument for argument in what if not argument.startswith("--")]
     _git(
@@ -172,6 +222,14 @@ def _variables(environment: Mapping[str, str]) -> dict[str, str]:
         "GIT_ATTR_NOSYSTEM": "1",
         "LC_ALL": "C.UTF-8",
     }
+
+
+def _isolated(environment: Mapping[str, str], repository: Path) -> dict[str, str]:
+    """The environment of a git without a user's and the system's configuration, and without network."""
+    nobody = {"HOME": str(repository), "XDG_CONFIG_HOME": str(repository), "GIT_CONFIG_GLOBAL": os.devnull}
+    variables = {**_variables(environment), **nobody, "GIT_CONFIG_NOSYSTEM": "1", "GIT_ALLOW_PROTOCOL": ""}
+    variables.pop("GZIP", None)  # options that gzip would take from there
+    return variables
 
 
 def _said(errors: bytes) -> str:

@@ -18,7 +18,7 @@ import requests
 import requests.auth
 import requests.utils
 
-from kiln.download import Downloader, Logins, OriginError, host, raise_for_status, reasons, without_login
+from kiln.download import Downloader, Logins, OriginError, Session, host, raise_for_status, without_login
 from kiln.pypi import Trusting
 from kiln.recipe import NpmOrigin
 
@@ -53,9 +53,9 @@ class Npm:
             raise OriginError("needs a registry: write `registry=URL` into ~/.npmrc, or install npm")
         return registry if registry.endswith("/") else registry + "/"
 
-    def session(self) -> requests.Session:
+    def session(self) -> Session:
         """An HTTP session with npm's certificates, proxies and logins."""
-        session = requests.Session()
+        session = Session()
         registries = (self.registry, *self.scopes.values())
         session.auth = _Credentials(self.credentials, Logins.of(iter(registries)))
         trusted = () if self.strict else tuple(host(registry) for registry in registries)
@@ -117,9 +117,8 @@ def parse(settings: Mapping[str, str]) -> Npm:
 def tarballs(origin: NpmOrigin, npm: Npm, downloader: Downloader) -> tuple[str, ...]:
     """The URLs, without logins, at which the user's registry has an origin's file. Raises OriginError."""
     registry = npm.place(origin)
-    timeout = (downloader.patience.connect, downloader.patience.stall)
     with npm.session() as session:
-        listing = downloader.patiently(lambda: _listing(origin, registry, session, timeout))
+        listing = downloader.patiently(lambda: _listing(origin, registry, session, downloader))
     return addresses(origin, registry, listing)
 
 
@@ -142,22 +141,20 @@ def addresses(origin: NpmOrigin, registry: str, listing: Any) -> tuple[str, ...]
     return (usual,) if (base.scheme, listed.scheme) == ("https", "http") else (usual, listed.geturl())
 
 
-def _listing(
-    origin: NpmOrigin, registry: str, session: requests.Session, timeout: tuple[float, float]
-) -> Any:
+def _listing(origin: NpmOrigin, registry: str, session: Session, downloader: Downloader) -> Any:
     url = without_login(registry) + quote(origin.npm, safe="@")
-    with reasons(), session.get(url, headers={"Accept": _ACCEPT}, timeout=timeout, stream=True) as response:
+    with downloader.answer(session, url, {"Accept": _ACCEPT}) as response:
         if response.status_code == 404:
             raise OriginError("has no such package")
         raise_for_status(response)
-        text = b""
-        for block in response.iter_content(1 << 20):
+        text = bytearray()
+        for block in downloader.blocks(response):
             text += block
             if len(text) > MAX_LISTING:
                 raise OriginError(f"gives a listing of more than {MAX_LISTING} bytes")
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise OriginError("is no registry of npm packages that can be read") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 import urllib.request
@@ -17,11 +18,13 @@ import requests
 import requests.adapters
 import urllib3
 from packaging.utils import canonicalize_name
-from pypi_simple import ProjectPage, PyPISimple
+from pypi_simple import ACCEPT_ANY, ProjectPage
 
-from kiln.download import Downloader, Logins, OriginError, raise_for_status, reasons, without_login
+from kiln.download import Downloader, Logins, OriginError, Session, raise_for_status, without_login
+from kiln.errors import UsageError
 from kiln.recipe import PypiOrigin
 
+MAX_PAGE = 256 << 20  # bytes, of a page that lists files
 _TRUE = {"1", "y", "yes", "t", "true", "on"}
 
 
@@ -39,9 +42,9 @@ class Pip:
     client_cert: str | None = None
     proxy: str | None = None
 
-    def session(self) -> requests.Session:
+    def session(self) -> Session:
         """An HTTP session with pip's certificates, proxy and logins."""
-        session = requests.Session()
+        session = Session()
         session.auth = Logins.of(iter((*self.indexes, *self.links)))
         session.cert = self.client_cert
         # REQUESTS_CA_BUNDLE would win over the session's own setting; what pip is told is more special.
@@ -49,6 +52,10 @@ class Pip:
         if self.proxy:
             session.proxies = {"http": self.proxy, "https": self.proxy}
         return session
+
+
+class AbsentError(OriginError):
+    """A place does not have a file: no failure, as long as another has it."""
 
 
 class Trusting(requests.adapters.HTTPAdapter):
@@ -96,14 +103,28 @@ def parse(listing: str) -> Pip:
         return next(filter(None, (settings.get(f"{section}.{name}") for section in sections)), "")
 
     indexes = [setting("index-url") or pypi_simple.PYPI_SIMPLE_ENDPOINT, *setting("extra-index-url").split()]
+    if setting("no-index").lower() in _TRUE:
+        indexes = []
+    links = setting("find-links").split()
+    for place in (*indexes, *links):
+        _check(place)
     return Pip(
-        indexes=() if setting("no-index").lower() in _TRUE else tuple(indexes),
-        links=tuple(setting("find-links").split()),
+        indexes=tuple(indexes),
+        links=tuple(links),
         trusted=tuple(setting("trusted-host").split()),
         cert=setting("cert") or None,
         client_cert=setting("client-cert") or None,
         proxy=setting("proxy") or None,
     )
+
+
+def _check(place: str) -> None:
+    try:
+        urlsplit(place).port  # noqa: B018  (all of it is read)
+    except ValueError as error:
+        raise UsageError(
+            f"pip is configured with {without_login(place)!r}, which is no URL: see `pip config list`"
+        ) from error
 
 
 def places(pip: Pip) -> Iterator[str]:
@@ -116,12 +137,14 @@ def is_local(place: str) -> bool:
 
 
 def locate(origin: PypiOrigin, place: str, pip: Pip, downloader: Downloader) -> str | Path:
-    """The URL without login, or the path, at which one place has an origin's file. Raises OriginError."""
+    """The URL without login, or the path, at which one place has an origin's file.
+
+    Raises AbsentError where the place merely does not have it, OriginError where it fails.
+    """
     if is_local(place):
         return _local(origin, _path(place), index=place in pip.indexes)
     with pip.session() as session:
-        timeout = (downloader.patience.connect, downloader.patience.stall)
-        page = downloader.patiently(lambda: _page(origin, place, place in pip.indexes, session, timeout))
+        page = downloader.patiently(lambda: _page(origin, place, place in pip.indexes, session, downloader))
     url = without_login(_listed(origin, page))
     # A page of somebody else must not point to files of this machine, nor lead away from TLS.
     if is_local(url) or (place.startswith("https:") and not url.startswith("https:")):
@@ -130,42 +153,49 @@ def locate(origin: PypiOrigin, place: str, pip: Pip, downloader: Downloader) -> 
 
 
 def _local(origin: PypiOrigin, path: Path, index: bool) -> str | Path:
-    page = path
-    if index:
-        page = path / canonicalize_name(origin.pypi) / "index.html"
-    elif path.is_dir():
-        if not (path / origin.file).is_file():
-            raise OriginError("has no such file")
-        return path / origin.file
+    page = path / canonicalize_name(origin.pypi) / "index.html" if index else path
     try:
+        if not index and path.is_dir():
+            if not (path / origin.file).is_file():
+                raise AbsentError("has no such file")
+            return path / origin.file
         html = page.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise AbsentError("has no such project" if index else "is not there") from error
     except OSError as error:
-        raise OriginError("has no such project" if index else f"cannot be read ({error.strerror})") from error
-    url = _listed(origin, ProjectPage.from_html(origin.pypi, html, page.as_uri()))
+        raise OriginError(f"cannot be read ({error.strerror})") from error
+    url = _listed(origin, _parsed(origin, "text/html", html, page.as_uri()))
     return _path(url) if is_local(url) else url
 
 
 def _page(
-    origin: PypiOrigin, place: str, index: bool, session: requests.Session, timeout: tuple[float, float]
+    origin: PypiOrigin, place: str, index: bool, session: Session, downloader: Downloader
 ) -> ProjectPage:
     address = without_login(place)
-    with reasons():
-        try:
-            if index:
-                return PyPISimple(address, session=session).get_project_page(origin.pypi, timeout=timeout)
-            with session.get(address, timeout=timeout) as response:
-                raise_for_status(response)
-                return ProjectPage.from_html(origin.pypi, response.content, response.url)
-        except pypi_simple.NoSuchProjectError as error:
-            raise OriginError("has no such project") from error
-        except requests.HTTPError as error:
-            raise_for_status(error.response)
-            raise
-        except (
-            pypi_simple.UnsupportedContentTypeError, pypi_simple.UnsupportedRepoVersionError,
-            requests.exceptions.InvalidJSONError,
-        ) as error:  # fmt: skip
-            raise OriginError("is no package index that can be read") from error
+    if index:
+        address = f"{address.rstrip('/')}/{canonicalize_name(origin.pypi)}/"
+    with downloader.answer(session, address, {"Accept": ACCEPT_ANY}) as response:
+        if index and response.status_code == 404:
+            raise AbsentError("has no such project")
+        raise_for_status(response)
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        body = bytearray()
+        for block in downloader.blocks(response):
+            body += block
+            if len(body) > MAX_PAGE:
+                raise OriginError(f"has a page of more than {MAX_PAGE} bytes")
+        return _parsed(origin, kind, bytes(body), response.url)
+
+
+def _parsed(origin: PypiOrigin, kind: str, body: bytes, url: str) -> ProjectPage:
+    try:
+        if kind == "application/vnd.pypi.simple.v1+json":
+            return ProjectPage.from_json_data(json.loads(body), url)
+        if kind in ("", "text/html", "application/vnd.pypi.simple.v1+html"):
+            return ProjectPage.from_html(origin.pypi, body, url)
+        raise OriginError(f"is no package index, but of the kind {kind[:60]}")
+    except (pypi_simple.UnsupportedRepoVersionError, ValueError, TypeError, LookupError) as error:
+        raise OriginError("is no package index that can be read") from error
 
 
 def _listed(origin: PypiOrigin, page: ProjectPage) -> str:
@@ -179,7 +209,7 @@ def _listed(origin: PypiOrigin, page: ProjectPage) -> str:
             others.append(sha256)
     if others:
         raise OriginError(f"lists another file of that name, with the sha256 {others[0]}")
-    raise OriginError("has no such file")
+    raise AbsentError("has no such file")
 
 
 def _path(place: str) -> Path:

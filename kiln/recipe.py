@@ -34,6 +34,13 @@ def _inside(path: str) -> str:
     return path
 
 
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if not parts.hostname or parts.port == 0:  # both raise ValueError, too
+        raise ValueError("a URL with a host is wanted")
+    return text
+
+
 RelativePath = Annotated[str, AfterValidator(_inside)]
 
 
@@ -41,7 +48,7 @@ RelativePath = Annotated[str, AfterValidator(_inside)]
 class UrlOrigin:
     """A file at a URL (http or https)."""
 
-    url: Annotated[str, Field(pattern=r"^https?://[^/@\s]+/\S*$")]
+    url: Annotated[str, Field(pattern=r"^https?://[^/@\s]+/\S*$"), AfterValidator(_url)]
     sha256: Sha256
     size: Integer | None = None
     member: RelativePath | None = None
@@ -100,7 +107,7 @@ class NpmOrigin:
 class GitOrigin:
     """A forge's archive, recreated from the git repository it was made from."""
 
-    git: Annotated[str, Field(pattern=r"^https://[^/@\s]+/\S+$")]
+    git: Annotated[str, Field(pattern=r"^https://[^/@\s]+/\S+$"), AfterValidator(_url)]
     commit: Commit
     prefix: RelativePath
     format: Literal["tar.gz", "zip"]
@@ -141,6 +148,20 @@ Origin = Annotated[
 
 
 @dataclass(frozen=True)
+class Bazel:
+    """What Bazel makes of a source: the external repository of the same name.
+
+    `rule` is the repository rule that downloads the file; `strip_prefix` the folder inside that becomes the
+    repository's root.
+    """
+
+    rule: Name
+    strip_prefix: RelativePath | None = None
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
 class Source:
     """One pinned input: a file, or (with `tree`) the folder inside an archive.
 
@@ -166,6 +187,7 @@ class Source:
     when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     license: str | None = None
     filename: Name | None = None
+    bazel: Bazel | None = None
 
     __pydantic_config__ = STRICT
 

@@ -16,6 +16,7 @@ from kiln.collect import Item
 from kiln.console import Console, duration
 from kiln.doctor import Finding
 from kiln.download import host
+from kiln.lock import Lock
 from kiln.plan import Plan
 from kiln.sources import Obtained
 from kiln.status import Standing
@@ -53,11 +54,11 @@ def built(result: Result, console: Console) -> None:
     if not result.built and not set(console.times) & {"smoke"}:
         console.say(f"finished before under the same key; nothing was built ({result.plan.key[:16]})")
     times = ", ".join(f"{name} {duration(seconds)}" for name, seconds in console.times.items())
-    size = wheel.path.stat().st_size / 1e6
+    size = wheel.stat().st_size / 1e6
     console.say(f"times    {times}")
     console.say(f"results  {_short(result.folder)}")
-    console.say(f"wheel    {wheel.path.name} ({size:.1f} MB)")
-    console.say(f"install  pip install {shlex.quote(str(_short(wheel.path)))}")
+    console.say(f"wheel    {wheel.name} ({size:.1f} MB)")
+    console.say(f"install  pip install {shlex.quote(str(_short(wheel)))}")
 
 
 def fetched(obtained: Sequence[Obtained], console: Console) -> None:
@@ -151,6 +152,20 @@ def _table(*titles: str) -> Table:
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f}"
+
+
+def locked(made: Lock, console: Console) -> None:
+    """What a lock holds, and what a person should know about it."""
+    for note in made.notes:
+        console.note(note)
+    devices = sorted({str(value) for source in made.sources for value in source.when.get("device", ())})
+    parts = [
+        f"{device}: {sum(device in source.when.get('device', ()) for source in made.sources)}"
+        for device in devices
+    ]
+    console.say(
+        f"{_short(made.path)}: {len(made.sources)} sources" + "".join(f", for {part}" for part in parts)
+    )
 
 
 def machine(findings: Sequence[Finding], console: Console) -> None:

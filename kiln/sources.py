@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -13,8 +14,6 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 from urllib.parse import urlsplit
-
-import requests
 
 from kiln import archive, gitarchive, npm, pack, pypi
 from kiln.download import (
@@ -24,10 +23,11 @@ from kiln.download import (
     Patience,
     Pinned,
     Progress,
+    Session,
     WrongContentError,
     host,
     without_login,
-)  # fmt: skip
+)
 from kiln.errors import SourceError, UsageError
 from kiln.home import remove
 from kiln.recipe import GitOrigin, NpmOrigin, Origin, PypiOrigin, Source, UrlOrigin
@@ -150,7 +150,7 @@ def adopt(folder: Path, sources: Sequence[Source], vault: Vault) -> tuple[Path, 
     """
     pinned = {origin.sha256: origin.size for source in sources for origin in source.origins}
     pinned |= {source.sha256: None for source in sources if source.sha256 and source.sha256 not in pinned}
-    wanted = {sha256: size for sha256, size in pinned.items() if not vault.path(sha256).exists()}
+    wanted = {sha256: size for sha256, size in pinned.items() if vault.get(sha256) is None}
     sizes = set(wanted.values())
     found = []
     try:
@@ -280,13 +280,22 @@ class _Fetcher:
         found = self._there(source, failures, useless)
         if found:
             return found
+        absent: Counter[Origin] = Counter()
         for origin, way in self.ways(source):
-            path = None if origin in useless else self._fetch(source, origin, way, failures)
+            try:
+                path = None if origin in useless else self._fetch(source, origin, way, failures)
+            except pypi.AbsentError as error:
+                # Not told: that one place of several does not have a file is how pip's places are.
+                failures.append((way.text, str(error)))
+                absent[origin] += 1
+                continue
             settled = path and self._settled(source, origin, path, failures)
             if settled:
                 return self._obtained(source, origin, settled)
             if path:
                 useless.add(origin)
+        for origin, count in absent.items():
+            self._note(source)(f"{origin} is not in {count} of the places that pip looks in")
         return _Missing(source, tuple(failures))
 
     def _there(
@@ -368,16 +377,19 @@ class _Fetcher:
     def _fetch(
         self, source: Source, origin: Origin, way: _Way, failures: list[tuple[str, str]]
     ) -> Path | None:
-        """An origin's file by one way; None where that does not give it."""
+        """An origin's file by one way; None where that fails, AbsentError where it merely has it not."""
         with self._vault.lock(origin.sha256, self._note(source)):
             path = self._vault.get(origin.sha256)
             if path:
                 return path  # another process was faster
+            self._vault.drop(origin.sha256)
             if self._settings.offline and not way.local:
                 failures.append((way.text, "was not asked: offline"))
                 return None
             try:
                 path = way.run()
+            except pypi.AbsentError:
+                raise
             except OriginError as error:
                 self._failed(source, way.text, str(error), failures)
                 return None
@@ -390,7 +402,7 @@ class _Fetcher:
         if source.tree is None or source.prepare:
             return True
         found = self._vault.tree_of(origin.sha256, origin.member)
-        if found is None:
+        if found != source.tree:  # a record of another tree may be a damaged one
             with self._vault.lock(origin.sha256), self._vault.workspace(origin.sha256) as folder:
                 try:
                     archive.unpack(path, folder / "tree", origin.member)
@@ -422,7 +434,7 @@ class _Fetcher:
         elif isinstance(origin, NpmOrigin):
             yield self._tarball(source, origin)
         else:
-            for repository in (*gitarchive.mirrors(origin, self._settings.git_mirrors), origin.git):
+            for repository in (*gitarchive.mirrors(origin.git, self._settings.git_mirrors), origin.git):
                 yield self._recreate(repository, source, origin)
 
     def _fallbacks(self, source: Source, origin: Origin) -> Iterator[_Way]:
@@ -435,9 +447,7 @@ class _Fetcher:
             else:
                 yield self._download(place, source, origin, self._session)
 
-    def _download(
-        self, url: str, source: Source, origin: Origin, session: Callable[[], requests.Session]
-    ) -> _Way:
+    def _download(self, url: str, source: Source, origin: Origin, session: Callable[[], Session]) -> _Way:
         def run() -> Path:
             downloader = Downloader(self._downloader.patience, session, self._downloader.stopped)
             with self._host(url):
@@ -454,8 +464,8 @@ class _Fetcher:
 
     def _copy(self, text: str, file: Path, origin: Origin) -> _Way:
         def run() -> Path:
-            if not file.is_file():
-                raise OriginError("is no file")
+            if not (os.access(file, os.R_OK) and file.is_file()):
+                raise OriginError("is no file that can be read")
             try:
                 return self._vault.add(file, origin.sha256)
             except SourceError as error:
@@ -498,18 +508,18 @@ class _Fetcher:
                 except WrongContentError as error:
                     if source.prepare or not (source.tree or source.tree_hash):
                         raise
-                    return self._tree_of_commit(source, origin, repository, folder, text, error)
+                    return self._tree_of_commit(source, origin, folder, text, error)
                 made.replace(self._vault.partial(origin.sha256))
             return self._vault.finish(origin.sha256)
 
         return _Way(text, gitarchive.is_local(repository), run)
 
     def _tree_of_commit(
-        self, source: Source, origin: GitOrigin, repository: str, folder: Path, text: str, why: OriginError
+        self, source: Source, origin: GitOrigin, folder: Path, text: str, why: OriginError
     ) -> Path:
         """The archive of a commit's tree, where that is the right one and only the forge's archive is not."""
         wanted = source.tree or source.tree_hash
-        made = gitarchive.loose(origin, repository, folder, os.environ)
+        made = gitarchive.loose(origin, folder, os.environ)
         try:
             archive.unpack(made, folder / "tree", origin.member)
             found = archive.tree_digest(folder / "tree")
@@ -524,8 +534,8 @@ class _Fetcher:
         self._note(source)(f"{text} {why}, but the right tree, which is taken")
         return _pack(source, folder, self._vault, f"the tree of {text}")
 
-    def _session(self) -> requests.Session:
-        session = requests.Session()
+    def _session(self) -> Session:
+        session = Session()
         session.auth = Logins.of(iter((*self._settings.mirrors, *self._settings.fallbacks)))
         return session
 
@@ -583,12 +593,22 @@ def _templates(name: str, text: str, schemes: tuple[str, ...], known: set[str]) 
     templates = tuple(text.split())
     for template in templates:
         unknown = set(re.findall(r"\{(.*?)\}", template)) - known
-        if unknown or not (template.startswith("/") or urlsplit(template).scheme in schemes):
+        if unknown or not (template.startswith("/") or _is_url(template, schemes)):
             raise UsageError(
                 f"{name} has {without_login(template)!r}, which is no template: write an absolute path or a "
                 f"URL ({', '.join(schemes)}), in which {', '.join(sorted(known))} may stand in braces"
             )
     return templates
+
+
+def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        return (
+            parts.scheme in schemes and (bool(parts.hostname) or parts.scheme == "file") and parts.port != 0
+        )
+    except ValueError:
+        return False
 
 
 def _filled(templates: Iterable[str], origin: Origin) -> list[str]:
@@ -611,8 +631,9 @@ def _ways_out(missing: Sequence[_Missing], total: int) -> str:
             lines.append(f"  {each.source.name}: {origin.filename}, sha256 {origin.sha256}{size}")
         lines += [f"    {where} {reason}" for where, reason in each.failures]
     lines.append(
-        "put the files, under any names, into a folder and run `./inv fetch RECIPE --folder FOLDER`; or name "
-        "a mirror in KILN_MIRRORS (such as https://mirror.example/{host}/{path}) or mirrored repositories in "
-        "KILN_GIT_MIRRORS (such as /mirrors/{owner}/{repo}.git); or run again when the network is back"
+        "put the files, under any names, into a folder and run `./inv fetch RECIPE --folder FOLDER`; "
+        "or name a mirror in KILN_MIRRORS (such as https://mirror.example/{host}/{path}) or mirrored "
+        "repositories in KILN_GIT_MIRRORS (such as /mirrors/{owner}/{repo}.git); or run again "
+        "when the network is back"
     )
     return "\n".join(lines)

@@ -8,15 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kiln import sources
-from kiln.download import (
-    MAX_REDIRECTS,
-    Downloader,
-    OriginError,
-    Pinned,
-    raise_for_status,
-    reasons,
-    redirected,
-)
+from kiln.download import Downloader, OriginError, Pinned, raise_for_status
 from kiln.recipe import Source, UrlOrigin
 from kiln.sources import Settings, Vault
 
@@ -138,20 +130,11 @@ def _question(url: str, pinned: Pinned, downloader: Downloader) -> None:
 
 
 def _head(method: str, url: str, pinned: Pinned, downloader: Downloader) -> None:
-    patience = downloader.patience
-    headers = {"Accept-Encoding": "identity"}
-    with reasons(), downloader.session() as session:
-        for _ in range(MAX_REDIRECTS + 1):
-            with session.request(
-                method, url, headers=headers, stream=True, allow_redirects=False,
-                timeout=(patience.connect, patience.stall),
-            ) as response:  # fmt: skip
-                if response.is_redirect:
-                    url = redirected(url, response.headers["Location"])
-                    continue
-                raise_for_status(response)
-                length = response.headers.get("Content-Length", "")
-                if pinned.size is not None and length.isdecimal() and int(length) != pinned.size:
-                    raise OriginError(f"has another file, of {length} bytes and not {pinned.size}")
-                return
-    raise OriginError(f"redirects more than {MAX_REDIRECTS} times")
+    with (
+        downloader.session() as session,
+        downloader.answer(session, url, {}, method) as response,
+    ):
+        raise_for_status(response)
+        length = response.headers.get("Content-Length", "")
+        if pinned.size is not None and length.isdecimal() and int(length) != pinned.size:
+            raise OriginError(f"has another file, of {length} bytes and not {pinned.size}")

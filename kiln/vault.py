@@ -54,21 +54,20 @@ class Vault:
         return self.root / "sha256" / sha256[:2] / sha256
 
     def get(self, sha256: str, note: Note = silent) -> Path | None:
-        """The file with this hash. One that was damaged is deleted, told to `note`, and None."""
+        """The file with this hash. One that is damaged is told to `note`, and None."""
         path = self.path(sha256)
         try:
-            with path.open("rb", buffering=0) as stream:
-                if hash_into(stream, hashlib.sha256()) == sha256:
-                    return path
-                damaged = os.fstat(stream.fileno())
+            found = sha256_of(path)
         except FileNotFoundError:
             return None
-        # Another process may have put a good file there since.
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(path.stat(), damaged):
-                path.unlink()
-        note(f"{path} was damaged and is fetched again")
+        if found == sha256:
+            return path
+        note(f"{path} is damaged and is not used")
         return None
+
+    def drop(self, sha256: str) -> None:
+        """Delete a damaged file; for the holder of its lock, so that no good one is deleted."""
+        self.path(sha256).unlink(missing_ok=True)
 
     def partial(self, sha256: str) -> Path:
         """Where a download is kept until it is whole, so that a later process can resume it."""
@@ -95,11 +94,13 @@ class Vault:
     @contextlib.contextmanager
     def lock(self, sha256: str, note: Note = silent) -> Iterator[None]:
         """Only one thread of one process at a time fetches a file. The kernel frees it in any case."""
-        with (self._folder("locks") / sha256).open("w") as file:
+        # Not opened for writing: another user may have made it.
+        descriptor = os.open(self._folder("locks") / sha256, os.O_RDONLY | os.O_CREAT, 0o666)
+        with os.fdopen(descriptor) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                note("another process is fetching it: waiting")
+                note("it is being fetched already: waiting for that")
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -145,6 +146,7 @@ class Vault:
             "w", dir=self._folder("work"), delete=False, encoding="utf-8"
         ) as file:
             file.write(text)
+            os.fchmod(file.fileno(), 0o444)
         os.replace(file.name, path)  # noqa: PTH105
 
     def _packed(self, tree: str, kind: str) -> Path:
@@ -161,9 +163,9 @@ class Vault:
     def _place(self, file: Path, sha256: str) -> Path:
         path = self.path(sha256)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("rb") as stream:
-            os.fchmod(stream.fileno(), 0o444)
-            os.fsync(stream.fileno())
+        with contextlib.suppress(PermissionError):  # half of it was fetched by another user
+            file.chmod(0o444)
+        # Not synced to the disk, which takes as long as the download: reading tells what a power cut took.
         file.replace(path)
         return path
 

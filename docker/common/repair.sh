@@ -15,7 +15,7 @@ if [ ${#wheels[@]} -ne 1 ]; then
 fi
 wheel=${wheels[0]}
 auditwheel show "$wheel"
-if ! auditwheel repair --plat auto --wheel-dir "$repaired" "$wheel" 2> "$repaired/why"; then
+if ! auditwheel repair --plat auto --zip-compression-level 0 --wheel-dir "$repaired" "$wheel" 2> "$repaired/why"; then
     cat "$repaired/why"
     echo "no manylinux policy fits: the tag stays linux_x86_64"
     cp "$wheel" "$repaired/"

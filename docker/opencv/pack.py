@@ -59,17 +59,17 @@ def metadata(name: str, version: str, numpy: str) -> str:
 
 
 def write(wheel: Path, files: dict) -> None:
-    """The archive with its RECORD; its order and times are settled after the repair, by normalise.py."""
+    """The archive with its RECORD; compressed, sorted and dated once, after the repair, by normalise.py."""
     record = wheel.name.split("-")
     record_name = "{}-{}.dist-info/RECORD".format(*record[:2])
     rows = []
-    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(wheel, "w") as archive:
         for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+            archive.writestr(zipfile.ZipInfo(name), content)
             digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
             rows.append("{},sha256={},{}\n".format(name, digest, len(content)))
         rows.append(record_name + ",,\n")
-        archive.writestr(zipfile.ZipInfo(record_name), "".join(rows), zipfile.ZIP_DEFLATED)
+        archive.writestr(zipfile.ZipInfo(record_name), "".join(rows))
 
 
 def main(stage: Path, licences: Path, out: Path) -> None:
@@ -79,7 +79,11 @@ def main(stage: Path, licences: Path, out: Path) -> None:
     version = os.environ["KILN_VERSION"]
     root = "{}-{}".format(name.replace("-", "_"), version)
     info = root + ".dist-info/"
-    files = {path.relative_to(stage).as_posix(): path.read_bytes() for path in sorted(stage.rglob("*")) if path.is_file()}
+    files = {
+        path.relative_to(stage).as_posix(): path.read_bytes()
+        for path in sorted(stage.rglob("*"))
+        if path.is_file()
+    }
     files.update({info + "licenses/" + path.name: path.read_bytes() for path in sorted(licences.iterdir())})
     files[info + "METADATA"] = metadata(name, version, numpy.__version__).encode()
     files[info + "WHEEL"] = WHEEL.format(tag=tag()).encode()

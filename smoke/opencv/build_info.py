@@ -3,6 +3,7 @@
 import os
 
 import cv2
+import pytest
 
 # OpenCV 4.x's own modules. python3 and world are packaging, gapi has no Python binding before 4.5.
 MODULES = (
@@ -46,6 +47,19 @@ def wanted_modules():
     if choice == "headless":
         return set(MODULES) - {"highgui"}
     return set(choice.split(","))
+
+
+def needs(*names):
+    """The mark of a file of tests that need OpenCV modules: `pytestmark = needs("imgproc")`.
+
+    Where one was left out on purpose, the rest of the file, which names what cv2 then lacks, is not even read.
+    """
+    declined = set(names) - built_modules() - wanted_modules()
+    if declined:
+        pytest.skip(
+            "this build was asked to leave out " + ", ".join(sorted(declined)), allow_module_level=True
+        )
+    return pytest.mark.modules(*names)
 
 
 def option(name):

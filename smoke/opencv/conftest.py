@@ -1,6 +1,6 @@
 """Tests of a finished OpenCV wheel: its answers against numpy's.
 
-A test names the OpenCV modules that it needs: `pytestmark = pytest.mark.modules("imgproc")`. Where one of
+A test names the OpenCV modules that it needs: `pytestmark = build_info.needs("imgproc")`. Where one of
 them was left out on purpose the test is skipped; where the build promised it, its absence is a failure.
 """
 
@@ -18,7 +18,9 @@ import build_info
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "modules(*names): the OpenCV modules without which the test has no meaning")
+    config.addinivalue_line(
+        "markers", "modules(*names): the OpenCV modules without which the test has no meaning"
+    )
 
 
 def pytest_runtest_setup(item):
@@ -26,7 +28,9 @@ def pytest_runtest_setup(item):
     missing = needed - build_info.built_modules()
     promised = missing & build_info.wanted_modules()
     if promised:
-        pytest.fail("the build promised these modules and lacks them: " + ", ".join(sorted(promised)), pytrace=False)
+        pytest.fail(
+            "the build promised these modules and lacks them: " + ", ".join(sorted(promised)), pytrace=False
+        )
     if missing:
         pytest.skip("this build was asked to leave out " + ", ".join(sorted(missing)))
 

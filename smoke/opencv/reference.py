@@ -15,7 +15,9 @@ def assert_within(actual, expected, tolerance):
     difference = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
     assert not np.isnan(difference).any()
     worst = np.unravel_index(difference.argmax(), difference.shape) if difference.ndim else ()
-    assert difference[worst] <= tolerance, "{} instead of {} at {}".format(actual[worst], expected[worst], worst)
+    assert difference[worst] <= tolerance, "{} instead of {} at {}".format(
+        actual[worst], expected[worst], worst
+    )
 
 
 def assert_equal(actual, expected):

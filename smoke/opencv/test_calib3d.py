@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_within, rotation, texture
 
-pytestmark = pytest.mark.modules("calib3d")
+pytestmark = needs("calib3d")
 
 CAMERA = np.array([[800.0, 0, 320], [0, 790, 240], [0, 0, 1]])
 DISTORTION = np.array([-0.2, 0.05, 0.001, -0.002, 0.01])
@@ -153,12 +154,18 @@ def grid():
 
 
 POSES = [((0.1, 0.2, 0.1), (-4, -2.5, 15)), ((-0.4, 0.1, 0), (-4, -2, 14)), ((0.2, -0.5, 0.3), (-3, -3, 16))]
-POSES += [((0.5, 0.3, -0.2), (-4, -3, 17)), ((-0.2, -0.4, 0.1), (-5, -2, 18)), ((0.3, 0.6, 0.4), (-3, -2, 15))]
+POSES += [
+    ((0.5, 0.3, -0.2), (-4, -3, 17)),
+    ((-0.2, -0.4, 0.1), (-5, -2, 18)),
+    ((0.3, 0.6, 0.4), (-3, -2, 15)),
+]
 
 
 def test_calibration_finds_camera_and_distortion():
     views = [project(grid(), turn, shift, DISTORTION).astype(np.float32) for turn, shift in POSES]
-    error, camera, distortion, turns, shifts = cv2.calibrateCamera([grid()] * 6, views, (640, 480), None, None)
+    error, camera, distortion, turns, shifts = cv2.calibrateCamera(
+        [grid()] * 6, views, (640, 480), None, None
+    )
     assert error < 1e-3
     assert_within(camera, CAMERA, 0.2)
     assert_within(distortion.ravel()[:2], DISTORTION[:2], 0.02)

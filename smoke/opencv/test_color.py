@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_equal, assert_within, correlate, noise, waves
 
-pytestmark = pytest.mark.modules("imgproc")
+pytestmark = needs("imgproc")
 
 
 def test_gray_is_the_weighted_sum():
@@ -44,7 +45,9 @@ def test_hue_saturation_and_value():
 
 
 def test_8_bit_hue_counts_to_180():
-    pure = np.array([[[0, 0, 255], [0, 255, 255], [0, 255, 0], [255, 255, 0], [255, 0, 0], [255, 0, 255]]], np.uint8)
+    pure = np.array(
+        [[[0, 0, 255], [0, 255, 255], [0, 255, 0], [255, 255, 0], [255, 0, 0], [255, 0, 255]]], np.uint8
+    )
     hsv = cv2.cvtColor(pure, cv2.COLOR_BGR2HSV)
     assert_equal(hsv[0, :, 0], [0, 30, 60, 90, 120, 150])
     assert_equal(hsv[0, :, 1:], np.full((6, 2), 255))
@@ -132,7 +135,11 @@ def test_otsu_threshold_separates_the_classes_best():
 
 def test_triangle_threshold_lies_between_the_peak_and_the_tail():
     random = np.random.RandomState(0)
-    a = np.concatenate([random.normal(60, 5, 9000), random.uniform(80, 200, 1000)]).astype(np.uint8).reshape(100, 100)
+    a = (
+        np.concatenate([random.normal(60, 5, 9000), random.uniform(80, 200, 1000)])
+        .astype(np.uint8)
+        .reshape(100, 100)
+    )
     found, _ = cv2.threshold(a, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_TRIANGLE)
     assert 65 <= found <= 90
 
@@ -174,7 +181,7 @@ def test_equalised_histogram():
 
 
 def test_contrast_limited_equalisation_evens_out_the_lighting():
-    y, x = np.mgrid[0:128, 0:128]
+    x = np.mgrid[0:128, 0:128][1]
     a = (20 + x / 2 + noise((128, 128)) / 16.0).astype(np.uint8)
     even = cv2.createCLAHE(clipLimit=40, tileGridSize=(8, 8)).apply(a)
     before = abs(a[:, :64].mean() - a[:, 64:].mean())

@@ -103,7 +103,9 @@ def test_markers_are_found_and_named():
     assert_within(found[23], (180, 60), 1)
 
 
-@pytest.mark.parametrize("name", ["VGG_create", "BoostDesc_create", "DAISY_create", "BriefDescriptorExtractor_create"])
+@pytest.mark.parametrize(
+    "name", ["VGG_create", "BoostDesc_create", "DAISY_create", "BriefDescriptorExtractor_create"]
+)
 def test_learned_descriptors_have_their_tables(name):
     needs("xfeatures2d")
     scene = texture(200, 240)
@@ -113,7 +115,7 @@ def test_learned_descriptors_have_their_tables(name):
     assert len(first) > 20
     # A brighter copy has nearly the same descriptors, other places have others.
     brighter = np.clip(scene[10:-10, 10:-10] * 0.8 + 40, 0, 255).astype(np.uint8)
-    kept, second = extractor.compute(brighter, keypoints)
+    _, second = extractor.compute(brighter, keypoints)
     norm = cv2.NORM_HAMMING if first.dtype == np.uint8 else cv2.NORM_L2
     matches = cv2.BFMatcher(norm).match(first, second)
     assert np.mean([m.queryIdx == m.trainIdx for m in matches]) > 0.8
@@ -122,8 +124,10 @@ def test_learned_descriptors_have_their_tables(name):
 def test_faces_are_recognised():
     needs("face")
     people = [texture(60, 60, seed=seed) for seed in range(3)]
-    pictures = [np.clip(person + noise((60, 60), seed=i) / 16.0, 0, 255).astype(np.uint8)
-                for i, person in enumerate(people * 3)]
+    pictures = [
+        np.clip(person + noise((60, 60), seed=i) / 16.0, 0, 255).astype(np.uint8)
+        for i, person in enumerate(people * 3)
+    ]
     recogniser = cv2.face.LBPHFaceRecognizer_create()
     recogniser.train(pictures, np.array([0, 1, 2] * 3))
     assert [recogniser.predict(person)[0] for person in people] == [0, 1, 2]

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_equal, assert_within, noise
 
-pytestmark = pytest.mark.modules("dnn")
+pytestmark = needs("dnn")
 
 RANDOM = np.random.RandomState(0)
 PICTURE = RANDOM.standard_normal((1, 3, 8, 8)).astype(np.float32)
@@ -108,7 +109,9 @@ def caffe_layer(name, kind, *arrays):
 
 
 def caffe_net():
-    weights = caffe_layer("conv", "Convolution", KERNELS, BIASES) + caffe_layer("dense", "InnerProduct", DENSE, OFFSETS)
+    weights = caffe_layer("conv", "Convolution", KERNELS, BIASES) + caffe_layer(
+        "dense", "InnerProduct", DENSE, OFFSETS
+    )
     return cv2.dnn.readNetFromCaffe(buffer(PROTOTXT), buffer(weights))
 
 
@@ -202,7 +205,13 @@ def integer(name, value):
 
 def test_onnx_network_is_computed():
     nodes = [
-        node("Conv", ["x", "kernels", "biases"], "conv", integers("kernel_shape", 3, 3), integers("pads", 1, 1, 1, 1)),
+        node(
+            "Conv",
+            ["x", "kernels", "biases"],
+            "conv",
+            integers("kernel_shape", 3, 3),
+            integers("pads", 1, 1, 1, 1),
+        ),
         node("Relu", ["conv"], "relu"),
         node("MaxPool", ["relu"], "pool", integers("kernel_shape", 2, 2), integers("strides", 2, 2)),
         node("Flatten", ["pool"], "flat", integer("axis", 1)),
@@ -216,7 +225,7 @@ def test_onnx_network_is_computed():
         *((5, tensor(name, array)) for name, array in weights),
         (11, value_info("x", PICTURE.shape)),
         *((11, value_info(name, array.shape)) for name, array in weights),
-        (12, value_info("y", (1, 5)))
+        (12, value_info("y", (1, 5))),
     )
     model = message((1, 4), (7, graph), (8, message((2, 9))))
     assert_within(run(cv2.dnn.readNetFromONNX(buffer(model))), expected_classes(), 1e-5)
@@ -233,11 +242,15 @@ def entry(name, content):
 def constant(name, array):
     shape = message(*((2, message((1, size))) for size in array.shape))
     content = message((1, 1), (2, shape), (4, array.ravel()))
-    return field(1, message((1, name), (2, "Const")) + entry("dtype", field(6, 1)) + entry("value", field(8, content)))
+    return field(
+        1, message((1, name), (2, "Const")) + entry("dtype", field(6, 1)) + entry("value", field(8, content))
+    )
 
 
 def operation(name, kind, *inputs):
-    return field(1, message((1, name), (2, kind), *((3, source) for source in inputs)) + entry("T", field(6, 1)))
+    return field(
+        1, message((1, name), (2, kind), *((3, source) for source in inputs)) + entry("T", field(6, 1))
+    )
 
 
 def test_tensorflow_graph_is_computed():
@@ -262,7 +275,9 @@ def test_tensorflow_graph_is_computed():
 def test_picture_becomes_a_network_input():
     picture = noise((8, 10, 3))
     blob = cv2.dnn.blobFromImage(picture, 1 / 64, (10, 8), (10, 20, 30), swapRB=True)
-    expected = (picture[..., ::-1].transpose(2, 0, 1).astype(float) - np.array([10, 20, 30])[:, None, None]) / 64
+    expected = (
+        picture[..., ::-1].transpose(2, 0, 1).astype(float) - np.array([10, 20, 30])[:, None, None]
+    ) / 64
     assert_within(blob, expected[None], 1e-5)
     assert_equal(cv2.dnn.imagesFromBlob(cv2.dnn.blobFromImage(picture))[0], picture)
 

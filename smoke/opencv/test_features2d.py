@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_equal, assert_within, noise, texture
 
-pytestmark = pytest.mark.modules("features2d", "imgproc")
+pytestmark = needs("features2d", "imgproc")
 
 DETECTORS = ["ORB", "AKAZE", "BRISK", "KAZE"]
 
@@ -79,7 +80,11 @@ def test_nearest_descriptors_are_numpys(norm):
     pairs = cv2.BFMatcher(norm).knnMatch(query, train, k=2)
     # Distances instead of indices: two descriptors may be equally far.
     assert_within([[m.distance for m in pair] for pair in pairs], np.sort(distance, axis=1)[:, :2], 1e-4)
-    assert_within([[distance[m.queryIdx, m.trainIdx] for m in pair] for pair in pairs], np.sort(distance, 1)[:, :2], 1e-4)
+    assert_within(
+        [[distance[m.queryIdx, m.trainIdx] for m in pair] for pair in pairs],
+        np.sort(distance, 1)[:, :2],
+        1e-4,
+    )
 
 
 def test_key_points_are_drawn_where_they_are():
@@ -88,5 +93,7 @@ def test_key_points_are_drawn_where_they_are():
     y, x = np.nonzero(drawn[..., 1])
     assert (x.mean(), y.mean()) == pytest.approx((30, 20), abs=0.5)
     assert_equal(drawn[..., 0], np.zeros((50, 60)))
-    side_by_side = cv2.drawMatches(picture, [cv2.KeyPoint(30, 20, 5)], picture, [cv2.KeyPoint(10, 20, 5)], [], None)
+    side_by_side = cv2.drawMatches(
+        picture, [cv2.KeyPoint(30, 20, 5)], picture, [cv2.KeyPoint(10, 20, 5)], [], None
+    )
     assert side_by_side.shape == (50, 120, 3) and side_by_side.any()

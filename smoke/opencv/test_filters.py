@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_equal, assert_within, correlate, gaussian, neighbourhoods, noise, waves
 
-pytestmark = pytest.mark.modules("imgproc")
+pytestmark = needs("imgproc")
 
 
 def rounded(values):
@@ -105,8 +106,12 @@ def test_sobel_derivatives(size):
 def test_scharr_derivative_and_laplacian():
     a = noise((57, 73))
     assert_equal(cv2.Scharr(a, cv2.CV_16S, 1, 0), correlate(a, np.outer([3, 10, 3], [-1, 0, 1])))
-    assert_equal(cv2.Laplacian(a, cv2.CV_16S, ksize=1), correlate(a, np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]])))
-    assert_equal(cv2.Laplacian(a, cv2.CV_16S, ksize=3), correlate(a, np.array([[2, 0, 2], [0, -8, 0], [2, 0, 2]])))
+    assert_equal(
+        cv2.Laplacian(a, cv2.CV_16S, ksize=1), correlate(a, np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]]))
+    )
+    assert_equal(
+        cv2.Laplacian(a, cv2.CV_16S, ksize=3), correlate(a, np.array([[2, 0, 2], [0, -8, 0], [2, 0, 2]]))
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])

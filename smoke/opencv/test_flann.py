@@ -4,16 +4,19 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_equal, assert_within, noise
 
-pytestmark = pytest.mark.modules("flann")
+pytestmark = needs("flann")
 
 LINEAR, KD_TREES, LSH = 0, 1, 6
 
 
 def data():
     random = np.random.RandomState(0)
-    return random.standard_normal((800, 8)).astype(np.float32), random.standard_normal((40, 8)).astype(np.float32)
+    return random.standard_normal((800, 8)).astype(np.float32), random.standard_normal((40, 8)).astype(
+        np.float32
+    )
 
 
 def nearest(points, queries, count):
@@ -48,7 +51,9 @@ def test_matcher_for_binary_descriptors():
     train = noise((300, 32))
     query = train[::10].copy()
     query[:, 0] ^= 1
-    matcher = cv2.FlannBasedMatcher({"algorithm": LSH, "table_number": 12, "key_size": 12, "multi_probe_level": 1}, {})
+    matcher = cv2.FlannBasedMatcher(
+        {"algorithm": LSH, "table_number": 12, "key_size": 12, "multi_probe_level": 1}, {}
+    )
     found = {m[0].queryIdx: (m[0].trainIdx, m[0].distance) for m in matcher.knnMatch(query, train, k=1) if m}
     right = [number for number, match in found.items() if match == (10 * number, 1)]
     assert len(right) >= 28

@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_equal, assert_within, bilinear, noise, waves
 
-pytestmark = pytest.mark.modules("imgproc")
+pytestmark = needs("imgproc")
 
 
 def weights_of(kernel, radius, before, after):
@@ -101,7 +102,9 @@ def test_shift_by_whole_pixels_moves_values_unchanged(dtype, method):
     shift = np.array([[1.0, 0, 7], [0, 1, -4]])
     expected = np.zeros_like(a)
     expected[:-4, 7:] = a[4:, :-7]
-    assert_within(cv2.warpAffine(a, shift, (50, 40), flags=method), expected, 0 if dtype == np.uint8 else 1e-6)
+    assert_within(
+        cv2.warpAffine(a, shift, (50, 40), flags=method), expected, 0 if dtype == np.uint8 else 1e-6
+    )
 
 
 def test_quarter_turn_about_the_centre():
@@ -148,7 +151,9 @@ def test_matrices_of_warps_map_the_given_points():
     assert_within(lifted[:, :2] / lifted[:, 2:], target, 1e-4)
     affine = cv2.getAffineTransform(square[:3], target[:3])
     assert_within(np.hstack([square[:3], np.ones((3, 1))]).dot(affine.T), target[:3], 1e-4)
-    there_and_back = np.vstack([affine, [0, 0, 1]]).dot(np.vstack([cv2.invertAffineTransform(affine), [0, 0, 1]]))
+    there_and_back = np.vstack([affine, [0, 0, 1]]).dot(
+        np.vstack([cv2.invertAffineTransform(affine), [0, 0, 1]])
+    )
     assert_within(there_and_back, np.eye(3), 1e-9)
 
 

@@ -1,9 +1,10 @@
 """The module for windows. Which toolkit draws them is a choice of the build; no window is opened here."""
 
 import cv2
-import pytest
 
-pytestmark = pytest.mark.modules("highgui")
+from build_info import needs
+
+pytestmark = needs("highgui")
 
 
 def test_window_functions_are_there():

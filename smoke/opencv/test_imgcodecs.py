@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import build_info
+from build_info import needs
 from reference import assert_equal, assert_within, noise, psnr, waves
 
-pytestmark = pytest.mark.modules("imgcodecs")
+pytestmark = needs("imgcodecs")
 
 
 def codec(name):
@@ -67,7 +68,9 @@ def test_compression_levels_of_png():
     assert sizes[1] < sizes[0] / 2
 
 
-@pytest.mark.parametrize(("suffix", "flag"), [(".jpg", cv2.IMWRITE_JPEG_QUALITY), (".webp", cv2.IMWRITE_WEBP_QUALITY)])
+@pytest.mark.parametrize(
+    ("suffix", "flag"), [(".jpg", cv2.IMWRITE_JPEG_QUALITY), (".webp", cv2.IMWRITE_WEBP_QUALITY)]
+)
 def test_quality_decides_loss_and_size(suffix, flag):
     picture = cv2.merge([waves(96, 128)] * 3)
     low, high = (there_and_back(suffix, picture, (flag, quality)) for quality in (20, 95))
@@ -145,7 +148,16 @@ def tiff(pages):
     data = struct.pack("<2sHI", b"II", 42, 8 + pages[0].size)
     for number, page in enumerate(pages):
         height, width = page.shape
-        tags = [(256, width), (257, height), (258, 8), (259, 1), (262, 1), (273, len(data)), (277, 1), (278, height)]
+        tags = [
+            (256, width),
+            (257, height),
+            (258, 8),
+            (259, 1),
+            (262, 1),
+            (273, len(data)),
+            (277, 1),
+            (278, height),
+        ]
         tags.append((279, page.size))
         directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
         end = len(data) + page.size + 2 + len(directory) + 4

@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_equal, assert_within
 
-pytestmark = pytest.mark.modules("ml")
+pytestmark = needs("ml")
 
 
 def groups(seed=0, count=150):
@@ -14,7 +15,9 @@ def groups(seed=0, count=150):
     random = np.random.RandomState(seed)
     centres = np.array([[0.0, 0.0], [6.0, 1.0], [2.0, 7.0]])
     truth = random.randint(0, 3, count)
-    return (centres[truth] + random.standard_normal((count, 2)) * 0.8).astype(np.float32), truth.astype(np.int32)
+    return (centres[truth] + random.standard_normal((count, 2)) * 0.8).astype(np.float32), truth.astype(
+        np.int32
+    )
 
 
 def two_groups(seed=0):

@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_within, noise
 
-pytestmark = pytest.mark.modules("objdetect", "imgproc")
+pytestmark = needs("objdetect", "imgproc")
 
 # "KILN 4.3.0", version 1, error correction M, made with another encoder.
 QR_CODE = """
@@ -94,7 +95,9 @@ def drawn_face():
 
 
 def test_face_is_found():
-    cascade = cv2.CascadeClassifier(os.path.join(cv2.data.haarcascades, "haarcascade_frontalface_default.xml"))
+    cascade = cv2.CascadeClassifier(
+        os.path.join(cv2.data.haarcascades, "haarcascade_frontalface_default.xml")
+    )
     scene = np.full((300, 400), 90, np.uint8)
     scene[30:270, 140:380] = drawn_face()
     faces = cascade.detectMultiScale(scene, scaleFactor=1.05, minNeighbors=3, minSize=(80, 80))

@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_equal, assert_within, noise, psnr, texture, waves
 
-pytestmark = pytest.mark.modules("photo", "imgproc")
+pytestmark = needs("photo", "imgproc")
 
 
 def ramp():
@@ -81,8 +82,9 @@ def test_pasted_object_takes_the_light_of_its_new_place():
 
 def test_gray_keeps_colours_of_one_brightness_apart():
     picture = np.empty((240, 240, 3), np.uint8)
-    picture[:, :120], picture[:, 120:] = (5, 5, 100), (5, 51, 5)
-    picture += noise((240, 240, 1)) // 6
+    picture[:, :120], picture[:, 120:] = (40, 40, 200), (40, 121, 40)
+    # Of a picture with two colours only, OpenCV's solver makes plain black.
+    picture += noise((240, 240, 3)) // 12
     plain = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(float)
     gray, _ = cv2.decolor(picture)
     assert abs(plain[:, :120].mean() - plain[:, 120:].mean()) < 2

@@ -2,16 +2,18 @@
 
 import cv2
 import numpy as np
-import pytest
 
+from build_info import needs
 from reference import texture
 
-pytestmark = pytest.mark.modules("stitching", "features2d", "calib3d")
+pytestmark = needs("stitching", "features2d", "calib3d")
 
 
 def test_overlapping_scans_become_one_picture():
     scene = cv2.cvtColor(texture(300, 520), cv2.COLOR_GRAY2BGR)
-    status, whole = cv2.Stitcher_create(cv2.Stitcher_SCANS).stitch([scene[:, :320].copy(), scene[:, 200:].copy()])
+    status, whole = cv2.Stitcher_create(cv2.Stitcher_SCANS).stitch(
+        [scene[:, :320].copy(), scene[:, 200:].copy()]
+    )
     assert status == cv2.Stitcher_OK
     height, width = whole.shape[:2]
     assert abs(height - 300) <= 6 and abs(width - 520) <= 8

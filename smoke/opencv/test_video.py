@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from build_info import needs
 from reference import assert_within, bilinear, noise, texture
 
-pytestmark = pytest.mark.modules("video", "imgproc")
+pytestmark = needs("video", "imgproc")
 
 
 def moved_pictures(dx, dy):
@@ -78,7 +79,10 @@ def test_kalman_filter_learns_the_speed():
     for step in range(1, 60):
         kalman.predict()
         found = kalman.correct(np.array([[3.0 * step]], np.float32))
-        state, covariance = transition.dot(state), transition.dot(covariance).dot(transition.T) + 1e-5 * np.eye(2)
+        state, covariance = (
+            transition.dot(state),
+            transition.dot(covariance).dot(transition.T) + 1e-5 * np.eye(2),
+        )
         gain = covariance.dot(measure.T) / (measure.dot(covariance).dot(measure.T) + 0.1)
         state = state + gain.dot(3.0 * step - measure.dot(state))
         covariance = (np.eye(2) - gain.dot(measure)).dot(covariance)
@@ -89,8 +93,12 @@ def test_kalman_filter_learns_the_speed():
 def test_mean_shift_climbs_to_the_object():
     likelihood = np.zeros((120, 160), np.uint8)
     likelihood[60:90, 80:120] = 255
-    _, window = cv2.meanShift(likelihood, (45, 40, 40, 30), (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 0.5))
+    _, window = cv2.meanShift(
+        likelihood, (45, 40, 40, 30), (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 0.5)
+    )
     # It stops where a step would be less than a pixel; it started 35 and 20 pixels away.
     assert_within(window, (80, 60, 40, 30), 3)
-    box, _ = cv2.CamShift(likelihood, (60, 50, 40, 30), (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 0.5))
+    box, _ = cv2.CamShift(
+        likelihood, (60, 50, 40, 30), (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 0.5)
+    )
     assert box[0] == pytest.approx((99.5, 74.5), abs=1)

@@ -2,11 +2,11 @@
 
 import cv2
 import numpy as np
-import pytest
 
+from build_info import needs
 from reference import psnr, waves
 
-pytestmark = pytest.mark.modules("videoio", "imgcodecs")
+pytestmark = needs("videoio", "imgcodecs")
 
 
 def frames():

@@ -29,7 +29,7 @@ class House:
     home: Path
 
     def environment(self, **changed: str) -> dict[str, str]:
-        return {**os.environ, "KILN_HOME": str(self.home), "NO_COLOR": "1", **changed}
+        return {**os.environ, "KILN_HOME": str(self.home), "KILN_FALLBACKS": "0", "NO_COLOR": "1", **changed}
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, str(self.root / "tasks.py"), *arguments]

@@ -349,8 +349,11 @@ def test_an_engine_that_stops_half_way_is_exit_4_and_the_next_run_goes_on(house:
 def test_podmans_service_is_started_where_there_is_no_other_engine(house: House, tmp_path: Path) -> None:
     if shutil.which("podman") is None:
         pytest.skip("podman is not installed")
-    hidden = "import kiln.container as c; from pathlib import Path; c.SOCKET = Path('/nowhere'); " \
-        "import os\nwith c.connect({k: v for k, v in os.environ.items() if k != 'DOCKER_HOST'}) as e: print(e.name)"  # fmt: skip
+    hidden = (
+        "import kiln.container as c, os; from pathlib import Path; c.SOCKET = Path('/nowhere')\n"
+        "environment = {key: value for key, value in os.environ.items() if key != 'DOCKER_HOST'}\n"
+        "with c.connect(environment) as engine: print(engine.name)"
+    )
     done = subprocess.run([sys.executable, "-c", hidden], cwd=house.root, capture_output=True, text=True)
     assert done.stdout.strip() == "Podman", done.stderr
 

@@ -15,7 +15,9 @@ info = "toy-1.0.dist-info"
 files = {
     module.name: module.read_bytes(),
     info + "/METADATA": b"Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n",
-    info + "/WHEEL": "Wheel-Version: 1.0\nGenerator: toy\nRoot-Is-Purelib: false\nTag: {}\n".format(tag).encode(),
+    info + "/WHEEL": "Wheel-Version: 1.0\nGenerator: toy\nRoot-Is-Purelib: false\nTag: {}\n".format(
+        tag
+    ).encode(),
 }
 rows = [
     "{},sha256={},{}".format(

@@ -101,8 +101,12 @@ def test_every_mistake_of_a_file_is_told_at_once_in_the_order_of_its_lines(tmp_p
 
 
 @pytest.mark.parametrize(
-    "url", ["file:///etc/passwd", "ssh://host/x", "ftp://host/x", "https://me:secret@host/x"]
-)
+    "url",
+    [
+        "file:///etc/passwd", "ssh://host/x", "ftp://host/x", "https://me:secret@host/x", "http://[bad/x",
+        "http://host:port/x", "http://:80/x",
+    ],
+)  # fmt: skip
 def test_an_origin_is_http_or_https_and_carries_no_password(tmp_path: Path, url: str) -> None:
     (found,) = mistakes(tmp_path, RECIPE.replace("https://toy.example/toy-1.0.tar.gz", url))
     assert "sources[0].origins[0].url" in found

@@ -2,7 +2,7 @@
 
 import importlib
 
-from . import data
+from . import data as data
 
 _native = importlib.import_module("cv2.cv2")
 # The names of the compiled module, those with one leading underscore too; its identity (__name__, ...) stays its own.

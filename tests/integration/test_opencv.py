@@ -1,0 +1,52 @@
+"""OpenCV itself, from its real source: a small set of modules, built and tested as a person would."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from kiln.home import Home
+from kiln.vault import Vault
+from tests.repository import ROOT
+
+MODULES = "core,imgproc,imgcodecs"
+
+
+@pytest.fixture(scope="module")
+def result() -> Path:
+    """The folder of a finished build in this checkout, made with this machine's own caches."""
+    command = [sys.executable, ROOT / "tasks.py", "build-opencv", "--modules", MODULES]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 0, done.stderr
+    return ROOT / "dist/opencv/4.3.0/cp311-cpu-bookworm-sse4.2+modules-core_imgproc_imgcodecs"
+
+
+def test_opencv_is_built_from_source_and_passes_its_smoke_suite(result: Path) -> None:
+    log = (result / "build.log").read_text(encoding="utf-8")
+    assert "no download was attempted" in log
+    assert "ended with status 0" in log
+    smoke = (result / "smoke.xml").read_text(encoding="utf-8")
+    assert 'failures="0"' in smoke and 'errors="0"' in smoke and "test_filters" in smoke
+
+
+def test_the_wheel_imports_in_a_clean_environment_of_this_machine(result: Path, tmp_path: Path) -> None:
+    if sys.version_info[:2] != (3, 11):
+        pytest.skip("the wheel is for Python 3.11")
+    venv.create(tmp_path, with_pip=True)
+    python = tmp_path / "bin" / "python"
+    (wheel,) = result.glob("*.whl")
+    # NumPy comes from the vault: the one that the smoke run had.
+    pins = json.loads((result / "plan.json").read_text(encoding="utf-8"))["smoke"]["sources"]
+    pin = next(pin for pin in pins if pin["name"] == "numpy")
+    numpy = tmp_path / pin["file"]
+    numpy.symlink_to(Vault(Home.of(os.environ).sources).path(pin["digest"]))
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-index", wheel, numpy], check=True)
+    code = "import cv2; print(cv2.__version__, 'Intel IPP' in cv2.getBuildInformation(), cv2.__file__)"
+    said = subprocess.run([python, "-c", code], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    assert said[:2] == ["4.3.0", "True"] and said[2].startswith(str(tmp_path))

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from invoke.exceptions import Exit
+
+from kiln import cli
+from kiln.errors import CompileError, EngineError, KilnError, SourceError, UsageError
+from kiln.recipe import Option
+from tests.repository import ROOT
+
+
+def run(
+    home: Path, *arguments: str, folder: Path = ROOT, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "KILN_HOME": str(home), **variables}
+    command = [sys.executable, str(ROOT / "tasks.py"), *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_what_is_not_understood_exits_with_2_and_the_way_to_help(tmp_path: Path) -> None:
+    for arguments in (("no-such-task",), ("plan", "opencv", "--no-such-option")):
+        done = run(tmp_path, *arguments)
+        assert done.returncode == 2, arguments
+        assert done.stderr.startswith("error: ")
+        assert "./inv --list" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_help_is_given_wherever_it_is_asked_for(tmp_path: Path) -> None:
+    texts = {
+        run(tmp_path, *arguments).stdout
+        for arguments in (("--help", "plan"), ("plan", "opencv", "--json", "--help"))
+    }
+    (text,) = texts
+    assert "--cpu-features=STRING" in text
+
+
+def test_an_error_of_kiln_is_one_message_and_its_exit_code(tmp_path: Path) -> None:
+    done = run(tmp_path, "plan", "opencv", "--python", "2.7")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "'2.7'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_tasks_work_from_any_folder(tmp_path: Path) -> None:
+    done = run(tmp_path, "plan", "opencv", "--json", folder=tmp_path)
+    assert done.returncode == 0
+    assert len(json.loads(done.stdout)["key"]) == 64
+
+
+def test_benchmarks_are_listed_with_what_they_measure_and_run_by_name(tmp_path: Path) -> None:
+    listed = run(tmp_path, "bench")
+    assert "download   How fast sources arrive in the vault" in listed.stdout
+    refused = run(tmp_path, "bench", "nothing")
+    assert refused.returncode == 2
+    assert "no benchmark 'nothing': choose one of" in refused.stderr
+
+
+def test_a_fetch_from_a_folder_that_is_not_there_exits_with_2(tmp_path: Path) -> None:
+    done = run(tmp_path / "home", "fetch", "opencv", "--folder", str(tmp_path / "nowhere"), KILN_OFFLINE="1")
+    assert done.returncode == 2
+    assert "nowhere cannot be listed" in done.stderr
+
+
+def test_a_fetch_that_lacks_sources_exits_with_3(tmp_path: Path) -> None:
+    done = run(tmp_path, "fetch", "opencv", KILN_OFFLINE="1", PIP_NO_INDEX="1")
+    assert done.returncode == 3
+    assert "sources cannot be had" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (CompileError("it broke"), 1, "error: it broke"),
+        (UsageError("wrong"), 2, "error: wrong"),
+        (SourceError("gone"), 3, "error: gone"),
+        (EngineError("none"), 4, "error: none"),
+        (KeyboardInterrupt(), 130, "stopped: run the same command again"),
+        (
+            OSError(28, "No space left on device", "/x"),
+            1,
+            "error: No space left on device (/x): free the disk",
+        ),
+    ],
+)
+def test_every_failure_is_a_message_and_an_exit_code(error: BaseException, code: int, text: str) -> None:
+    @cli.told
+    def task() -> None:
+        raise error
+
+    with pytest.raises(Exit) as caught:
+        task()
+    assert caught.value.code == code
+    assert str(caught.value.message).startswith(text)
+
+
+def test_a_defect_is_not_hidden() -> None:
+    @cli.told
+    def task() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        task()
+
+
+def test_exit_codes_are_those_that_the_documentation_lists() -> None:
+    documented = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    kinds: list[Callable[..., KilnError]] = [CompileError, UsageError, SourceError, EngineError]
+    for kind in kinds:
+        assert f"| {kind('').exit_code} | " in documented
+
+
+def test_only_what_differs_from_its_default_is_chosen() -> None:
+    options = (Option("fast", "bool", True, "x"), Option("parts", "str", "all", "x"))
+    assert cli.chosen(options, {"fast": True, "parts": "all"}) == {}
+    assert cli.chosen(options, {"fast": False, "parts": "all", "other": 1}) == {"fast": False}
+
+
+def test_jobs_are_what_was_asked_for_else_at_least_one() -> None:
+    assert cli.jobs(7) == 7
+    assert 1 <= cli.jobs(0) <= (os.cpu_count() or 1)
