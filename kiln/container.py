@@ -36,6 +36,7 @@ LABEL = "org.kiln.build"
 # The first user that distributions give to people: what a build started by root runs as.
 PLAIN_USER = 1000
 OPEN_FILES = 16384
+PATIENCE = 120  # seconds that the engine may take to answer
 
 _LOST = (
     requests.exceptions.ConnectionError,
@@ -220,7 +221,7 @@ class Engine:
                 container.start()
                 for text in _lines(container.logs(stream=True, follow=True)):
                     line(text)
-                status = int(container.wait()["StatusCode"])
+                status = _status(container)
                 kept = keep and status != 0
                 return status
             finally:
@@ -335,7 +336,7 @@ def _connect(environment: Mapping[str, str]) -> Engine:
 
 def _at(url: str, stop: Callable[[], None] = lambda: None) -> Engine:
     try:
-        return Engine(docker.DockerClient(base_url=url, timeout=120), url, stop)
+        return Engine(docker.DockerClient(base_url=url, timeout=PATIENCE), url, stop)
     except (docker.errors.DockerException, *_LOST) as error:
         raise EngineError(
             f"the container engine at {url} does not answer ({_first_line(error)}): start it, or unset "
@@ -417,6 +418,20 @@ def _ulimits(limits: Limits) -> list[Ulimit]:
         Ulimit(name="nofile", soft=files, hard=files),
         Ulimit(name="nproc", soft=limits.processes, hard=limits.processes),
     ]
+
+
+def _status(container: Container) -> int:
+    """The exit status of a container whose output has ended.
+
+    An engine whose state was lost (a second one on the same storage) would never tell it.
+    """
+    while True:
+        try:
+            return int(container.wait(timeout=PATIENCE)["StatusCode"])
+        except (requests.exceptions.ConnectionError, requests.exceptions.ReadTimeout):
+            container.reload()
+            if container.status != "running":
+                raise
 
 
 def _lines(stream: Iterator[bytes]) -> Iterator[str]:
