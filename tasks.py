@@ -62,7 +62,7 @@ def _bundle(_: Context, request: Request, given: Mapping[str, Any]) -> None:
     supply = sources.Settings.from_environment(os.environ, given["offline"], given["git_mirror"])
     home = Home.of(os.environ)
     made = bundle.make(ROOT, request, home, supply, given["output"], given["setup"], Console())
-    report.bundled(made, Console.for_output())
+    report.bundled(made, plan.make(ROOT, request), Console.for_output())
 
 
 def _sources(_: Context, request: Request, given: Mapping[str, Any]) -> None:
