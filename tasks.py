@@ -165,7 +165,8 @@ def bench(context: Context, name: str = "") -> None:
     if name and name not in scripts:
         raise UsageError(f"there is no benchmark {name!r}: choose one of {', '.join(scripts)}")
     if name:
-        context.run(shlex.join([sys.executable, str(scripts[name])]), pty=False)
+        command = shlex.join([sys.executable, str(scripts[name])])
+        context.run(command, pty=False, env={"PYTHONPATH": str(ROOT)})
         return
     for each, path in scripts.items():
         summary = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
