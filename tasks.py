@@ -208,10 +208,9 @@ def _collection() -> Collection:
         ),
         *(
             cli.recipe_task(
-                _build, cli.options_of(ROOT, [name]), True, f"build-{name}",
-                f"Build {recipe.load(ROOT, name).summary}.", recipe_name=name,
+                _build, each.options, True, each.command, f"Build {each.summary}.", recipe_name=each.name
             )
-            for name in names
+            for each in (recipe.load(ROOT, name) for name in names)
         ),
     ]  # fmt: skip
     collection = Collection()

@@ -17,7 +17,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -54,10 +54,17 @@ class _Entry:
     content: BinaryIO | None = None
 
 
-def unpack(archive: Path, target: Path, member: str | None = None, epoch: int = 0) -> None:
+def unpack(
+    archive: Path,
+    target: Path,
+    member: str | None = None,
+    epoch: int = 0,
+    without: Collection[str] = (),
+) -> None:
     """Unpack a tar archive (plain, gzip, xz, bzip2) or a zip archive into the new folder `target`.
 
-    Only the files and links below the folder `member` are taken, without that prefix. Modes become 0644 or
+    Only the files and links below the folder `member` are taken, without that prefix, and none of those whose
+    paths there are in `without`. Modes become 0644 or
     0755, every time `epoch` (seconds since 1970). What a tree's digest does not see is left out: empty
     folders, and all that is named `.git`.
 
@@ -69,7 +76,7 @@ def unpack(archive: Path, target: Path, member: str | None = None, epoch: int = 
     try:
         budget = _Budget(archive.stat().st_size)
         target.mkdir(parents=True, exist_ok=True)
-        tree = _Tree(target, budget)
+        tree = _Tree(target, budget, frozenset(without))
         with _entries(archive, budget) as entries:
             for entry in entries:
                 budget.entry()
@@ -188,8 +195,9 @@ class _Tree:
     Links are made after all files, so that no write can go through one.
     """
 
-    def __init__(self, root: Path, budget: _Budget) -> None:
+    def __init__(self, root: Path, budget: _Budget, without: frozenset[str]) -> None:
         self._root = root
+        self._without = without
         self._budget = budget
         self._kinds: dict[str, str] = {"": "folder"}
         self._links: dict[str, str] = {}
@@ -201,7 +209,7 @@ class _Tree:
     def take(self, entry: _Entry, member: str | None) -> None:
         whole = _checked(entry.path)
         inner = _below(whole, member)
-        if inner is None or ".git" in inner.split("/"):
+        if inner is None or inner in self._without or ".git" in inner.split("/"):
             return
         if entry.kind == "folder":
             if self._kinds.get(inner, "folder") != "folder":

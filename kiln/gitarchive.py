@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -111,14 +112,19 @@ def _borrow(clone: Path, repository: Path) -> None:
     raise OriginError("is no git repository")
 
 
-def loose(origin: GitOrigin, folder: Path, environment: Mapping[str, str]) -> Path:
+def loose(
+    origin: GitOrigin, folder: Path, environment: Mapping[str, str], without: Collection[str] = ()
+) -> Path:
     """The archive that `recreate` has just refused in `folder`, whatever its bytes: its tree may be right.
 
+    The files `without`, below the origin's member, are left out: the repository may lack them.
     Raises OriginError where git fails.
     """
     target = folder / "loose"
     parts = (origin.commit, origin.prefix, origin.format)
-    _written(folder / "clone", *parts, target, environment, MAX_BYTES)
+    named = [posixpath.join(origin.member or "", path) for path in without]
+    excluded = [name[len(origin.prefix) :] for name in named if name.startswith(origin.prefix)]
+    _written(folder / "clone", *parts, target, environment, MAX_BYTES, excluded)
     return target
 
 
@@ -138,9 +144,12 @@ def _written(
     target: Path,
     environment: Mapping[str, str],
     limit: int,
+    excluded: Sequence[str] = (),
 ) -> str:
     """Write an archive of at most `limit` bytes to a file: its sha256."""
-    command = _command(["archive", f"--format={format}", f"--prefix={prefix}", commit], _PLAIN, repository)
+    paths = ["--", ".", *(f":(exclude,literal){path}" for path in excluded)] if excluded else []
+    arguments = ["archive", f"--format={format}", f"--prefix={prefix}", commit, *paths]
+    command = _command(arguments, _PLAIN, repository)
     variables = {**_isolated(environment, repository), "TZ": _FORGE_ZONE}
     digest, size = hashlib.sha256(), 0
     errors = target.with_name("errors")

@@ -59,13 +59,15 @@ class Settings:
     """How a recipe's lock is made.
 
     `trees` are the recipe's source trees that are read. `command` is the cmake command that downloads.
-    `needed` names, for each device, a file that says which externals its target needs, as Bazel prints them.
+    `needed` names, for each device, a file that says which externals its target needs, as Bazel prints them;
+    `options` the externals that an option of the recipe adds to those.
     """
 
     reader: Literal["bazel", "cmake"]
     trees: Annotated[tuple[Name, ...], Field(min_length=1)]
     command: Name | None = None
     needed: Mapping[str, RelativePath] = field(default_factory=dict)
+    options: Mapping[str, tuple[Name, ...]] = field(default_factory=dict)
     take: tuple[Take, ...] = ()
     leave: tuple[Leave, ...] = ()
 
@@ -125,7 +127,13 @@ def settings(folder: Path) -> Settings:
     if found.reader == "cmake" and not found.command:
         problems.append(read.error(("reader",), "this reader needs the key 'command'"))
     if found.reader == "bazel" and (found.take or found.leave or found.command):
-        problems.append(read.error(("reader",), "this reader has no keys but 'trees' and 'needed'"))
+        problems.append(read.error(("reader",), "this reader has no keys but 'trees', 'needed' and 'options'"))
+    named = [external for externals in found.options.values() for external in externals]
+    twice = sorted({external for external in named if named.count(external) > 1})
+    if twice:
+        problems.append(read.error(("options",), f"two options name {', '.join(twice)}: one can"))
+    if found.reader == "cmake" and found.options:
+        problems.append(read.error(("options",), "this reader has no such key: use 'when' under 'take'"))
     if found.reader == "bazel" and len(found.trees) != 1:
         problems.append(read.error(("trees",), "this reader reads one tree"))
     if problems:
@@ -152,7 +160,7 @@ def generate(
     known = Known.of(lockfile.read(path))
     if chosen.reader == "bazel":
         files = {**{device: folder / file for device, file in chosen.needed.items()}, **(needed or {})}
-        found = _read_bazel(trees[chosen.trees[0]], files, known, means, at_hand)
+        found = _read_bazel(trees[chosen.trees[0]], files, chosen.options, known, means, at_hand)
     else:
         found = _read_cmake([trees[name] for name in chosen.trees], chosen)
     sources: list[Source] = []
@@ -177,14 +185,22 @@ def generate(
 # --- Bazel --------------------------------------------------------------------------------------------------
 
 
-def _read_bazel(tree: Path, needed: Mapping[str, Path], known: Known, means: Means, at_hand: AtHand) -> Found:
+def _read_bazel(
+    tree: Path,
+    needed: Mapping[str, Path],
+    options: Mapping[str, tuple[str, ...]],
+    known: Known,
+    means: Means,
+    at_hand: AtHand,
+) -> Found:
     names = {device: bazel.needed(_text(file)) for device, file in needed.items()}
+    option_of = {external: option for option, externals in options.items() for external in externals}
     notes: list[str] = []
 
     def folder(externals: tuple[bazel.External, ...]) -> Path | None:
         external = externals[0]
         try:
-            source = pin(_wanted(external, ()), known, means)
+            source = pin(_wanted(external, {}), known, means)
         except UnpinnedError as error:
             source = None
             notes.append(f"{external.repository}: {error}")
@@ -203,21 +219,29 @@ def _read_bazel(tree: Path, needed: Mapping[str, Path], known: Known, means: Mea
         strangers = ", ".join(sorted(listed - declared))
         if strangers:
             notes.append(f"{needed[device]} names what the workspace does not declare: {strangers}")
+    for option, externals in options.items():
+        strangers = ", ".join(sorted(set(externals) - declared))
+        if strangers:
+            notes.append(f"{SETTINGS}, {option}: the workspace does not declare {strangers}")
     wanted: list[Wanted] = []
     left_out: dict[str, str] = {}
     for external in workspace.externals:
         devices = tuple(device for device in names if external.repository in names[device])
+        option = option_of.get(external.repository)
+        if option and not devices:
+            wanted.append(_wanted(external, {option: (True,)}))
+            continue
         # What no target needs is worth a pin, but neither an error nor the host of a package repository.
         if names and not devices and not external.sha256:
             left_out[external.name] = "the workspace records no hash, and no target needs it"
         elif names and not devices and all(forge.pooled(url) for url in external.urls):
             left_out[external.name] = "a package of Java or Debian, and no target needs it"
         else:
-            wanted.append(_wanted(external, devices if names else None))
+            wanted.append(_wanted(external, {"device": devices} if names else {}))
     return Found(tuple(wanted), left_out, tuple(dict.fromkeys(notes)))
 
 
-def _wanted(external: bazel.External, devices: tuple[str, ...] | None) -> Wanted:
+def _wanted(external: bazel.External, when: Mapping[str, tuple[Value, ...]]) -> Wanted:
     suffix = _SUFFIX.search(external.urls[0].rsplit("/", 1)[-1]) if external.urls else None
     return Wanted(
         name=external.name,
@@ -225,7 +249,7 @@ def _wanted(external: bazel.External, devices: tuple[str, ...] | None) -> Wanted
         sha256=external.sha256,
         folder=external.strip_prefix,
         checkout=(external.remote, external.reference) if external.remote else None,
-        when={} if devices is None else {"device": devices},
+        when=when,
         # Archives of different repositories may have one name, such as v1.0.tar.gz.
         filename=_filename(external.name, suffix[0] if suffix else ".tar.gz" if external.remote else ""),
         bazel=Bazel(rule=external.rule, strip_prefix=external.strip_prefix or None),

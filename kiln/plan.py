@@ -55,11 +55,15 @@ class Variant:
 
 @dataclass(frozen=True)
 class Base:
-    """A root file system: a suite of Debian's archive, or the registry image `image` where it can be had."""
+    """A root file system: a suite of Debian's archive, or the registry image `image` where it can be had.
+
+    `python` is the version of its own interpreter, `glibc` that of its C library.
+    """
 
     name: str
     suite: str
     python: str
+    glibc: str
     image: Annotated[str, Field(pattern=r"^[a-z0-9./:_-]+@sha256:[0-9a-f]{64}$")] | None = None
 
     __pydantic_config__ = recipe.STRICT
@@ -89,8 +93,15 @@ class Toolchain:
     dockerfile: File
 
     @property
+    def identity(self) -> dict[str, Any]:
+        """What enters the build key: what a suite's C library is, follows from the suite."""
+        identity = asdict(self)
+        del identity["base"]["glibc"]
+        return identity
+
+    @property
     def digest(self) -> str:
-        return _digest(asdict(self))
+        return _digest(self.identity)
 
 
 @dataclass(frozen=True)
@@ -152,7 +163,7 @@ class Plan:
             "variant": asdict(self.variant),
             "options": dict(self.options),
             "interpreter": self.interpreter.identity,
-            "toolchain": asdict(self.toolchain),
+            "toolchain": self.toolchain.identity,
             "sources": self._pins({"input", "build", "tools"}),
             "patches": [{"tree": patch.tree, **asdict(file)} for patch, file in self.patches],
             "scripts": _rows(self.scripts),
@@ -240,7 +251,7 @@ def make(root: Path, request: Request) -> Plan:
     options = _options(chosen, request.options)
     variant = _variant(chosen, request)
     base = _base(root, variant.base)
-    facts: dict[str, Value] = {**asdict(variant), **options}
+    facts: dict[str, Value] = {**asdict(variant), **options, "glibc": base.glibc}
     sources = tuple(source for source in chosen.sources if recipe.holds(source.when, facts))
     if request.accept_tree_hash:
         sources = tuple(source.accepting_tree() for source in sources)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 from urllib.parse import urlsplit
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Strict, Tag
 
@@ -172,7 +173,7 @@ class Source:
 
     A tree that is `packed` is given to the steps as a file: an archive that depends on the tree alone. The
     script `prepare` makes a tree of what the origins hold, in the toolchain; `tree` is then the digest of its
-    result. `tree_hash` is the digest of all that a file unpacks to: a packed tree may stand in for the file
+    result. The files `without` are left out of a tree: what no build reads need not be had. `tree_hash` is the digest of all that a file unpacks to: a packed tree may stand in for the file
     where the user accepts that.
     """
 
@@ -183,6 +184,7 @@ class Source:
     tree_hash: Sha256 | None = None
     packed: bool = False
     prepare: Script | None = None
+    without: tuple[RelativePath, ...] = ()
     use: Literal["input", "build", "tools", "smoke"] = "input"
     when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     license: str | None = None
@@ -289,8 +291,14 @@ class Recipe:
     smoke: Smoke
     options: tuple[Option, ...] = ()
     include: tuple[RelativePath, ...] = ()
+    task: Annotated[str, Field(pattern=r"^build-[a-z0-9-]+$")] | None = None
 
     __pydantic_config__ = STRICT
+
+    @property
+    def command(self) -> str:
+        """The task that builds it."""
+        return self.task or f"build-{self.name}"
 
 
 @dataclass(frozen=True)
@@ -384,8 +392,15 @@ def patches(root: Path, recipe: Recipe) -> tuple[Patch, ...]:
 
 
 def holds(when: Mapping[str, tuple[Value, ...]], facts: Mapping[str, Value]) -> bool:
-    """Whether every condition holds: `facts` are the variant's axes and the options' values."""
-    return all(facts.get(key) in values for key, values in when.items())
+    """Whether every condition holds: `facts` are the variant's axes, the options' values, and the base's glibc."""
+    return all(any(_fits(facts.get(key), value) for value in values) for key, values in when.items())
+
+
+def _fits(fact: Value | None, value: Value) -> bool:
+    """Whether a fact is a value, or a version in a range such as ">=2.30"."""
+    if isinstance(fact, str) and isinstance(value, str) and value[:1] in ("<", ">"):
+        return Version(fact) in SpecifierSet(value)
+    return fact == value
 
 
 def _default_version(root: Path, name: str, versions: list[str]) -> str:
@@ -463,6 +478,8 @@ def _hash_problems(source: Source) -> Iterator[tuple[tuple[str | int, ...], str]
         yield (key,), f"{source.file} is made as .tar, .tar.gz, .tgz or .zip only: give such a filename"
     if source.prepare and (source.packed or not source.tree):
         yield ("prepare",), "only a tree that is a folder can be prepared"
+    if source.without and (source.prepare or not source.tree):
+        yield ("without",), "only out of a tree as it is in its origins can files be left"
     for number, origin in enumerate(source.origins):
         if origin.member and not source.tree and not source.sha256:
             yield ("origins", number, "member"), "a member needs the key 'tree', or 'sha256' for a file"
@@ -473,11 +490,26 @@ def _hash_problems(source: Source) -> Iterator[tuple[tuple[str | int, ...], str]
 def _condition_problems(
     document: Document, key: str, conditions: list[Mapping[str, tuple[Value, ...]]], recipe: Recipe
 ) -> list[str]:
-    """Conditions on keys that are neither an axis of the variant nor an option of the recipe."""
-    known = {"python", "device", "base", *(option.name for option in recipe.options)}
-    return [
+    """Conditions on keys that are no fact of a build, and ranges of versions that are none."""
+    known = {"python", "device", "base", "glibc", *(option.name for option in recipe.options)}
+    unknown = [
         document.error((key, number, "when", name), f"no such condition: use {', '.join(sorted(known))}")
         for number, when in enumerate(conditions)
         for name in when
         if name not in known
     ]
+    return unknown + [
+        document.error((key, number, "when", name), f"{value!r} is no range of versions, such as '>=2.30'")
+        for number, when in enumerate(conditions)
+        for name, values in when.items()
+        for value in values
+        if isinstance(value, str) and value[:1] in ("<", ">") and not _is_range(value)
+    ]
+
+
+def _is_range(text: str) -> bool:
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        return False
+    return True

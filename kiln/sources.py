@@ -191,7 +191,8 @@ def unpack_tree(obtained: Obtained, target: Path, epoch: int) -> None:
 
     What is still to be prepared has no digest of its own: its archive has.
     """
-    archive.unpack(obtained.path, target, obtained.origin_value.member, epoch)
+    source = obtained.source
+    archive.unpack(obtained.path, target, obtained.origin_value.member, epoch, source.without)
     if obtained.source.prepare:
         return
     found = archive.tree_digest(target)
@@ -344,7 +345,7 @@ class _Fetcher:
         """The archive of the tree in an origin's file, which is known to be the right one."""
         tree = str(source.tree)
         with self._vault.lock(tree), self._vault.workspace(tree) as folder:
-            archive.unpack(path, folder / "tree", origin.member)
+            archive.unpack(path, folder / "tree", origin.member, without=source.without)
             return _pack(source, folder, self._vault, f"the tree of {origin}")
 
     def _obtained(self, source: Source, origin: Origin, path: Path) -> Obtained:
@@ -401,16 +402,17 @@ class _Fetcher:
         """Whether an archive has the source's tree in it; always, where that is not what is pinned."""
         if source.tree is None or source.prepare:
             return True
-        found = self._vault.tree_of(origin.sha256, origin.member)
+        part = _part(source, origin)
+        found = self._vault.tree_of(origin.sha256, part)
         if found != source.tree:  # a record of another tree may be a damaged one
             with self._vault.lock(origin.sha256), self._vault.workspace(origin.sha256) as folder:
                 try:
-                    archive.unpack(path, folder / "tree", origin.member)
+                    archive.unpack(path, folder / "tree", origin.member, without=source.without)
                     found = archive.tree_digest(folder / "tree")
                 except SourceError as error:
                     self._failed(source, str(origin), str(error), failures)
                     return False
-            self._vault.record_tree(origin.sha256, origin.member, found)
+            self._vault.record_tree(origin.sha256, part, found)
         if found != source.tree:
             self._failed(source, str(origin), f"gives the tree {found}, not {source.tree}", failures)
         return found == source.tree
@@ -505,8 +507,10 @@ class _Fetcher:
             with self._host(repository), self._vault.workspace(origin.sha256) as folder:
                 try:
                     made = gitarchive.recreate(origin, repository, folder, os.environ)
-                except WrongContentError as error:
+                except OriginError as error:
                     if source.prepare or not (source.tree or source.tree_hash):
+                        raise
+                    if not (source.without or isinstance(error, WrongContentError)):
                         raise
                     return self._tree_of_commit(source, origin, folder, text, error)
                 made.replace(self._vault.partial(origin.sha256))
@@ -519,9 +523,9 @@ class _Fetcher:
     ) -> Path:
         """The archive of a commit's tree, where that is the right one and only the forge's archive is not."""
         wanted = source.tree or source.tree_hash
-        made = gitarchive.loose(origin, folder, os.environ)
+        made = gitarchive.loose(origin, folder, os.environ, source.without)
         try:
-            archive.unpack(made, folder / "tree", origin.member)
+            archive.unpack(made, folder / "tree", origin.member, without=source.without)
             found = archive.tree_digest(folder / "tree")
         except SourceError as error:
             raise OriginError(f"{why}: {error}") from error
@@ -554,6 +558,11 @@ class _Fetcher:
             if self._npm is None:
                 self._npm = npm.configuration(os.environ)
             return self._npm
+
+
+def _part(source: Source, origin: Origin) -> str | None:
+    """What of an archive a tree is: a name for the vault's records."""
+    return "\n".join([origin.member or "", *source.without]) if source.without else origin.member
 
 
 class _Unheard:

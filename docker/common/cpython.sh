@@ -5,7 +5,7 @@ set -euo pipefail
 mkdir -p "$HOME" "$TMPDIR" /kiln/build/cpython
 cd /kiln/build/cpython
 
-tar --extract --file /kiln/files/Python-*.tar.xz --strip-components 1
+tar --extract --file /kiln/files/Python-*.t* --strip-components 1
 export CC="ccache gcc"
 # -fwrapv and the like are configure's own; this only keeps the build folder out of the result.
 ./configure --quiet --prefix=/kiln/python --without-ensurepip CFLAGS="-ffile-prefix-map=$PWD=/cpython"

@@ -12,11 +12,21 @@ venv=/kiln/build/smoke
 run_pip() { PYTHONPATH=$pip "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 
 requirements=/kiln/build/smoke-requirements.txt
-for wheel in /kiln/out/*.whl $(printf '/kiln/files/%s ' $KILN_WHEELS_SMOKE); do
-    echo "$wheel --hash=sha256:$(sha256sum "$wheel" | cut -d' ' -f1)"
-done > "$requirements"
-cat "$requirements"
-# No --no-deps: a requirement of the wheel that nothing satisfies has to fail here.
-run_pip install --quiet --no-index --no-cache-dir --require-hashes --requirement "$requirements"
+install() { # files, with their hashes
+    for file in "$@"; do
+        echo "$file --hash=sha256:$(sha256sum "$file" | cut -d' ' -f1)"
+    done > "$requirements"
+    cat "$requirements"
+    # No --no-deps: a requirement of the wheel that nothing satisfies has to fail here.
+    run_pip install --quiet --no-index --no-cache-dir --no-build-isolation --require-hashes --requirement "$requirements"
+}
+# What was only ever published as source is built by the setuptools among the pins, which has to be there first.
+builders=()
+for wheel in $KILN_WHEELS_SMOKE; do
+    case $wheel in setuptools-*.whl | wheel-*.whl) builders+=("/kiln/files/$wheel") ;; esac
+done
+if [ ${#builders[@]} -gt 0 ]; then install "${builders[@]}"; fi
+# shellcheck disable=SC2046  # a list of names without spaces
+install /kiln/out/*.whl $(printf '/kiln/files/%s ' $KILN_WHEELS_SMOKE)
 run_pip check
 exec "$venv/bin/python" -m pytest /kiln/smoke --junitxml=/kiln/build/smoke.xml -q -p no:cacheprovider

@@ -1,0 +1,79 @@
+#!/bin/bash
+# Bazel, the workspace and every input at hand; TensorFlow's ./configure with all its answers in the environment.
+set -euo pipefail
+source /kiln/scripts/settings.sh
+mkdir -p /kiln/build/bin "$disk_cache"
+
+# --- Bazel and the workspace -------------------------------------------------------------------------------------
+install -m 0755 /kiln/files/bazel-0.26.1-linux-x86_64 /kiln/build/bin/bazel
+rm -rf "$workspace"
+cp -r --preserve=mode,timestamps,links /kiln/trees/tensorflow "$workspace"
+chmod -R u+w "$workspace"
+
+# --- the externals -----------------------------------------------------------------------------------------------
+# Bazel's repository cache goes by content; a folder of downloads would go by name, and several have the same.
+cache=/kiln/build/repository-cache/content_addressable/sha256
+for file in /kiln/files/*; do
+    case $file in
+        *.whl | */bazel-0.26.1-linux-x86_64) continue ;;
+    esac
+    sha256=$(sha256sum "$file" | cut -d' ' -f1)
+    mkdir -p "$cache/$sha256"
+    ln -sf "$file" "$cache/$sha256/file"
+done
+# An archive that stands in for the published one has another hash, which the workspace has to be told.
+for file in ${KILN_ACCEPTED_TREES:-}; do
+    "$python" /kiln/scripts/accept.py "$workspace" "${file%%.*}" "/kiln/files/$file"
+done
+
+# --- what is Kiln's own in Bazel's command -----------------------------------------------------------------------
+# As many compilers as the memory has room for beside Bazel.
+memory=$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
+fitting=$(((memory - BAZEL_MEMORY) / COMPILER_MEMORY))
+jobs=$((KILN_JOBS < fitting ? KILN_JOBS : fitting))
+jobs=$((jobs > 1 ? jobs : 1))
+{
+    echo "build --jobs=$jobs --local_cpu_resources=$jobs"
+    echo "build --repository_cache=/kiln/build/repository-cache"
+    for tree in /kiln/trees/*/; do
+        name=$(basename "$tree")
+        if [ "$name" != tensorflow ]; then echo "build --override_repository=$name=/kiln/trees/$name"; fi
+    done
+    # Finished actions outlive the build that made them: an interrupted one goes on from here.
+    echo "build --disk_cache=$disk_cache"
+    echo "build --color=no --curses=no --show_progress_rate_limit=5 --noshow_loading_progress --verbose_failures"
+    # Actions see these variables and no others.
+    echo "build --action_env=PATH=$PATH"
+    echo "build --action_env=PYTHONHASHSEED=0"
+    echo "build --action_env=GIT_TAG_OVERRIDE=v$KILN_VERSION"
+    echo "build --config=nonccl"
+    for part in aws gcp hdfs ignite kafka; do
+        option=KILN_OPT_${part^^}
+        if ! ((${!option})); then echo "build --config=no$part"; fi
+    done
+    if ! ((KILN_OPT_SEED_FLAGS)); then
+        # Each file is compiled once. Bazel would compile it for its own tools, for Python 2 and for Python 3, and
+        # each of those with and without -fPIC. The interpreter is PYTHON_BIN_PATH, whatever "PY2" says.
+        echo "build --distinct_host_configuration=false --force_pic"
+        echo "build --python_version=PY2 --incompatible_py3_is_default=false"
+        echo "build --incompatible_py2_outputs_are_suffixed=false"
+    fi
+} > "$rc"
+
+# --- ./configure ---------------------------------------------------------------------------------------------------
+export PYTHON_BIN_PATH=$python
+PYTHON_LIB_PATH=$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+export PYTHON_LIB_PATH
+export TF_ENABLE_XLA=$KILN_OPT_XLA TF_NEED_CUDA=0 TF_NEED_ROCM=0 TF_NEED_OPENCL_SYCL=0 TF_NEED_MPI=0
+export TF_DOWNLOAD_CLANG=0 TF_SET_ANDROID_WORKSPACE=0 TF_CONFIGURE_IOS=0
+# What --config=opt adds. The processor's flags are in the command; an empty answer would mean -march=native.
+export CC_OPT_FLAGS=-Wno-sign-compare
+(cd "$workspace" && ./configure < /dev/null)
+
+echo "--- .tf_configure.bazelrc"
+cat "$workspace/.tf_configure.bazelrc"
+echo "--- kiln.bazelrc"
+cat "$rc"
+if grep -n 'march=native' "$workspace/.tf_configure.bazelrc" "$rc"; then
+    fail "the flags above take this machine's processor for the wheel's: drop them from ./configure"
+fi

@@ -1,0 +1,10 @@
+#!/bin/bash
+# What Bazel has built to a raw wheel, by TensorFlow's own script.
+set -euo pipefail
+source /kiln/scripts/settings.sh
+stage=/kiln/build/wheel
+rm -rf "$stage"
+mkdir -p "$stage" /kiln/out/raw
+cd "$workspace"
+bazel-bin/tensorflow/tools/pip_package/build_pip_package \
+    --src "$stage" --dst /kiln/out/raw --project_name "$KILN_OPT_PROJECT_NAME"

@@ -1,0 +1,49 @@
+# What every step of the build shares: its folders, the compiler, and what the options come to. Sourced.
+workspace=/kiln/build/tensorflow
+rc=/kiln/build/kiln.bazelrc
+disk_cache=/kiln/ccache/bazel
+python=$KILN_VENV/bin/python
+target=//tensorflow/tools/pip_package:build_pip_package
+
+# In MiB: what one compiler and Bazel itself take at most, and what the build leaves on the disk.
+COMPILER_MEMORY=1450
+BAZEL_MEMORY=2500
+DISK_NEEDED=12000
+
+fail() {
+    echo "kiln-error: $*" >&2
+    exit 1
+}
+
+# Python programs that Bazel has built look for their interpreter in PATH.
+export PATH=/kiln/build/bin:$KILN_VENV/bin:/usr/bin:/bin
+# Bazel asks for its user's name, and this user has no entry in /etc/passwd.
+export USER=kiln
+
+case $KILN_OPT_COMPILER in
+    gcc-9 | gcc-12) export CC=/usr/bin/$KILN_OPT_COMPILER CXX=/usr/bin/${KILN_OPT_COMPILER/gcc/g++} ;;
+    *) fail "--compiler $KILN_OPT_COMPILER is not in the toolchain: give gcc-9 or gcc-12" ;;
+esac
+
+# The flags for the processor, sorted: "avx,avx2,fma,sse4.2" is -mavx -mavx2 -mfma -mfpmath=both -msse4.2
+cpu_flags() {
+    {
+        if [ "$KILN_CPU_FEATURES" != baseline ]; then tr , '\n' <<<"$KILN_CPU_FEATURES" | sed 's/^/-m/'; fi
+        if [ "$KILN_OPT_FPMATH" != sse ]; then echo "-mfpmath=$KILN_OPT_FPMATH"; fi
+    } | LC_ALL=C sort
+}
+
+# The command that a person would type; all that is Kiln's own is in $rc.
+build_command() {
+    echo build -c opt --config=v1
+    cpu_flags | sed 's/^/--copt=/'
+    echo --config=opt
+    if ((KILN_OPT_MKL)); then echo --config=mkl; fi
+    echo "$target"
+}
+
+# One process for each command, which ends with it: a server would be killed with its container.
+bazel_here() {
+    (cd "$workspace" && bazel --batch --nohome_rc --nosystem_rc --bazelrc="$rc" --output_base=/kiln/build/bazel \
+        --host_jvm_args=-Xmx${BAZEL_MEMORY}m "$@")
+}
