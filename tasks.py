@@ -210,7 +210,7 @@ def _collection() -> Collection:
             cli.recipe_task(
                 _build, each.options, True, each.command, f"Build {each.summary}.", recipe_name=each.name
             )
-            for each in (recipe.load(ROOT, name) for name in names)
+            for each in (recipe.describe(ROOT, name) for name in names)
         ),
     ]  # fmt: skip
     collection = Collection()

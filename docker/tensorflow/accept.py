@@ -11,7 +11,9 @@ def accept(text: str, name: str, sha256: str) -> str:
 
     Raises ValueError where the rule has no sha256.
     """
-    rule = re.compile(r'^( *)\w+\(\n(?:(?!\1\)).*\n)*?\s*name = "{}",\n(?:(?!\1\)).*\n)*\1\)'.format(re.escape(name)), re.M)
+    rule = re.compile(
+        r'^( *)\w+\(\n(?:(?!\1\)).*\n)*?\s*name = "{}",\n(?:(?!\1\)).*\n)*\1\)'.format(re.escape(name)), re.M
+    )
 
     def changed(found):
         block, count = re.subn(r'(\bsha256 = ")[0-9a-f]{64}(")', r"\g<1>{}\2".format(sha256), found.group(0))
