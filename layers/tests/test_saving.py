@@ -83,7 +83,7 @@ def save_saved_model(model, path, mode):
 def test_models_are_loaded_in_a_fresh_process(mode, tmp_path):
     x = images(2, 11, 8, 3)
     cases = [
-        ("a-plain", fireclay.resnet(1, 2, (None, None, 3), filters=4), x),
+        ("a-plain", fireclay.resnet((1, 1), 2, filters=4), x),
         ("last", everything("channels_last"), x),
         ("first", everything("channels_first"), np.ascontiguousarray(x.transpose(0, 3, 1, 2))),
     ]
