@@ -44,9 +44,8 @@ def gaussian_kernel(kernel_size, nsig=3.0):
 
 def _pad_edge(x, axis, before, after):
     """Repeats the border: unlike tf.pad's modes, for any size from 1 pixel on."""
-    first = tf.gather(x, tf.zeros([before], tf.int32), axis=axis)
-    last = tf.gather(x, tf.fill([after], tf.shape(x)[axis] - 1), axis=axis)
-    return tf.concat([first, x, last], axis=axis)
+    first, last = (x[:, :1], x[:, -1:]) if axis == 1 else (x[:, :, :1], x[:, :, -1:])
+    return tf.concat([first] * before + [x] + [last] * after, axis=axis)
 
 
 def pad(x, margins, mode):
