@@ -62,7 +62,7 @@ def _bundle(_: Context, request: Request, given: Mapping[str, Any]) -> None:
     supply = sources.Settings.from_environment(os.environ, given["offline"], given["git_mirror"])
     home = Home.of(os.environ)
     made = bundle.make(ROOT, request, home, supply, given["output"], given["setup"], Console())
-    report.bundled(made, Console.for_output())
+    report.bundled(made, plan.make(ROOT, request), Console.for_output())
 
 
 def _sources(_: Context, request: Request, given: Mapping[str, Any]) -> None:
@@ -165,7 +165,8 @@ def bench(context: Context, name: str = "") -> None:
     if name and name not in scripts:
         raise UsageError(f"there is no benchmark {name!r}: choose one of {', '.join(scripts)}")
     if name:
-        context.run(shlex.join([sys.executable, str(scripts[name])]), pty=False)
+        command = shlex.join([sys.executable, str(scripts[name])])
+        context.run(command, pty=False, env={"PYTHONPATH": str(ROOT)})
         return
     for each, path in scripts.items():
         summary = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
@@ -209,7 +210,7 @@ def _collection() -> Collection:
             cli.recipe_task(
                 _build, each.options, True, each.command, f"Build {each.summary}.", recipe_name=each.name
             )
-            for each in (recipe.load(ROOT, name) for name in names)
+            for each in (recipe.describe(ROOT, name) for name in names)
         ),
     ]  # fmt: skip
     collection = Collection()

@@ -23,8 +23,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from kiln import sources
 from kiln.recipe import Source, UrlOrigin
 

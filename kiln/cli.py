@@ -102,6 +102,10 @@ def told(body: Callable[..., None]) -> Callable[..., None]:
             raise Exit(f"error: {error}", error.exit_code) from error
         except KeyboardInterrupt as error:
             raise Exit("stopped: run the same command again to go on from the caches", 130) from error
+        except BrokenPipeError as error:
+            # Who read the output has seen enough, as `head` does; what is left of it goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Exit(None, 128 + signal.SIGPIPE) from error
         except OSError as error:
             place = f" ({error.filename})" if error.filename else ""
             raise Exit(
@@ -170,7 +174,7 @@ def options_of(root: Path, names: list[str]) -> tuple[Option, ...]:
     """The options of several recipes (their default versions), each name once."""
     found: dict[str, Option] = {}
     for name in names:
-        for option in recipe.load(root, name).options:
+        for option in recipe.describe(root, name).options:
             found.setdefault(option.name, option)
     return tuple(found.values())
 

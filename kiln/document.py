@@ -38,6 +38,10 @@ class Document:
                 yield part
 
 
+# libyaml's parser, where PyYAML was built with it: locks have thousands of lines.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 def read(path: Path) -> Document:
     """The file as plain values; UsageError where it is unreadable, not YAML, or has a key twice."""
     try:
@@ -46,7 +50,7 @@ def read(path: Path) -> Document:
         raise UsageError(f"{path}:1: cannot be read ({error}): restore it from version control") from error
     lines: dict[Place, int] = {}
     problems: list[str] = []
-    loader = yaml.SafeLoader(text)
+    loader = _Loader(text)
     try:
         node = loader.get_single_node()
         value = _plain(node, (), lines, problems, loader) if node else {}

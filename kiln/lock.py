@@ -127,7 +127,9 @@ def settings(folder: Path) -> Settings:
     if found.reader == "cmake" and not found.command:
         problems.append(read.error(("reader",), "this reader needs the key 'command'"))
     if found.reader == "bazel" and (found.take or found.leave or found.command):
-        problems.append(read.error(("reader",), "this reader has no keys but 'trees', 'needed' and 'options'"))
+        problems.append(
+            read.error(("reader",), "this reader has no keys but 'trees', 'needed' and 'options'")
+        )
     named = [external for externals in found.options.values() for external in externals]
     twice = sorted({external for external in named if named.count(external) > 1})
     if twice:
@@ -227,9 +229,9 @@ def _read_bazel(
     left_out: dict[str, str] = {}
     for external in workspace.externals:
         devices = tuple(device for device in names if external.repository in names[device])
-        option = option_of.get(external.repository)
-        if option and not devices:
-            wanted.append(_wanted(external, {option: (True,)}))
+        chooser = option_of.get(external.repository)
+        if chooser and not devices:
+            wanted.append(_wanted(external, {chooser: (True,)}))
             continue
         # What no target needs is worth a pin, but neither an error nor the host of a package repository.
         if names and not devices and not external.sha256:

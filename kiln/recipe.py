@@ -173,8 +173,9 @@ class Source:
 
     A tree that is `packed` is given to the steps as a file: an archive that depends on the tree alone. The
     script `prepare` makes a tree of what the origins hold, in the toolchain; `tree` is then the digest of its
-    result. The files `without` are left out of a tree: what no build reads need not be had. `tree_hash` is the digest of all that a file unpacks to: a packed tree may stand in for the file
-    where the user accepts that.
+    result. The files `without` are left out of a tree: what no build reads need not be had. `tree_hash` is
+    the digest of all that a file unpacks to: a packed tree may stand in for the file where the user accepts
+    that.
     """
 
     name: Name
@@ -326,6 +327,12 @@ class _PatchList:
     patches: tuple[Patch, ...]
 
     __pydantic_config__ = STRICT
+
+
+def describe(root: Path, name: str) -> Recipe:
+    """The default version of a recipe by itself, without its lock and what it includes: texts and options."""
+    recipe: Recipe = typed(read(find(root, name, None)), Recipe)
+    return recipe
 
 
 def load(root: Path, name: str, version: str | None = None) -> Recipe:

@@ -70,11 +70,14 @@ def fetched(obtained: Sequence[Obtained], console: Console) -> None:
     console.table(table)
 
 
-def bundled(bundle: Path, console: Console) -> None:
+def bundled(bundle: Path, plan: Plan, console: Console) -> None:
     """Where a bundle is, its hash to compare where it arrives, and how it is used there."""
     console.say(f"bundle   {_short(bundle)} ({_megabytes(bundle.stat().st_size)} MB)")
     console.say(f"sha256   {sha256_of(bundle)}")
-    console.say(f"there    ./inv build RECIPE --bundle {shlex.quote(bundle.name)} --offline")
+    recipe = f"{plan.recipe.name}/{plan.recipe.version}"
+    console.say(
+        f"there    ./inv build {recipe} --bundle {shlex.quote(bundle.name)} --offline [the same options]"
+    )
 
 
 def standings(standings: Sequence[Standing], console: Console) -> None:

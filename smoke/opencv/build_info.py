@@ -49,15 +49,21 @@ def wanted_modules():
     return set(choice.split(","))
 
 
+def declined(module):
+    """Whether a list of modules was asked for and this one, of OpenCV or of contrib, was not on it."""
+    choice = os.environ.get("KILN_OPT_MODULES", "full")
+    return choice not in ("full", "headless") and module not in choice.split(",")
+
+
 def needs(*names):
     """The mark of a file of tests that need OpenCV modules: `pytestmark = needs("imgproc")`.
 
     Where one was left out on purpose, the rest of the file, which names what cv2 then lacks, is not even read.
     """
-    declined = set(names) - built_modules() - wanted_modules()
-    if declined:
+    left_out = set(names) - built_modules() - wanted_modules()
+    if left_out:
         pytest.skip(
-            "this build was asked to leave out " + ", ".join(sorted(declined)), allow_module_level=True
+            "this build was asked to leave out " + ", ".join(sorted(left_out)), allow_module_level=True
         )
     return pytest.mark.modules(*names)
 

@@ -166,9 +166,9 @@ def test_a_patch_that_applies_changes_the_wheel(house: House) -> None:
     folder.mkdir(parents=True)
     (folder / "series.yaml").write_text("patches:\n  - {file: 0001-x.patch, tree: toy, why: a test}\n")
     (folder / "0001-x.patch").write_text(
-        "--- a/toy.c\n+++ b/toy.c\n@@ -1,3 +1,3 @@\n #include <Python.h>\n \n"
+        "--- a/toy.c\n+++ b/toy.c\n@@ -2,3 +2,3 @@\n \n"
         "-static PyObject *answer(PyObject *self, PyObject *none) { return PyLong_FromLong(ANSWER); }\n"
-        "+static PyObject *answer(PyObject *self, PyObject *none) { return PyLong_FromLong(ANSWER + 1); }\n"
+        "+static PyObject *answer(PyObject *self, PyObject *none) { return PyLong_FromLong(ANSWER + 1); }\n \n"
     )
     assert house.run("build", "toy", "--answer", "41").returncode == 0
 
@@ -196,6 +196,7 @@ def test_a_killed_build_leaves_no_lock_and_its_container_is_removed_by_the_next_
     assert len(containers(log.parent.name)) == 1
     house.replace("docker/opencv/compile.sh", "sleep 3600", "exit 9 ")
     house.replace("docker/opencv/compile.sh", "exit 9 ", "sleep 3600")
+    log.unlink()  # what is waited for is the new one
     again = house.start("build", "toy", "--ending", "never")
     wait_for_log(house, again, "waiting")
     assert len(containers(log.parent.name)) == 1

@@ -1,0 +1,49 @@
+"""What README.md shows is what the code computes."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import fireclay
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def readme():
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        return file.read()
+
+
+def figures():
+    pytest.importorskip("matplotlib.pyplot")
+    sys.path.insert(0, os.path.join(ROOT, "docs"))
+    try:
+        return __import__("figures")
+    finally:
+        sys.path.pop(0)
+
+
+def test_table_of_the_threshold():
+    assert "\n".join(figures().threshold_table()) in readme()
+
+
+@pytest.mark.parametrize("name", fireclay.__all__)
+def test_every_public_name_is_told_of(name):
+    if name != "LabelledAccuracy":  # the Distiller's own metric
+        assert "`{}`".format(name) in readme()
+
+
+@pytest.mark.slow
+def test_student_with_teachers_beats_the_one_without_where_labels_are_few():
+    pytest.importorskip("sklearn.datasets")
+    program = os.path.join(ROOT, "examples", "distillation_digits.py")
+    environment = dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(fireclay.__file__)))
+    output = subprocess.check_output([sys.executable, "-W", "ignore", program, "3"], env=environment).decode()
+    lines = [line.strip("| ").split(" | ") for line in output.splitlines() if line.startswith("|")]
+    accuracies = {line[0]: [float(value) for value in line[3:]] for line in lines[2:]}
+    assert [len(values) for values in accuracies.values()] == [3] * 6
+    few, taught = accuracies["a tenth of the labels"], accuracies["a tenth of the labels and teachers"]
+    assert all(with_teachers > alone + 3 for with_teachers, alone in zip(taught, few))
+    assert min(accuracies["teachers only"]) > 94
