@@ -45,7 +45,10 @@ def unpack(text: str, name: str, archive: Path, folder: Path) -> Path:
 
 def main(workspace: Path, rc: Path, archive: Path) -> None:
     name = archive.name.partition(".")[0]
-    for file in [workspace / "tensorflow" / "workspace.bzl", *(workspace / "third_party").glob("*/workspace.bzl")]:
+    for file in [
+        workspace / "tensorflow" / "workspace.bzl",
+        *(workspace / "third_party").glob("*/workspace.bzl"),
+    ]:
         text = file.read_text(encoding="utf-8")
         other = accept(text, name, hashlib.sha256(archive.read_bytes()).hexdigest())
         if other != text:
