@@ -35,8 +35,8 @@ done
 # --- the compiler --------------------------------------------------------------------------------------------------
 mapfile -t options < <(cpu_flags)
 options+=(-O2 -DNDEBUG -fPIC -std=c++11 -w)
-"$CC" --version | head -n 1
-ldd --version | head -n 1
+"$CC" --version | sed -n 1p
+ldd --version | sed -n 1p
 "$CXX" "${options[@]}" -o "$probe/program" /kiln/scripts/preflight/program.cc -ldl -lm -lpthread -lrt ||
     fail "$CXX does not compile and link a C++ program with ${options[*]}"
 "$probe/program"
