@@ -1,44 +1,65 @@
-"""Tells a Bazel workspace the sha256 of the archive that stands in for an external's published one."""
+"""Makes Bazel take an archive that stands in for an external's published one, whose sha256 the workspace records.
+
+TensorFlow's own rules, which add BUILD files and patches, are told the other sha256. Bazel's own rule may be called
+by another repository before the workspace calls it, and adds nothing: its repository is unpacked, and overridden.
+"""
 
 import hashlib
 import re
+import shutil
 import sys
 from pathlib import Path
 
+EXTERNALS = Path("/kiln/build/externals")
+
+
+def rule(name: str) -> "re.Pattern[str]":
+    """The call of a rule that declares the repository `name`, from its own line to the closing one."""
+    other = r"(?:(?!\1\)).*\n)*?"
+    return re.compile(r'^( *)\w+\(\n{}\s*name = "{}",\n{}\1\)'.format(other, re.escape(name), other), re.M)
+
 
 def accept(text: str, name: str, sha256: str) -> str:
-    """A .bzl or WORKSPACE file in which the rule for `name` has another sha256; the same text without that rule.
+    """A .bzl file in which the rule for `name` has another sha256; the same text where it has no such rule.
 
     Raises ValueError where the rule has no sha256.
     """
-    rule = re.compile(
-        r'^( *)\w+\(\n(?:(?!\1\)).*\n)*?\s*name = "{}",\n(?:(?!\1\)).*\n)*\1\)'.format(re.escape(name)), re.M
-    )
 
-    def changed(found):
+    def changed(found: "re.Match[str]") -> str:
         block, count = re.subn(r'(\bsha256 = ")[0-9a-f]{64}(")', r"\g<1>{}\2".format(sha256), found.group(0))
         if count != 1:
             raise ValueError("the rule for {} has {} hashes, not one".format(name, count))
         return block
 
-    return rule.sub(changed, text)
+    return rule(name).sub(changed, text)
 
 
-def main(workspace: Path, name: str, archive: Path) -> None:
-    sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
-    files = [workspace / "WORKSPACE", workspace / "tensorflow" / "workspace.bzl"]
-    files += sorted((workspace / "third_party").glob("*/workspace.bzl"))
-    done = []
-    for file in files:
+def unpack(text: str, name: str, archive: Path, folder: Path) -> Path:
+    """The repository `name` of a WORKSPACE file as a folder, without the prefix that its rule strips."""
+    found = rule(name).search(text)
+    prefix = re.search(r'strip_prefix = "([^"]*)"', found.group(0)) if found else None
+    shutil.rmtree(str(folder / name), ignore_errors=True)
+    shutil.unpack_archive(str(archive), str(folder / name))
+    return folder / name / (prefix.group(1) if prefix else "")
+
+
+def main(workspace: Path, rc: Path, archive: Path) -> None:
+    name = archive.name.partition(".")[0]
+    for file in [
+        workspace / "tensorflow" / "workspace.bzl",
+        *(workspace / "third_party").glob("*/workspace.bzl"),
+    ]:
         text = file.read_text(encoding="utf-8")
-        other = accept(text, name, sha256)
+        other = accept(text, name, hashlib.sha256(archive.read_bytes()).hexdigest())
         if other != text:
             file.write_text(other, encoding="utf-8")
-            done.append(file)
-    if not done:
-        sys.exit("kiln-error: no rule of the workspace downloads {}".format(name))
-    print("{}: {} in {}".format(name, sha256, ", ".join(map(str, done))))
+            print("{}: another archive, told to {}".format(name, file.relative_to(workspace)))
+            return
+    folder = unpack((workspace / "WORKSPACE").read_text(encoding="utf-8"), name, archive, EXTERNALS)
+    with rc.open("a", encoding="utf-8") as file:
+        file.write("build --override_repository={}={}\n".format(name, folder))
+    print("{}: another archive, unpacked and overridden".format(name))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    main(*map(Path, sys.argv[1:]))

@@ -21,10 +21,6 @@ for file in /kiln/files/*; do
     mkdir -p "$cache/$sha256"
     ln -sf "$file" "$cache/$sha256/file"
 done
-# An archive that stands in for the published one has another hash, which the workspace has to be told.
-for file in ${KILN_ACCEPTED_TREES:-}; do
-    "$python" /kiln/scripts/accept.py "$workspace" "${file%%.*}" "/kiln/files/$file"
-done
 
 # --- what is Kiln's own in Bazel's command -----------------------------------------------------------------------
 # As many compilers as the memory has room for beside Bazel.
@@ -59,6 +55,9 @@ jobs=$((jobs > 1 ? jobs : 1))
         echo "build --incompatible_py2_outputs_are_suffixed=false"
     fi
 } > "$rc"
+for file in ${KILN_ACCEPTED_TREES:-}; do
+    "$python" /kiln/scripts/accept.py "$workspace" "$rc" "/kiln/files/$file"
+done
 
 # --- ./configure ---------------------------------------------------------------------------------------------------
 export PYTHON_BIN_PATH=$python

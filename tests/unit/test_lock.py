@@ -130,6 +130,20 @@ def test_a_workspace_becomes_a_lock_with_what_each_device_needs(tmp_path: Path) 
     }
 
 
+def test_what_an_option_adds_is_there_with_that_option_unless_a_device_needs_it(tmp_path: Path) -> None:
+    options = "        options: {more: [six_archive, jar], other: [tool, ghost]}\n        "
+    settings = BAZEL["recipes/toy/1.0/lock.yaml"].rstrip(" ") + options
+    write(tmp_path, {**BAZEL, "recipes/toy/1.0/lock.yaml": settings})
+    made = run(tmp_path, tree=str(tmp_path / "tree"))
+    assert {name: dict(source.when) for name, source in sources(made).items()} == {
+        "jar": {"more": (True,)},
+        "six_archive": {"more": (True,)},
+        "tool": {"device": ("gpu",)},
+        "zlib": {"device": ("cpu", "gpu")},
+    }
+    assert "lock.yaml, other: the workspace does not declare ghost" in made.notes
+
+
 def test_to_generate_a_lock_again_changes_nothing_and_a_changed_tree_is_told(tmp_path: Path) -> None:
     write(tmp_path, BAZEL)
     tree = str(tmp_path / "tree")
@@ -361,6 +375,11 @@ def test_what_cannot_be_pinned_is_listed_as_a_whole(tmp_path: Path) -> None:
         ("reader: bazel\ntrees: []", "lock.yaml:2: trees: "),
         ("reader: bazel\ntrees: [a]\nneeded: {cpu: ../x}", "lock.yaml:3: needed.cpu: a relative path"),
         ("reader: bazel\ntrees: [a]\ntakes: []", "lock.yaml:3: takes: no such key here"),
+        (
+            "reader: cmake\ncommand: c\ntrees: [a]\noptions: {x: [y]}",
+            "lock.yaml:4: options: this reader has no",
+        ),
+        ("reader: bazel\ntrees: [a]\noptions: {x: [y], z: [y]}", "lock.yaml:3: options: two options name y"),
     ],
 )
 def test_a_mistake_in_the_settings_is_told_with_file_line_and_key(

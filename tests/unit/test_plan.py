@@ -163,3 +163,33 @@ def test_a_plan_needs_no_engine_and_no_network(tmp_path: Path) -> None:
     isolated = ["/usr/bin/unshare", "--net", *command] if os.getuid() == 0 else command
     done = subprocess.run(isolated, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == key(root)
+
+
+@pytest.mark.parametrize(
+    ("condition", "chosen"),
+    [
+        ('glibc: ">=2.30"', True),
+        ('glibc: "<2.30"', False),
+        ('glibc: [">=9", "2.36"]', True),
+        ('glibc: ">=2.30,<2.36"', False),
+        ("fast: true", True),
+        ('glibc: ">=2.30", fast: false', False),
+    ],
+)
+def test_a_patch_is_chosen_where_all_its_conditions_hold(
+    tmp_path: Path, condition: str, chosen: bool
+) -> None:
+    files = dict(PATCH)
+    files["patches/toy/1.0/series.yaml"] = files["patches/toy/1.0/series.yaml"].replace(
+        "why: because", f"why: because, when: {{{condition}}}"
+    )
+    root = repository.make(tmp_path, WITH_TREE, **files)
+    assert bool(plan.make(root, Request("toy")).patches) is chosen
+
+
+def test_what_is_known_of_a_bases_library_does_not_enter_the_key(tmp_path: Path) -> None:
+    root = repository.make(tmp_path, WITH_TREE)
+    before = plan.make(root, Request("toy"))
+    replace("docker/bases.yaml", '"2.36"', '"2.37"')(root)
+    after = plan.make(root, Request("toy"))
+    assert (after.key, after.toolchain.digest) == (before.key, before.toolchain.digest)

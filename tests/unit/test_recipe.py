@@ -195,3 +195,21 @@ def test_a_recipe_or_version_that_does_not_exist_is_answered_with_those_that_do(
         recipe.load(root, "tyo")
     with pytest.raises(UsageError, match=r"no version '2\.0': choose one of 1\.0"):
         recipe.load(root, "toy", "2.0")
+
+
+def test_a_range_of_versions_that_is_none_is_named(tmp_path: Path) -> None:
+    text = RECIPE.replace("    when: {fast: false}", '    when: {glibc: ">=two"}')
+    (found,) = mistakes(tmp_path, text)
+    assert found.endswith("when.glibc: '>=two' is no range of versions, such as '>=2.30'")
+
+
+def test_only_out_of_a_tree_can_files_be_left(tmp_path: Path) -> None:
+    text = RECIPE.replace("    when: {fast: false}", "    without: [a/b]")
+    (found,) = mistakes(tmp_path, text)
+    assert found.endswith("without: only out of a tree as it is in its origins can files be left")
+
+
+def test_a_recipe_may_name_its_own_task(tmp_path: Path) -> None:
+    assert recipe.load(repository.make(tmp_path / "plain"), "toy").command == "build-toy"
+    named = RECIPE.replace("toolchain: opencv", "toolchain: opencv\ntask: build-t")
+    assert recipe.load(repository.make(tmp_path / "named", named), "toy").command == "build-t"

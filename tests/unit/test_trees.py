@@ -36,6 +36,10 @@ class Forge:
     tree: str
 
     @property
+    def mirrors_path(self) -> str:
+        return self.mirrors.replace("{owner}", "a").replace("{repo}", "b")
+
+    @property
     def sha256(self) -> str:
         return hashlib.sha256(self.published).hexdigest()
 
@@ -223,3 +227,57 @@ def test_a_plan_runs_the_scripts_that_prepare_before_all_else(tmp_path: Path) ->
     assert (before.steps[0].name, before.steps[0].script) == ("prepare-toy", "scripts/ready.sh")
     (root / "docker/opencv/ready.sh").write_text("false\n")
     assert plan.make(root, Request("toy")).key != before.key
+
+
+def without_object(forge: Forge, tmp_path: Path, path: str) -> None:
+    """Remove a file's content from the mirror: large ones are lacking in some."""
+    bare = tmp_path / "mirrors" / "a" / "b.git"
+    git = ["git", "-C", str(bare)]
+    named = subprocess.run([*git, "rev-parse", f"HEAD:{path}"], check=True, capture_output=True, text=True)
+    (bare / "objects" / named.stdout[:2] / named.stdout.strip()[2:]).unlink()
+
+
+@pytest.mark.parametrize("member", ["b-1", "b-1/src"])
+def test_a_tree_without_a_file_is_had_from_a_mirror_that_lacks_it(
+    forge: Forge, tmp_path: Path, member: str
+) -> None:
+    large = "src/file.c" if member == "b-1" else "file.c"
+    (tmp_path / "work" / "src" / "other.c").write_text("int y;\n")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example", "-C", str(tmp_path / "work")]
+    for command in (["add", "."], ["commit", "-q", "-m", "y"], ["push", "-q", forge.mirrors_path, "HEAD"]):
+        subprocess.run([*git, *command], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    kept = tmp_path / "kept"
+    published = subprocess.run(
+        [*git, "archive", "--format=tar.gz", "--prefix=b-1/", "HEAD"], check=True, capture_output=True
+    ).stdout
+    (tmp_path / "whole").write_bytes(published)
+    archive.unpack(tmp_path / "whole", kept, member, without=[large])
+    assert not (kept / large).exists() and any(kept.rglob("other.c"))
+    origin = GitOrigin(
+        "https://gone.invalid/a/b", head.stdout.strip(), "b-1/", "tar.gz", "a" * 64, member=member
+    )
+    source = Source("b", (origin,), tree=archive.tree_digest(kept), without=(large,))
+
+    without_object(forge, tmp_path, "src/file.c")
+    notes = Notes()
+    vault = Vault(tmp_path / "vault")
+    found = obtain(source, vault, forge.settings(), notes)
+    assert "but the right tree, which is taken" in "".join(notes.notes)
+    sources.unpack_tree(found, tmp_path / "out", 0)
+    assert archive.tree_digest(tmp_path / "out") == source.tree
+
+    whole = replace(source, origins=(UrlOrigin(GONE, hashlib.sha256(published).hexdigest(), member=member),))
+    other = Vault(tmp_path / "other")
+    other.add(tmp_path / "whole", whole.origins[0].sha256)
+    sources.unpack_tree(obtain(whole, other, Settings(offline=True)), tmp_path / "same", 0)
+    assert archive.tree_digest(tmp_path / "same") == source.tree
+    assert not (tmp_path / "same" / large).exists()
+
+
+def test_a_whole_tree_is_not_had_from_a_mirror_that_lacks_a_file(forge: Forge, tmp_path: Path) -> None:
+    inner = archive.tree_digest(tmp_path / "tree" / "b-1")
+    without_object(forge, tmp_path, "src/file.c")
+    source = Source("b", (replace(forge.git, member="b-1"),), tree=inner)
+    with pytest.raises(SourceError, match="git says"):
+        obtain(source, Vault(tmp_path / "vault"), forge.settings())

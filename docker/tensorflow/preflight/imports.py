@@ -2,12 +2,12 @@
 
 import importlib
 import sys
+from types import SimpleNamespace
 
-# Modules, and the distributions that are pinned for them.
 WANTED = (
-    "numpy", "h5py", "keras_applications", "keras_preprocessing.image", "keras_preprocessing.sequence",
-    "keras_preprocessing.text", "six", "mock", "google.protobuf", "setuptools", "wheel", "distutils.sysconfig",
-    "ctypes", "ssl", "sqlite3", "zlib", "bz2", "lzma",
+    "numpy", "h5py", "six", "mock", "google.protobuf", "keras_applications", "keras_preprocessing",
+    "keras_preprocessing.image", "keras_preprocessing.sequence", "keras_preprocessing.text",
+    "setuptools", "wheel", "distutils.sysconfig", "ctypes", "ssl", "sqlite3", "zlib", "bz2", "lzma",
 )  # fmt: skip
 
 
@@ -19,9 +19,11 @@ def main() -> int:
         except ImportError as error:
             missing.append("{} ({})".format(name, error))
             continue
-        version = getattr(module, "__version__", None)
-        if version:
-            print("{} {}".format(name, version))
+        if name == "keras_preprocessing":
+            # TensorFlow gives it what it needs of Keras; before that its modules refuse to be imported.
+            module.set_keras_submodules(backend=SimpleNamespace(), utils=SimpleNamespace(Sequence=object))
+        if hasattr(module, "__version__"):
+            print("{} {}".format(name, module.__version__))
     if missing:
         print("cannot be imported: {}".format(", ".join(missing)))
         return 1

@@ -1,0 +1,118 @@
+"""The scripts that run inside containers: whole, and right where they can be tried without one."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import re
+import subprocess
+import tarfile
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.repository import ROOT
+
+SCRIPTS = sorted((ROOT / "docker").rglob("*.sh"))
+ACCEPT = "docker/tensorflow/accept.py"
+OLD, NEW = "0" * 64, "1" * 64
+
+RULES = f"""\
+def repositories(path_prefix = ""):
+    tf_http_archive(
+        name = "zlib",
+        sha256 = "{OLD}",
+        urls = [
+            "https://m.example/zlib.tar.gz",
+        ],
+    )
+
+    tf_http_archive(
+        name = "zlib_ng",
+        sha256 = "{OLD}",
+    )
+
+    tf_http_archive(
+        name = "unhashed",
+    )
+"""
+
+
+def program(path: str) -> ModuleType:
+    specification = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
+    assert specification and specification.loader
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_script_is_bash_and_what_it_names_is_there(script: Path) -> None:
+    subprocess.run(["bash", "-n", str(script)], check=True)
+    text = script.read_text(encoding="utf-8")
+    for folder, name in re.findall(r"/kiln/(scripts|common)/([A-Za-z0-9_./-]+)", text):
+        place = script.parent if folder == "scripts" else ROOT / "docker" / "common"
+        assert (place / name).exists(), f"/kiln/{folder}/{name}"
+
+
+@pytest.mark.parametrize(
+    ("features", "fpmath", "flags"),
+    [
+        ("sse4.2,avx,avx2,fma", "both", "-mavx -mavx2 -mfma -mfpmath=both -msse4.2"),
+        ("baseline", "both", "-mfpmath=both"),
+        ("baseline", "sse", ""),
+        ("sse3,avx512f", "sse", "-mavx512f -msse3"),
+    ],
+)
+def test_the_flags_for_the_processor_are_those_that_a_person_would_type(
+    features: str, fpmath: str, flags: str
+) -> None:
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "KILN_VENV": "/nowhere",
+        "KILN_OPT_COMPILER": "gcc-9",
+        "KILN_OPT_MKL": "0",
+        "KILN_CPU_FEATURES": features,
+        "KILN_OPT_FPMATH": fpmath,
+    }
+    code = f"source {ROOT}/docker/tensorflow/settings.sh; cpu_flags; echo; build_command"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    said, _, command = done.stdout.partition("\n\n") if flags else ("", "", done.stdout)
+    assert said.split() == flags.split()
+    copts = "".join(f"--copt={flag} " for flag in flags.split())
+    target = "//tensorflow/tools/pip_package:build_pip_package"
+    assert " ".join(command.split()) == f"build -c opt --config=v1 {copts}--config=opt {target}"
+
+
+def test_a_rule_is_told_another_hash_and_its_neighbours_are_not() -> None:
+    accept = program(ACCEPT)
+    assert accept.accept(RULES, "zlib", NEW) == RULES.replace(OLD, NEW, 1)
+    assert accept.accept(RULES, "zlib_ng", NEW).count(NEW) == 1
+    assert accept.accept(RULES, "absent", NEW) == RULES
+    with pytest.raises(ValueError, match="the rule for unhashed has 0 hashes"):
+        accept.accept(RULES, "unhashed", NEW)
+
+
+def test_an_archive_that_stands_in_is_told_to_the_workspace_or_overrides_its_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept = program(ACCEPT)
+    monkeypatch.setattr(accept, "EXTERNALS", tmp_path / "externals")
+    (tmp_path / "w" / "tensorflow").mkdir(parents=True)
+    (tmp_path / "w" / "third_party").mkdir()
+    (tmp_path / "w" / "tensorflow" / "workspace.bzl").write_text(RULES)
+    (tmp_path / "w" / "WORKSPACE").write_text(
+        f'http_archive(\n    name = "skylib",\n    sha256 = "{OLD}",\n    strip_prefix = "skylib-1",\n)\n'
+    )
+    (tmp_path / "rc").write_text("build --jobs=1\n")
+    for name in ("zlib.tar.gz", "skylib.tar.gz"):
+        with tarfile.open(tmp_path / name, "w:gz") as archive:
+            archive.addfile(tarfile.TarInfo("skylib-1/BUILD"), io.BytesIO())
+        accept.main(tmp_path / "w", tmp_path / "rc", tmp_path / name)
+    assert (tmp_path / "w" / "tensorflow" / "workspace.bzl").read_text().count(OLD) == 1
+    folder = tmp_path / "externals" / "skylib" / "skylib-1"
+    assert (folder / "BUILD").exists()
+    assert (tmp_path / "rc").read_text() == f"build --jobs=1\nbuild --override_repository=skylib={folder}\n"
