@@ -133,11 +133,10 @@ class Workspace:
     def _mounts(self, step: ContainerStep) -> list[Mount]:
         plan = self.plan
         smoke = step.station == "smoke"
-        mounts = [
-            Mount(each.path, f"/kiln/files/{each.source.file}")
-            for each in self.obtained
-            if each.source.is_file and (each.source.use != "smoke" or smoke)
-        ]
+        files = [each for each in self.obtained if each.source.is_file]
+        used = [each for each in files if each.source.use != "smoke" or smoke]
+        # One file may be a source twice: a package that the build and the smoke suite both import.
+        mounts = list(dict.fromkeys(Mount(each.path, f"/kiln/files/{each.source.file}") for each in used))
         docker = self.root / "docker"
         mounts += [
             Mount(docker / plan.toolchain.name, "/kiln/scripts"),
