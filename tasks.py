@@ -94,6 +94,41 @@ def test(context: Context, setup: bool = False, unit: bool = False, k: str = "")
     context.run(shlex.join(command), pty=False)
 
 
+@task(
+    auto_shortflags=False,
+    help={
+        "recipe": "the recipe, as NAME or NAME/VERSION",
+        "tree": "the source tree, or NAME=DIR,… (default: what the recipe pins)",
+        "needed": "what Bazel says that the target needs, as DEVICE=FILE,… (default: the files in lock.yaml)",
+        "repositories": "a folder with trees of external repositories under their names",
+        "folder": "take files that have no sha256 yet from this folder, by their MD5",
+        "output": "write this file instead of the recipe's own lock, which gives what is pinned already",
+        "check": "write nothing; exit code 5 if the lock would change",
+        "offline": cli.RUN_HELP["offline"],
+    },
+)
+@cli.told
+def lock(
+    _: Context,
+    recipe: str,
+    tree: str = "",
+    needed: str = "",
+    repositories: str = "",
+    folder: str = "",
+    output: str = "",
+    check: bool = False,
+    offline: bool = False,
+) -> None:
+    """Generate a recipe's sources.lock.yaml from its source trees."""
+    console = Console()
+    name, _slash, version = recipe.partition("/")
+    request = relock.Request(name, version, tree, needed, repositories, folder, output, check)
+    settings = sources.Settings.from_environment({**os.environ, **({"KILN_OFFLINE": "1"} if offline else {})})
+    with console.transfers() as transfers:
+        made = relock.run(ROOT, request, Home.of(os.environ), settings, os.environ, transfers)
+    report.locked(made, Console.for_output())
+
+
 @task(auto_shortflags=False, name="doctor")
 @cli.told
 def doctor_task(_: Context) -> None:
