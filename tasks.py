@@ -89,8 +89,9 @@ def test(context: Context, setup: bool = False, unit: bool = False, k: str = "")
     """Run all tests: unit, then integration on the real container engine."""
     if not unit:
         doctor.require(setup, os.environ, Console())
-    folder = "tests/unit" if unit else "tests"
-    context.run(shlex.join([sys.executable, "-m", "pytest", folder, *(["-k", k] if k else [])]), pty=False)
+    folders = ["tests/unit", *([] if unit else ["tests/integration"])]
+    command = [sys.executable, "-m", "pytest", *folders, *(["-k", k] if k else [])]
+    context.run(shlex.join(command), pty=False)
 
 
 @task(

@@ -137,11 +137,6 @@ def main() -> None:
         # The same work on both sides: the other build cannot have IPP without a download.
         request = Request("opencv", release="4.3.0", options={"modules": modules, "ipp": False})
 
-        kiln(
-            root, home, Request("opencv", release="4.3.0", options={"modules": "core", "ipp": False})
-        )  # fills caches
-        shutil.rmtree(home.ccache)
-        home.ccache.mkdir()
         cold = kiln(root, home, request)
         warm = kiln(root, home, request)
         patched(root, home)

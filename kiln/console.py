@@ -6,6 +6,7 @@ On anything but a terminal there are no bars: one line a station, and the notes.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -38,6 +39,10 @@ def count(line: str) -> tuple[int, int, str] | None:
     return done, total, found.group(3)
 
 
+# Columns of a table that goes to a file or a pipe, where nothing needs to be wrapped.
+FILE_WIDTH = 240
+
+
 class Console:
     """The terminal of one command. `times` holds the seconds of every finished station, in order."""
 
@@ -48,7 +53,10 @@ class Console:
     @classmethod
     def for_output(cls) -> Console:
         """A console for what a command was asked to print, on standard output."""
-        return cls(rich.console.Console(highlight=False, soft_wrap=True))
+        console = rich.console.Console(highlight=False, soft_wrap=True)
+        if not console.is_terminal and "COLUMNS" not in os.environ:
+            console.width = FILE_WIDTH
+        return cls(console)
 
     @contextlib.contextmanager
     def station(self, name: str) -> Iterator[None]:

@@ -395,7 +395,7 @@ class _Fetcher:
                 self._failed(source, way.text, str(error), failures)
                 return None
             if path.name == origin.sha256:
-                self._vault.record_origin(origin.sha256, way.text)
+                self._vault.record_origin(origin.sha256, way.text.removesuffix(","))
             return path
 
     def _is_tree(self, source: Source, origin: Origin, path: Path, failures: list[tuple[str, str]]) -> bool:

@@ -75,7 +75,7 @@ def save_saved_model(model, path, mode):
         inputs, outputs = {"x": model.input}, {"y": model.output}
         tf.compat.v1.saved_model.simple_save(mode.session, path, inputs, outputs)
     elif hasattr(model, "export"):
-        model.export(path, verbose=False)
+        model.export(path)
     else:
         model.save(path, save_format="tf")
 
