@@ -51,6 +51,10 @@ class TransientError(OriginError):
     """An origin failed in a way that another attempt may cure."""
 
 
+class UnreachableError(TransientError):
+    """Nothing answers where an origin is."""
+
+
 class WrongContentError(OriginError):
     """An origin gave all of a file, and it is another."""
 
@@ -332,7 +336,10 @@ def reasons() -> Iterator[None]:
     except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError) as error:
         raise TransientError("breaks off in the middle") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise TransientError("cannot be reached") from error
+        # A server that hangs up may answer the next time; one that is not there will not.
+        cause = getattr(error.args[0] if error.args else None, "reason", None)
+        nothing = isinstance(cause, urllib3.exceptions.NewConnectionError)
+        raise (UnreachableError if nothing else TransientError)("cannot be reached") from error
 
 
 def _redirected(url: str, location: str) -> str:

@@ -24,6 +24,7 @@ from kiln.download import (
     Pinned,
     Progress,
     Session,
+    UnreachableError,
     WrongContentError,
     host,
     without_login,
@@ -274,6 +275,7 @@ class _Fetcher:
         self._pip: pypi.Pip | None = None
         self._npm: npm.Npm | None = None
         self._hosts: dict[str, threading.Semaphore] = {}
+        self._unreachable: set[str] = set()
 
     def obtain(self, source: Source) -> Obtained | _Missing:
         failures: list[tuple[str, str]] = []
@@ -452,7 +454,7 @@ class _Fetcher:
     def _download(self, url: str, source: Source, origin: Origin, session: Callable[[], Session]) -> _Way:
         def run() -> Path:
             downloader = Downloader(self._downloader.patience, session, self._downloader.stopped)
-            with self._host(url):
+            with self._host(url), self._reaching(url):
                 downloader.fetch(
                     without_login(url),
                     self._vault.partial(origin.sha256),
@@ -542,6 +544,18 @@ class _Fetcher:
         session = Session()
         session.auth = Logins.of(iter((*self._settings.mirrors, *self._settings.fallbacks)))
         return session
+
+    @contextlib.contextmanager
+    def _reaching(self, url: str) -> Iterator[None]:
+        """A host that could not be reached, however patiently, is not asked for other files."""
+        server = urlsplit(url).netloc.rpartition("@")[2]
+        if server in self._unreachable:
+            raise OriginError("was not asked: its host could not be reached")
+        try:
+            yield
+        except UnreachableError:
+            self._unreachable.add(server)
+            raise
 
     def _host(self, url: str) -> threading.Semaphore:
         with self._lock:

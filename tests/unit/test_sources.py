@@ -105,6 +105,21 @@ def test_an_origin_that_fails_is_told_in_one_line_and_the_next_is_tried(
     assert at.kept == [DATA]
 
 
+def test_a_host_that_cannot_be_reached_is_patiently_asked_for_one_file_alone(at: Machine, site: Site) -> None:
+    with web.closed_port() as down:
+        wanted = [
+            source(url(f"{down}/{name}", data), url(site.put(f"/{name}", web.content(data)), data), name=name)
+            for name, data in (("a", DATA), ("b", WRONG), ("c", DATA[1:]))
+        ]
+        obtained = at.obtain(*wanted, parallel=1)
+    assert [each.path.read_bytes() for each in obtained] == [DATA, WRONG, DATA[1:]]
+    assert at.notes == [
+        f"a: {down}/a cannot be reached",
+        f"b: {down}/b was not asked: its host could not be reached",
+        f"c: {down}/c was not asked: its host could not be reached",
+    ]
+
+
 def test_an_origin_that_is_down_or_stalls_is_passed_over(at: Machine, site: Site) -> None:
     stalled = site.put("/stalled", web.stalled(DATA, 1000))
     good = site.put("/good", web.content(DATA))
