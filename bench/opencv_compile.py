@@ -27,7 +27,7 @@ SDIST = "171623dbdb93d7c634b7f851ad5e9cde8ddc6a7afc63e031d206e9216da80373"
 # What setup.py needs to run on the same interpreter and NumPy as Kiln's build.
 PIP_NEEDS = (
     "numpy==1.23.2",
-    "scikit-build==0.17.6",
+    "scikit-build==0.11.1",
     "setuptools==59.8.0",
     "wheel==0.42.0",
     "cmake==3.25.2",
