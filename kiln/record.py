@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from kiln.home import remove
 from kiln.plan import Plan
+from kiln.vault import sha256_of
 
 SUMS = "SHA256SUMS"
 
@@ -31,7 +31,7 @@ def write(results: Path, plan: Plan, wheel: Path, log: Path, smoke: Path) -> Pat
             shutil.copyfile(file, folder / name)
         (folder / "plan.json").write_text(plan.to_json(), encoding="utf-8")
         (folder / "smoke.key").write_text(plan.smoke_key + "\n", encoding="utf-8")
-        lines = [f"{_sha256(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
+        lines = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
         (folder / SUMS).write_text("".join(lines), encoding="utf-8")
     return results / plan.key
 
@@ -77,7 +77,7 @@ def damaged(folder: Path) -> str | None:
     if there != set(recorded) or not any(name.endswith(".whl") for name in there):
         return min(there ^ set(recorded), default="the wheel")
     for name, expected in sorted(recorded.items()):
-        if _sha256(folder / name) != expected:
+        if sha256_of(folder / name) != expected:
             return name
     return None
 
@@ -120,11 +120,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
