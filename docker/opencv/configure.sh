@@ -107,37 +107,56 @@ for file in /kiln/files/tbb-*.tar.gz; do cached tbb "${file##*/}" "v${file##*/tb
 python=$KILN_VENV/bin/python
 about() { "$python" -c "import sysconfig; print(sysconfig.$1)"; }
 
-cmake -S "$source_tree" -B "$build" -G Ninja \
-    -DCMAKE_BUILD_TYPE=Release \
-    -DCMAKE_INSTALL_PREFIX=/kiln/build/install \
-    -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache \
-    -DCMAKE_SKIP_RPATH=ON \
-    -DCMAKE_PROJECT_OpenCV_INCLUDE=/kiln/scripts/host.cmake \
-    -DBUILD_INFO_SKIP_TIMESTAMP=ON \
-    -DENABLE_CONFIG_VERIFICATION=ON \
-    -DENABLE_PRECOMPILED_HEADERS=OFF \
-    -DOPENCV_DOWNLOAD_PATH="$downloads" \
-    -DBUILD_LIST="$(tr -s ' ' , <<<"${wanted# }"),python3" \
-    -DCPU_BASELINE="${baseline#;}" \
-    -DCPU_DISPATCH="SSE4_1;SSE4_2;AVX;FP16;AVX2;AVX512_SKX" \
-    -DBUILD_SHARED_LIBS=OFF \
-    -DBUILD_TESTS=OFF -DBUILD_PERF_TESTS=OFF -DBUILD_EXAMPLES=OFF -DBUILD_DOCS=OFF -DBUILD_JAVA=OFF \
-    -DBUILD_opencv_apps=OFF -DBUILD_opencv_gapi=OFF -DWITH_ADE=OFF -DBUILD_opencv_python2=OFF -DBUILD_opencv_python_tests=OFF \
-    -DPYTHON3_EXECUTABLE="$python" \
-    -DPYTHON3_INCLUDE_DIR="$(about "get_path('include')")" \
-    -DPYTHON3_LIBRARY="$(about "get_config_var('LIBDIR') + '/' + sysconfig.get_config_var('LDLIBRARY')")" \
-    -DPYTHON3_NUMPY_INCLUDE_DIRS="$("$python" -c 'import numpy; print(numpy.get_include())')" \
-    -DPYTHON3_CVPY_SUFFIX="$(about "get_config_var('EXT_SUFFIX')")" \
-    -DPYTHON_DEFAULT_EXECUTABLE=/usr/bin/python3 \
-    -DOPENCV_SKIP_PYTHON_LOADER=ON -DOPENCV_PYTHON3_INSTALL_PATH=python \
-    -DBUILD_ZLIB=$bundled -DBUILD_PNG=$bundled -DBUILD_JPEG=$bundled -DBUILD_TIFF=$bundled \
-    -DBUILD_WEBP=$bundled -DBUILD_OPENEXR=$bundled -DBUILD_JASPER=ON -DWITH_OPENJPEG=OFF \
-    -DWITH_TBB=$tbb -DBUILD_TBB=$tbb \
-    -DWITH_V4L="$(has videoio && echo ON || echo OFF)" -DWITH_FFMPEG=OFF -DWITH_GSTREAMER=OFF -DWITH_1394=OFF \
-    -DWITH_GTK=OFF -DWITH_QT=OFF -DWITH_VTK=OFF \
-    -DWITH_EIGEN=OFF -DWITH_LAPACK=OFF -DWITH_OPENCLAMDFFT=OFF -DWITH_OPENCLAMDBLAS=OFF \
-    -DWITH_PROTOBUF="$(has dnn && echo ON || echo OFF)" -DWITH_QUIRC="$(has objdetect && echo ON || echo OFF)" \
-    "${libraries[@]}" 2>&1 | tee /kiln/build/configure.log
+arguments=(
+    -S "$source_tree" -B "$build" -G Ninja
+    -DCMAKE_BUILD_TYPE=Release
+    -DCMAKE_INSTALL_PREFIX=/kiln/build/install
+    -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache
+    -DCMAKE_SKIP_RPATH=ON
+    -DCMAKE_PROJECT_OpenCV_INCLUDE=/kiln/scripts/host.cmake
+    -DBUILD_INFO_SKIP_TIMESTAMP=ON
+    -DENABLE_CONFIG_VERIFICATION=ON
+    -DENABLE_PRECOMPILED_HEADERS=OFF
+    -DOPENCV_DOWNLOAD_PATH="$downloads"
+    -DBUILD_LIST="$(tr -s ' ' , <<<"${wanted# }"),python3"
+    -DCPU_BASELINE="${baseline#;}"
+    -DCPU_DISPATCH="SSE4_1;SSE4_2;AVX;FP16;AVX2;AVX512_SKX"
+    -DBUILD_SHARED_LIBS=OFF
+    -DBUILD_TESTS=OFF -DBUILD_PERF_TESTS=OFF -DBUILD_EXAMPLES=OFF -DBUILD_DOCS=OFF -DBUILD_JAVA=OFF
+    -DBUILD_opencv_apps=OFF -DBUILD_opencv_gapi=OFF -DWITH_ADE=OFF -DBUILD_opencv_python2=OFF -DBUILD_opencv_python_tests=OFF
+    -DPYTHON3_EXECUTABLE="$python"
+    -DPYTHON3_INCLUDE_DIR="$(about "get_path('include')")"
+    -DPYTHON3_LIBRARY="$(about "get_config_var('LIBDIR') + '/' + sysconfig.get_config_var('LDLIBRARY')")"
+    -DPYTHON3_NUMPY_INCLUDE_DIRS="$("$python" -c 'import numpy; print(numpy.get_include())')"
+    -DPYTHON3_CVPY_SUFFIX="$(about "get_config_var('EXT_SUFFIX')")"
+    -DPYTHON_DEFAULT_EXECUTABLE=/usr/bin/python3
+    -DOPENCV_SKIP_PYTHON_LOADER=ON -DOPENCV_PYTHON3_INSTALL_PATH=python
+    -DBUILD_ZLIB=$bundled -DBUILD_PNG=$bundled -DBUILD_JPEG=$bundled -DBUILD_TIFF=$bundled
+    -DBUILD_WEBP=$bundled -DBUILD_OPENEXR=$bundled -DBUILD_JASPER=ON -DWITH_OPENJPEG=OFF
+    -DWITH_TBB=$tbb -DBUILD_TBB=$tbb
+    -DWITH_V4L="$(has videoio && echo ON || echo OFF)" -DWITH_FFMPEG=OFF -DWITH_GSTREAMER=OFF -DWITH_1394=OFF
+    -DWITH_GTK=OFF -DWITH_QT=OFF -DWITH_VTK=OFF
+    -DWITH_EIGEN=OFF -DWITH_LAPACK=OFF -DWITH_OPENCLAMDFFT=OFF -DWITH_OPENCLAMDBLAS=OFF
+    -DWITH_PROTOBUF="$(has dnn && echo ON || echo OFF)" -DWITH_QUIRC="$(has objdetect && echo ON || echo OFF)"
+    "${libraries[@]}"
+)
+
+# --- the flags that the compiler knows ------------------------------------------------------------------------------
+# OpenCV tries 170 of them, one run of the compiler after the other. The answers are kept beside ccache's objects, for the
+# same packages, arguments and cmake files.
+fingerprint=$({
+    dpkg-query --show
+    printf '%s\n' "${arguments[@]}"
+    find "$source_tree/CMakeLists.txt" "$source_tree/cmake" -type f -exec sha256sum {} + | sort
+} | sha256sum | cut -d' ' -f1)
+flags=$CCACHE_DIR/configure/$fingerprint.cmake
+mkdir -p "${flags%/*}"
+if [ -e "$flags" ]; then arguments+=(-C "$flags"); fi
+
+cmake "${arguments[@]}" 2>&1 | tee /kiln/build/configure.log
+
+sed -n 's/^\(HAVE_\(C\|CXX\|CPU\)_[A-Za-z0-9_]*\):INTERNAL=\(.*\)/set(\1 "\3" CACHE INTERNAL "")/p' "$build/CMakeCache.txt" > "$flags.$$"
+mv "$flags.$$" "$flags"
 
 # A download that fails is only a warning to OpenCV: it goes on, and builds something else.
 log=$build/CMakeDownloadLog.txt
