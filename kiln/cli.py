@@ -17,7 +17,7 @@ from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 from invoke.tasks import Task
 
-from kiln import __version__, recipe
+from kiln import __version__, recipe, relock
 from kiln.errors import KilnError, UsageError
 from kiln.plan import Request
 from kiln.recipe import Option, Value
@@ -30,6 +30,7 @@ REQUEST_HELP = {
     "python_prefix": "use the interpreter installed in this folder (it holds bin/pythonX.Y)",
     "cpu_features": "a list such as avx,avx2,fma,sse4.2; or baseline; or native (what this machine has)",
     "accept_tree_hash": "build from an archive's recorded tree instead of its exact bytes, under another key",
+    "substitute": "build with these files in place of sources, as NAME=FILE,…, under another key",
 }
 REQUEST_DEFAULTS: dict[str, Any] = {**dict.fromkeys(REQUEST_HELP, ""), "accept_tree_hash": False}
 RUN_HELP = {
@@ -147,7 +148,8 @@ def recipe_task(
             recipe=first,
             release=given.pop("release") or version,
             options=chosen(options, given),
-            **{key: given.pop(key) for key in REQUEST_HELP if key != "release"},
+            substitute=relock.named_paths(given.pop("substitute"), "--substitute"),
+            **{key: given.pop(key) for key in REQUEST_HELP if key not in ("release", "substitute")},
         )
         body(context, request, {key: given[key] for key in given if key not in known})
 

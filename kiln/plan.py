@@ -15,6 +15,7 @@ from kiln import cpu, document, recipe
 from kiln.errors import UsageError
 from kiln.interpreter import Interpreter, choose
 from kiln.recipe import Patch, Recipe, Source, Value
+from kiln.vault import sha256_of
 
 # A new number makes every key new: raise it when kiln itself changes what a build gives.
 FORMAT = 1
@@ -35,6 +36,7 @@ class Request:
     python_prefix: str = ""
     options: Mapping[str, Value] = field(default_factory=dict)
     accept_tree_hash: bool = False
+    substitute: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,9 @@ class Plan:
             if self.options[option.name] != option.default
         ]
         accepted = ["tree-hash"] if any(source.accepted for source in self.sources) else []
-        return "+".join([self.variant.name, *changed, *accepted])
+        given = [(source.name, source.digest) for source in self.sources if source.substituted]
+        substituted = [f"substituted-{_digest(sorted(given))[:12]}"] if given else []
+        return "+".join([self.variant.name, *changed, *accepted, *substituted])
 
     @property
     def folder(self) -> Path:
@@ -206,7 +210,7 @@ class Plan:
                 "use": source.use,
                 "digest": source.digest,
                 "license": source.license,
-                "instead_of": source.origins[0].sha256 if source.accepted else None,
+                "instead_of": source.instead_of,
                 "origins": [_origin(origin) for origin in source.origins],
             }
             for source in self.sources
@@ -255,6 +259,7 @@ def make(root: Path, request: Request) -> Plan:
     sources = tuple(source for source in chosen.sources if recipe.holds(source.when, facts))
     if request.accept_tree_hash:
         sources = tuple(source.accepting_tree() for source in sources)
+    sources = _substituted(sources, request.substitute)
     interpreter = choose(variant.python, base.python, request.python_prefix, sources)
     if interpreter.kind != "source":
         sources = tuple(source for source in sources if source.name != "cpython")
@@ -309,10 +314,33 @@ def _steps(
     return tuple(steps)
 
 
+def _substituted(sources: tuple[Source, ...], given: Mapping[str, Path]) -> tuple[Source, ...]:
+    """The sources with the files that a person gave in place of some."""
+    files = {source.name for source in sources if source.is_file and source.use == "input"}
+    for name, path in given.items():
+        if name not in files:
+            raise UsageError(
+                f"--substitute {name}={path}: this build has no source file of that name; "
+                f"it has {', '.join(sorted(files)) or 'none'}"
+            )
+    try:
+        digests = {name: sha256_of(path) for name, path in given.items()}
+    except OSError as error:
+        raise UsageError(
+            f"--substitute: {error.filename} cannot be read ({error.strerror}): name a file that can"
+        ) from error
+    return tuple(
+        source.given(str(given[source.name].absolute()), digests[source.name])
+        if source.name in given and source.use == "input"
+        else source
+        for source in sources
+    )
+
+
 def _environment(
     chosen: Recipe, variant: Variant, options: Mapping[str, Value], sources: Iterable[Source]
 ) -> dict[str, str]:
-    accepted = " ".join(source.file for source in sources if source.accepted)
+    others = " ".join(source.file for source in sources if source.instead_of)
     return {
         "HOME": "/kiln/build/home",
         "LANG": "C.UTF-8",
@@ -328,8 +356,8 @@ def _environment(
         "KILN_CPU_FEATURES": variant.cpu_features,
         "KILN_VENV": "/kiln/build/venv",
         "KILN_TOOLS": "/kiln/build/tools",
-        # The files that are not what the recipe pins but archives of the same trees.
-        **({"KILN_ACCEPTED_TREES": accepted} if accepted else {}),
+        # The files that are not the ones which the recipe pins.
+        **({"KILN_OTHER_ARCHIVES": others} if others else {}),
         **{f"KILN_OPT_{name.upper()}": _text(value) for name, value in options.items()},
     }
 

@@ -126,6 +126,29 @@ class GitOrigin:
         return f"git: {self.git} at {self.commit[:12]}"
 
 
+@dataclass(frozen=True)
+class FileOrigin:
+    """A file of this machine that a person gives in place of a source, whose digest is `instead_of`.
+
+    No recipe can name one.
+    """
+
+    path: str
+    sha256: Sha256
+    instead_of: Sha256
+    size: Integer | None = None
+    member: RelativePath | None = None
+
+    __pydantic_config__ = STRICT
+
+    @property
+    def filename(self) -> str:
+        return posixpath.basename(self.path)
+
+    def __str__(self) -> str:
+        return f"file: {self.path}"
+
+
 def _origin_kind(value: Any) -> str | None:
     """The key that says which form an origin has; None where it has none or several."""
     kinds = [kind for kind in ("url", "pypi", "npm", "git") if isinstance(value, Mapping) and kind in value]
@@ -139,6 +162,7 @@ Origin = Annotated[
         Annotated[PypiOrigin, Tag("pypi origin")],
         Annotated[NpmOrigin, Tag("npm origin")],
         Annotated[GitOrigin, Tag("git origin")],
+        Annotated[FileOrigin, Tag("file origin")],
     ],
     Discriminator(
         _origin_kind,
@@ -209,9 +233,27 @@ class Source:
         """Whether it is a tree that stands in for the file which the recipe pins."""
         return self.tree is not None and self.tree == self.tree_hash
 
+    @property
+    def substituted(self) -> bool:
+        """Whether it is a file that a person gave in place of what the recipe pins."""
+        return isinstance(self.origins[0], FileOrigin)
+
+    @property
+    def instead_of(self) -> str | None:
+        """The digest that the recipe pins, where this is something else; None where it is what is pinned."""
+        first = self.origins[0]
+        if isinstance(first, FileOrigin):
+            return first.instead_of
+        return first.sha256 if self.accepted else None
+
     def accepting_tree(self) -> Source:
         """The source with its tree in place of its file, where the recipe records one."""
         return replace(self, tree=self.tree_hash, packed=True) if self.tree_hash else self
+
+    def given(self, path: str, sha256: str) -> Source:
+        """The source with a file of this machine in place of its own, under the same name for the steps."""
+        origin = FileOrigin(path, sha256, self.digest)
+        return replace(self, origins=(origin,), filename=self.file, sha256=None, tree_hash=None)
 
     @property
     def file(self) -> str:

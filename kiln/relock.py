@@ -64,7 +64,7 @@ def run(
                 return repositories / name
             return trees.of_external(source, member)
 
-        made = lock.generate(folder, given, lookup.means, at_hand, _pairs(request.needed, "--needed"))
+        made = lock.generate(folder, given, lookup.means, at_hand, named_paths(request.needed, "--needed"))
     if request.output:
         made = replace(made, path=Path(request.output).expanduser())
     if request.check:
@@ -129,14 +129,15 @@ def _given(text: str, names: tuple[str, ...]) -> dict[str, Path]:
     """The trees of the option --tree, by name; one without a name is the first."""
     if text and "=" not in text:
         text = f"{names[0]}={text}"
-    found = _pairs(text, "--tree")
+    found = named_paths(text, "--tree")
     strangers = sorted(set(found) - set(names))
     if strangers:
         raise UsageError(f"--tree names {', '.join(strangers)}: the lock is read from {', '.join(names)}")
     return {name: _folder(str(path)) for name, path in found.items()}
 
 
-def _pairs(text: str, option: str) -> dict[str, Path]:
+def named_paths(text: str, option: str) -> dict[str, Path]:
+    """The value NAME=PATH,… of an option; UsageError where it is not of that form."""
     pairs = [part.partition("=") for part in text.split(",") if part]
     if not all(name and path for name, _, path in pairs):
         raise UsageError(f"{option} {text!r} is not of the form NAME=PATH,…: correct it")

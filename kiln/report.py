@@ -184,7 +184,8 @@ def _inputs(plan: Plan) -> Iterator[tuple[str, str]]:
     for source in plan.sources:
         kind = "file" if source.tree is None else "packed tree" if source.packed else "tree"
         use = f" ({source.use})" if source.use != "input" else ""
-        instead = f", instead of the archive {source.origins[0].sha256}" if source.accepted else ""
+        given = " given by hand" if source.substituted else ""
+        instead = f"{given}, instead of the archive {source.instead_of}" if source.instead_of else ""
         yield source.digest, f"{kind} {source.name}{use}{instead}"
     for patch, file in plan.patches:
         yield file.sha256, f"patch {patch.file} on {patch.tree}: {patch.why}"

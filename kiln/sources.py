@@ -31,7 +31,7 @@ from kiln.download import (
 )
 from kiln.errors import SourceError, UsageError
 from kiln.home import remove
-from kiln.recipe import GitOrigin, NpmOrigin, Origin, PypiOrigin, Source, UrlOrigin
+from kiln.recipe import FileOrigin, GitOrigin, NpmOrigin, Origin, PypiOrigin, Source, UrlOrigin
 from kiln.vault import Note, Vault, sha256_of
 
 __all__ = [
@@ -437,6 +437,8 @@ class _Fetcher:
                 yield self._package(place, source, origin)
         elif isinstance(origin, NpmOrigin):
             yield self._tarball(source, origin)
+        elif isinstance(origin, FileOrigin):
+            yield self._copy(str(origin), Path(origin.path), origin)
         else:
             for repository in (*gitarchive.mirrors(origin.git, self._settings.git_mirrors), origin.git):
                 yield self._recreate(repository, source, origin)
@@ -636,6 +638,8 @@ def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
 
 def _filled(templates: Iterable[str], origin: Origin) -> list[str]:
     """Where mirrors would have a file, without the templates that ask for what the origin has not."""
+    if isinstance(origin, FileOrigin):
+        return []
     values = {"sha256": origin.sha256, "filename": origin.filename}
     if isinstance(origin, UrlOrigin):
         parts = urlsplit(origin.url)

@@ -26,7 +26,7 @@ def accept(text: str, name: str, sha256: str) -> str:
     """
 
     def changed(found: "re.Match[str]") -> str:
-        block, count = re.subn(r'(\bsha256 = ")[0-9a-f]{64}(")', r"\g<1>{}\2".format(sha256), found.group(0))
+        block, count = re.subn(r'"[0-9a-f]{64}"', '"{}"'.format(sha256), found.group(0))
         if count != 1:
             raise ValueError("the rule for {} has {} hashes, not one".format(name, count))
         return block

@@ -55,7 +55,7 @@ jobs=$((jobs > 1 ? jobs : 1))
         echo "build --incompatible_py2_outputs_are_suffixed=false"
     fi
 } > "$rc"
-for file in ${KILN_ACCEPTED_TREES:-}; do
+for file in ${KILN_OTHER_ARCHIVES:-}; do
     "$python" /kiln/scripts/accept.py "$workspace" "$rc" "/kiln/files/$file"
 done
 

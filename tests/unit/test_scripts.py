@@ -96,6 +96,11 @@ def test_a_rule_is_told_another_hash_and_its_neighbours_are_not() -> None:
         accept.accept(RULES, "unhashed", NEW)
 
 
+def test_a_rule_that_has_the_hash_as_a_key_is_told_another() -> None:
+    text = f'    filegroup_external(\n        name = "page",\n        sha256_urls = {{\n            "{OLD}": ["u"],\n        }},\n    )\n'
+    assert program(ACCEPT).accept(text, "page", NEW) == text.replace(OLD, NEW)
+
+
 def test_an_archive_that_stands_in_is_told_to_the_workspace_or_overrides_its_repository(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -154,8 +154,8 @@ def test_acceptance_changes_the_key_the_folder_and_what_the_plan_says(tmp_path: 
     (pin,) = json.loads(accepted.to_json())["inputs"]["sources"]
     assert (pin["digest"], pin["form"]) == ("d" * 64, "packed tree")
     assert json.loads(accepted.to_json())["sources"][0]["instead_of"] == "a" * 64
-    assert accepted.environment["KILN_ACCEPTED_TREES"] == "toy-1.0.tar.gz"
-    assert "KILN_ACCEPTED_TREES" not in exact.environment
+    assert accepted.environment["KILN_OTHER_ARCHIVES"] == "toy-1.0.tar.gz"
+    assert "KILN_OTHER_ARCHIVES" not in exact.environment
     output = io.StringIO()
     report.planned(accepted, Console(rich.console.Console(file=output, width=300)))
     assert f"packed tree toy, instead of the archive {'a' * 64}" in output.getvalue()
