@@ -97,7 +97,9 @@ def test_a_rule_is_told_another_hash_and_its_neighbours_are_not() -> None:
 
 
 def test_a_rule_that_has_the_hash_as_a_key_is_told_another() -> None:
-    text = f'    filegroup_external(\n        name = "page",\n        sha256_urls = {{\n            "{OLD}": ["u"],\n        }},\n    )\n'
+    text = (
+        f'    filegroup_external(\n        name = "page",\n        sha256_urls = {{"{OLD}": ["u"]}},\n    )\n'
+    )
     assert program(ACCEPT).accept(text, "page", NEW) == text.replace(OLD, NEW)
 
 
