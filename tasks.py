@@ -12,7 +12,7 @@ from typing import Any
 
 from invoke import Collection, Context, task
 
-from kiln import build, bundle, cli, collect, doctor, plan, recipe, relock, report, sources, status
+from kiln import build, bundle, cli, collect, consent, doctor, plan, recipe, relock, report, sources, status
 from kiln.console import Console
 from kiln.errors import UsageError
 from kiln.home import Home
@@ -32,6 +32,7 @@ def _build(_: Context, request: Request, given: Mapping[str, Any]) -> None:
         offline=supply.offline,
         keep=given["keep"],
         bundle=Path(given["bundle"]) if given["bundle"] else None,
+        accept_licences=consent.given(given["accept_cuda_eula"], os.environ),
     )
     report.built(build.run(ROOT, request, settings, console), console)
 
@@ -50,6 +51,8 @@ def _fetch(_: Context, request: Request, given: Mapping[str, Any]) -> None:
     home = Home.of(os.environ)
     vault = sources.Vault(home.sources)
     settings = sources.Settings.from_environment(os.environ, git_mirrors=given["git_mirror"])
+    accept = consent.given(given["accept_cuda_eula"], os.environ)
+    consent.require(consent.terms(ROOT, planned.sources), home, accept, console)
     with home.in_use(console):
         if given["folder"]:
             sources.adopt(Path(given["folder"]), planned.sources, vault)
@@ -60,9 +63,11 @@ def _fetch(_: Context, request: Request, given: Mapping[str, Any]) -> None:
 
 def _bundle(_: Context, request: Request, given: Mapping[str, Any]) -> None:
     supply = sources.Settings.from_environment(os.environ, given["offline"], given["git_mirror"])
-    home = Home.of(os.environ)
+    home, planned = Home.of(os.environ), plan.make(ROOT, request)
+    accept = consent.given(given["accept_cuda_eula"], os.environ)
+    consent.require(consent.terms(ROOT, planned.sources), home, accept, Console())
     made = bundle.make(ROOT, request, home, supply, given["output"], given["setup"], Console())
-    report.bundled(made, plan.make(ROOT, request), Console.for_output())
+    report.bundled(made, planned, Console.for_output())
 
 
 def _sources(_: Context, request: Request, given: Mapping[str, Any]) -> None:
@@ -188,6 +193,7 @@ def _collection() -> Collection:
             extra={
                 "folder": ("", "first take what is there of them from this folder, by hash"),
                 **cli.GIT_MIRROR,
+                **cli.CONSENT,
             },
         ),
         cli.recipe_task(
@@ -197,6 +203,7 @@ def _collection() -> Collection:
                 "setup": (False, cli.RUN_HELP["setup"]),
                 "offline": (False, cli.RUN_HELP["offline"]),
                 **cli.GIT_MIRROR,
+                **cli.CONSENT,
             },
         ),
         cli.recipe_task(

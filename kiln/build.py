@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiln import bundle, container, doctor, plan, record, smoke, sources, toolchain, wheel
+from kiln import bundle, consent, container, doctor, plan, record, smoke, sources, toolchain, wheel
 from kiln import compile as compiling
 from kiln.console import Console
 from kiln.home import Home, give
@@ -25,6 +25,7 @@ class Settings:
     offline: bool = False
     keep: bool = False
     bundle: Path | None = None
+    accept_licences: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def run(root: Path, request: Request, settings: Settings, console: Console) -> R
 def _build(root: Path, planned: Plan, earlier: Path | None, settings: Settings, console: Console) -> Path:
     """The stations from the sources on; an `earlier` result gives its wheel, which is only smoked again."""
     home = settings.home
+    consent.require(consent.terms(root, planned.sources), home, settings.accept_licences, console)
     doctor.require(settings.setup, os.environ, console, bootstrap=settings.bundle is None)
     vault = sources.Vault(home.sources)
     with container.connect(os.environ) as engine:

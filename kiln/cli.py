@@ -17,7 +17,7 @@ from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 from invoke.tasks import Task
 
-from kiln import __version__, recipe, relock
+from kiln import __version__, cuda, recipe, relock
 from kiln.errors import KilnError, UsageError
 from kiln.plan import Request
 from kiln.recipe import Option, Value
@@ -32,6 +32,8 @@ REQUEST_HELP = {
     "accept_tree_hash": "build from an archive's recorded tree instead of its exact bytes, under another key",
     "substitute": "build with these files in place of sources, as NAME=FILE,…, under another key",
 }
+CUDA_HELP = "build for NVIDIA's GPUs: --cuda, or --cuda=VERSION (short for --device cuda-VERSION)"
+CONSENT = {"accept_cuda_eula": (False, "accept NVIDIA's licences, which are shown; once is enough")}
 REQUEST_DEFAULTS: dict[str, Any] = {**dict.fromkeys(REQUEST_HELP, ""), "accept_tree_hash": False}
 RUN_HELP = {
     "jobs": "compile this many files at once (default: what cores and memory allow)",
@@ -40,11 +42,13 @@ RUN_HELP = {
     "git_mirror": "git mirrors, such as /mirrors/{owner}/{repo}.git, asked before those of KILN_GIT_MIRRORS",
     "bundle": "first take what is there of the sources and images from this file of `./inv bundle`",
     "keep": "keep the container of a failed step, for a shell in it",
+    **{key: text for key, (_, text) in CONSENT.items()},
 }
 # Tasks whose first argument may be left out, and the option that it stands for.
 OPTIONAL = {"bench": "name"}
 RUN_DEFAULTS: dict[str, Any] = {
     "jobs": 0, "setup": False, "offline": False, "git_mirror": "", "bundle": "", "keep": False,
+    **{key: default for key, (default, _) in CONSENT.items()},
 }  # fmt: skip
 GIT_MIRROR = {"git_mirror": ("", RUN_HELP["git_mirror"])}
 
@@ -134,7 +138,7 @@ def recipe_task(
     """
     extra = extra or {}
     parameters: dict[str, Any] = {} if recipe_name else {"recipe": inspect.Parameter.empty}
-    parameters |= REQUEST_DEFAULTS
+    parameters |= {**REQUEST_DEFAULTS, "cuda": ""}
     parameters |= {option.name: option.default for option in options}
     parameters |= RUN_DEFAULTS if run else {}
     parameters |= {key: default for key, (default, _) in extra.items()}
@@ -144,6 +148,7 @@ def recipe_task(
     def call(context: Context, **given: Any) -> None:
         named = recipe_name or given.pop("recipe")
         first, _, version = named.partition("/")
+        given["device"] = device(given["device"], given.pop("cuda"))
         request = Request(
             recipe=first,
             release=given.pop("release") or version,
@@ -165,11 +170,22 @@ def recipe_task(
     help_texts = {
         **({} if recipe_name else {"recipe": "the recipe, as NAME or NAME/VERSION"}),
         **REQUEST_HELP,
+        "cuda": CUDA_HELP,
         **{option.name: option.help for option in options},
         **(RUN_HELP if run else {}),
         **{key: text for key, (_, text) in extra.items()},
     }
-    return Task(guarded, name=name, help=help_texts, auto_shortflags=False)
+    return Task(guarded, name=name, help=help_texts, optional=("cuda",), auto_shortflags=False)
+
+
+def device(asked: str, version: str | bool) -> str:
+    """The device that `--device` and `--cuda[=VERSION]` come to; UsageError where they contradict each other."""
+    if not version:
+        return asked
+    wanted = cuda.ANY if version is True else f"{cuda.PREFIX}{version}"
+    if asked and not (asked == wanted or (version is True and asked.startswith(cuda.PREFIX))):
+        raise UsageError(f"--device {asked} and --cuda contradict each other: give one of them")
+    return asked or wanted
 
 
 def options_of(root: Path, names: list[str]) -> tuple[Option, ...]:

@@ -175,8 +175,15 @@ class Engine:
             repository, _, version = tag.rpartition(":")
             return bool(image.tag(repository, tag=version))
 
-    def build(self, folder: Path, target: str, base: str, tag: str, line: Callable[[str], None]) -> None:
-        """The stage `target` of the Dockerfile in `folder`, on the image `base`, as `tag`.
+    def build(
+        self,
+        folder: Path,
+        target: str,
+        arguments: Mapping[str, str],
+        tag: str,
+        line: Callable[[str], None],
+    ) -> None:
+        """The stage `target` of the Dockerfile in `folder`, with its arguments (BASE is an image), as `tag`.
 
         Raises EngineError with the last lines of the build where it fails.
         """
@@ -187,7 +194,7 @@ class Engine:
             output = self._client.api.build(
                 path=str(folder),
                 target=target,
-                buildargs={"BASE": base},
+                buildargs=dict(arguments),
                 tag=tag,
                 rm=True,
                 forcerm=True,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from kiln import cpu, document, recipe
+from kiln import cpu, cuda, document, recipe
 from kiln.errors import UsageError
 from kiln.interpreter import Interpreter, choose
 from kiln.recipe import Patch, Recipe, Source, Value
@@ -59,13 +59,15 @@ class Variant:
 class Base:
     """A root file system: a suite of Debian's archive, or the registry image `image` where it can be had.
 
-    `python` is the version of its own interpreter, `glibc` that of its C library.
+    `python` is the version of its own interpreter, `glibc` that of its C library, `compilers` the major
+    versions of gcc that its toolchain can install.
     """
 
     name: str
     suite: str
     python: str
     glibc: str
+    compilers: tuple[recipe.Integer, ...] = ()
     image: Annotated[str, Field(pattern=r"^[a-z0-9./:_-]+@sha256:[0-9a-f]{64}$")] | None = None
 
     __pydantic_config__ = recipe.STRICT
@@ -88,17 +90,23 @@ class File:
 
 @dataclass(frozen=True)
 class Toolchain:
-    """The images of a build: `runtime` (base + interpreter's needs) and `toolchain` (runtime + compilers)."""
+    """The images of a build: `runtime` (base + interpreter's needs) and `toolchain` (runtime + compilers).
+
+    `compiler` is the package of a host compiler that the device needs beside the toolchain's own.
+    """
 
     name: str
     base: Base
     dockerfile: File
+    compiler: str = ""
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What enters the build key: what a suite's C library is, follows from the suite."""
+        """What enters the build key: a suite's C library and compilers follow from the suite."""
         identity = asdict(self)
-        del identity["base"]["glibc"]
+        del identity["base"]["glibc"], identity["base"]["compilers"]
+        if not self.compiler:
+            del identity["compiler"]
         return identity
 
     @property
@@ -180,7 +188,7 @@ class Plan:
         changed = [
             _option_slug(option.name, self.options[option.name])
             for option in self.recipe.options
-            if self.options[option.name] != option.default
+            if self.options.get(option.name, option.default) != option.default
         ]
         accepted = ["tree-hash"] if any(source.accepted for source in self.sources) else []
         given = [(source.name, source.digest) for source in self.sources if source.substituted]
@@ -251,11 +259,14 @@ def make(root: Path, request: Request) -> Plan:
 
     Raises UsageError for a recipe, variant or option that does not exist or does not fit.
     """
-    chosen = recipe.load(root, request.recipe, request.release or None)
-    options = _options(chosen, request.options)
+    chosen = recipe.load(root, request.recipe, request.release or _release(root, request))
     variant = _variant(chosen, request)
     base = _base(root, variant.base)
+    options = _options(chosen, request.options, {**asdict(variant), "glibc": base.glibc})
     facts: dict[str, Value] = {**asdict(variant), **options, "glibc": base.glibc}
+    kit = cuda.toolkit(root, variant.device)
+    if kit and "cuda_arch" in options:
+        options["cuda_arch"] = cuda.architectures(kit, str(options["cuda_arch"])).text
     sources = tuple(source for source in chosen.sources if recipe.holds(source.when, facts))
     if request.accept_tree_hash:
         sources = tuple(source.accepting_tree() for source in sources)
@@ -273,13 +284,21 @@ def make(root: Path, request: Request) -> Plan:
         variant=variant,
         options=options,
         interpreter=interpreter,
-        toolchain=Toolchain(chosen.toolchain, base, _file(root, docker / "Dockerfile")),
+        toolchain=Toolchain(
+            chosen.toolchain,
+            base,
+            _file(root, docker / "Dockerfile"),
+            cuda.host_compiler(kit, base.name, base.compilers) if kit else "",
+        ),
         sources=sources,
         patches=tuple((patch, _file(root, patch_folder / patch.file)) for patch in patches),
         scripts=tuple(file for file in scripts if Path(file.path).name != "Dockerfile"),
         suite=_files(root, [Path(chosen.smoke.suite)]),
-        steps=_steps(chosen, sources, patches, scripts),
-        environment=_environment(chosen, variant, options, sources),
+        steps=_steps(chosen, sources, patches, scripts, facts),
+        environment={
+            **_environment(chosen, variant, options, sources),
+            **_cuda_environment(kit, base, options),
+        },
     )
 
 
@@ -289,7 +308,11 @@ def prepares(source: Source) -> str:
 
 
 def _steps(
-    chosen: Recipe, sources: Iterable[Source], patches: list[Patch], scripts: Iterable[File]
+    chosen: Recipe,
+    sources: Iterable[Source],
+    patches: list[Patch],
+    scripts: Iterable[File],
+    facts: Mapping[str, Value],
 ) -> tuple[ContainerStep, ...]:
     steps = [
         ContainerStep("compile", prepares(source), source.prepare, "toolchain")
@@ -298,7 +321,11 @@ def _steps(
     ]
     steps += [ContainerStep("compile", "patch", "common/patch.sh", "toolchain")] if patches else []
     steps.append(ContainerStep("compile", "python", "common/python.sh", "toolchain"))
-    steps += [ContainerStep("compile", step.name, step.run, "toolchain") for step in chosen.steps]
+    steps += [
+        ContainerStep("compile", step.name, step.run, "toolchain")
+        for step in chosen.steps
+        if recipe.holds(step.when, facts)
+    ]
     steps.append(ContainerStep("wheel", "repair", "common/repair.sh", "toolchain"))
     steps.append(ContainerStep("smoke", "smoke", "common/smoke.sh", "runtime"))
     there = {file.path for file in scripts}
@@ -362,12 +389,37 @@ def _environment(
     }
 
 
-def _options(chosen: Recipe, given: Mapping[str, Value]) -> dict[str, Value]:
-    known = {option.name: option for option in chosen.options}
+def _cuda_environment(kit: cuda.Toolkit | None, base: Base, options: Mapping[str, Value]) -> dict[str, str]:
+    if kit is None:
+        return {}
+    wanted = cuda.architectures(kit, str(options.get("cuda_arch", "")))
+    return {
+        "KILN_CUDA": kit.version,
+        "KILN_CUDA_RELEASE": kit.release,
+        "KILN_CUDA_ARCH": " ".join(wanted.native),
+        "KILN_CUDA_PTX": wanted.ptx,
+        "KILN_HOST_COMPILER": cuda.host_compiler(kit, base.name, base.compilers),
+    }
+
+
+def _release(root: Path, request: Request) -> str | None:
+    """The release that has the device asked for, where the recipe's own choice has not: the newest of these."""
+    if not request.device.startswith(cuda.PREFIX):
+        return None
+    own = recipe.describe(root, request.recipe)
+    others = (recipe.describe(root, request.recipe, each) for each in recipe.versions(root, request.recipe))
+    having = [each.version for each in (*others, own) if request.device in each.variants.device]
+    return having[-1] if having else None
+
+
+def _options(chosen: Recipe, given: Mapping[str, Value], facts: Mapping[str, Value]) -> dict[str, Value]:
+    known = {option.name: option for option in chosen.options if recipe.holds(option.when, facts)}
+    elsewhere = {option.name for option in chosen.options} - set(known)
     for name in given:
         if name not in known:
+            where = f" for the device {facts['device']}" if name in elsewhere else ""
             raise UsageError(
-                f"recipe {chosen.name} {chosen.version} has no option {name!r}: "
+                f"recipe {chosen.name} {chosen.version} has no option {name!r}{where}: "
                 f"it has {', '.join(sorted(known)) or 'none'}"
             )
     return {name: given.get(name, option.default) for name, option in known.items()}
@@ -375,6 +427,9 @@ def _options(chosen: Recipe, given: Mapping[str, Value]) -> dict[str, Value]:
 
 def _variant(chosen: Recipe, request: Request) -> Variant:
     variants = chosen.variants
+    if request.device == cuda.ANY:
+        first = next((each for each in variants.device if each.startswith(cuda.PREFIX)), cuda.ANY)
+        request = replace(request, device=first)
     for axis in ("device", "base", "python"):
         value, allowed = getattr(request, axis), getattr(variants, axis)
         if value and value not in allowed:

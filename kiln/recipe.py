@@ -127,6 +127,25 @@ class GitOrigin:
 
 
 @dataclass(frozen=True)
+class DebianOrigin:
+    """A file of Debian's archive, by its path below an archive's root, found through the user's own apt."""
+
+    debian: Annotated[str, Field(pattern=r"^pool/[A-Za-z0-9/._+~-]+\.deb$"), AfterValidator(_inside)]
+    sha256: Sha256
+    size: Integer | None = None
+    member: RelativePath | None = None
+
+    __pydantic_config__ = STRICT
+
+    @property
+    def filename(self) -> str:
+        return posixpath.basename(self.debian)
+
+    def __str__(self) -> str:
+        return f"debian: {self.filename}"
+
+
+@dataclass(frozen=True)
 class FileOrigin:
     """A file of this machine that a person gives in place of a source, whose digest is `instead_of`.
 
@@ -151,7 +170,11 @@ class FileOrigin:
 
 def _origin_kind(value: Any) -> str | None:
     """The key that says which form an origin has; None where it has none or several."""
-    kinds = [kind for kind in ("url", "pypi", "npm", "git") if isinstance(value, Mapping) and kind in value]
+    kinds = [
+        kind
+        for kind in ("url", "pypi", "npm", "git", "debian")
+        if isinstance(value, Mapping) and kind in value
+    ]
     # Tags are places in errors; these are no keys, so that they are left out when a place is told.
     return f"{kinds[0]} origin" if len(kinds) == 1 else None
 
@@ -163,11 +186,12 @@ Origin = Annotated[
         Annotated[NpmOrigin, Tag("npm origin")],
         Annotated[GitOrigin, Tag("git origin")],
         Annotated[FileOrigin, Tag("file origin")],
+        Annotated[DebianOrigin, Tag("debian origin")],
     ],
     Discriminator(
         _origin_kind,
         custom_error_type="origin",
-        custom_error_message="an origin has exactly one of the keys url, pypi, npm, git",
+        custom_error_message="an origin has exactly one of the keys url, pypi, npm, git, debian",
     ),
 ]
 
@@ -264,12 +288,16 @@ class Source:
 
 @dataclass(frozen=True)
 class Option:
-    """A choice that a recipe offers; it becomes a command-line option."""
+    """A choice that a recipe offers; it becomes a command-line option.
+
+    `when` are conditions on the variant's axes: elsewhere there is no such choice.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     type: Literal["bool", "str"]
     default: Value
     help: str
+    when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
 
     __pydantic_config__ = STRICT
 
@@ -280,6 +308,7 @@ class Step:
 
     name: Name
     run: Script
+    when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
 
     __pydantic_config__ = STRICT
 
@@ -371,10 +400,19 @@ class _PatchList:
     __pydantic_config__ = STRICT
 
 
-def describe(root: Path, name: str) -> Recipe:
-    """The default version of a recipe by itself, without its lock and what it includes: texts and options."""
-    recipe: Recipe = typed(read(find(root, name, None)), Recipe)
+def describe(root: Path, name: str, version: str | None = None) -> Recipe:
+    """A version of a recipe by itself, its default unless one is given: texts and options.
+
+    Its lock and what it includes are left out.
+    """
+    recipe: Recipe = typed(read(find(root, name, version)), Recipe)
     return recipe
+
+
+def versions(root: Path, name: str) -> list[str]:
+    """Every version of a recipe, the newest last."""
+    folders = (path.parent.name for path in (root / "recipes" / name).glob("*/recipe.yaml"))
+    return sorted(folders, key=_version_order)
 
 
 def load(root: Path, name: str, version: str | None = None) -> Recipe:
@@ -489,6 +527,8 @@ def _recipe_problems(recipe: Recipe, document: Document, path: Path) -> list[str
         seen.add(option.name)
         if isinstance(option.default, bool) != (option.type == "bool"):
             problems.append(document.error((*place, "default"), f"the default is not of type {option.type}"))
+    for part, conditions in (("options", recipe.options), ("steps", recipe.steps)):
+        problems += _condition_problems(document, part, [each.when for each in conditions], recipe)
     return problems
 
 

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from kiln import archive, gitarchive, npm, pack, pypi
+from kiln import archive, debian, gitarchive, npm, pack, pypi
 from kiln.download import (
     Downloader,
     Logins,
@@ -31,7 +31,16 @@ from kiln.download import (
 )
 from kiln.errors import SourceError, UsageError
 from kiln.home import remove
-from kiln.recipe import FileOrigin, GitOrigin, NpmOrigin, Origin, PypiOrigin, Source, UrlOrigin
+from kiln.recipe import (
+    DebianOrigin,
+    FileOrigin,
+    GitOrigin,
+    NpmOrigin,
+    Origin,
+    PypiOrigin,
+    Source,
+    UrlOrigin,
+)  # fmt: skip
 from kiln.vault import Note, Vault, sha256_of
 
 __all__ = [
@@ -439,6 +448,8 @@ class _Fetcher:
             yield self._tarball(source, origin)
         elif isinstance(origin, FileOrigin):
             yield self._copy(str(origin), Path(origin.path), origin)
+        elif isinstance(origin, DebianOrigin):
+            yield self._deb(source, origin)
         else:
             for repository in (*gitarchive.mirrors(origin.git, self._settings.git_mirrors), origin.git):
                 yield self._recreate(repository, source, origin)
@@ -496,13 +507,26 @@ class _Fetcher:
     def _tarball(self, source: Source, origin: NpmOrigin) -> _Way:
         def run() -> Path:
             settings = self._npm_configuration()
-            *others, last = npm.tarballs(origin, settings, self._downloader)
-            for url in others:
-                with contextlib.suppress(OriginError):
-                    return self._download(url, source, origin, settings.session).run()
-            return self._download(last, source, origin, settings.session).run()
+            urls = npm.tarballs(origin, settings, self._downloader)
+            return self._first(urls, source, origin, settings.session)
 
         return _Way(str(origin), False, run)
+
+    def _deb(self, source: Source, origin: DebianOrigin) -> _Way:
+        def run() -> Path:
+            return self._first(debian.urls(origin, os.environ), source, origin, self._session)
+
+        return _Way(str(origin), False, run)
+
+    def _first(
+        self, urls: Sequence[str], source: Source, origin: Origin, session: Callable[[], Session]
+    ) -> Path:
+        """An origin's file from the first of several URLs that has it; OriginError of the last."""
+        *others, last = urls
+        for url in others:
+            with contextlib.suppress(OriginError):
+                return self._download(url, source, origin, session).run()
+        return self._download(last, source, origin, session).run()
 
     def _recreate(self, repository: str, source: Source, origin: GitOrigin) -> _Way:
         text = f"git: {without_login(repository)} at {origin.commit[:12]}"

@@ -43,9 +43,12 @@ def ensure(root: Path, plan: Plan, engine: Engine, home: Home, console: Console,
                 )
             _ensure_base(plan.toolchain.base, images.base, engine, home, console)
             folder = (root / plan.toolchain.dockerfile.path).parent
+            arguments = {"BASE": images.base}
+            if plan.toolchain.compiler:
+                arguments["COMPILER"] = plan.toolchain.compiler
             for target, tag in (("runtime", images.runtime), ("toolchain", images.toolchain)):
                 with console.status(f"building the image {target} ({folder.name})") as line:
-                    engine.build(folder, target, images.base, tag, line)
+                    engine.build(folder, target, arguments, tag, line)
     return images
 
 

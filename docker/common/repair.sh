@@ -15,11 +15,24 @@ if [ ${#wheels[@]} -ne 1 ]; then
 fi
 wheel=${wheels[0]}
 auditwheel show "$wheel"
-if ! auditwheel repair --plat auto --zip-compression-level 0 --wheel-dir "$repaired" "$wheel" 2> "$repaired/why"; then
+
+# CUDA's libraries are half a gigabyte and more: they are grafted in only where that is asked for.
+options=()
+if [ -n "${KILN_CUDA:-}" ]; then
+    libraries=/kiln/build/cuda/lib64
+    export LD_LIBRARY_PATH=$libraries
+    if [ "$KILN_OPT_CUDA_LIBS" != bundled ]; then
+        for library in "$libraries"/*.so.*; do options+=(--exclude "${library##*/}"); done
+    fi
+    # The driver's library comes with the driver, always.
+    options+=(--exclude libcuda.so.1)
+fi
+if ! auditwheel repair ${options[@]+"${options[@]}"} --plat auto --zip-compression-level 0 --wheel-dir "$repaired" "$wheel" 2> "$repaired/why"; then
     cat "$repaired/why"
     echo "no manylinux policy fits: the tag stays linux_x86_64"
     cp "$wheel" "$repaired/"
 fi
 for wheel in "$repaired"/*.whl; do
+    if [ -n "${KILN_CUDA:-}" ]; then "$KILN_TOOLS/bin/python" /kiln/common/cuda_libs.py "$wheel"; fi
     python3 /kiln/common/normalise.py "$wheel" "/kiln/out/${wheel##*/}"
 done

@@ -29,4 +29,9 @@ if [ ${#builders[@]} -gt 0 ]; then install "${builders[@]}"; fi
 # shellcheck disable=SC2046  # a list of names without spaces
 install /kiln/out/*.whl $(printf '/kiln/files/%s ' $KILN_WHEELS_SMOKE)
 run_pip check
+# A wheel for the system's CUDA finds the libraries where a system would name them.
+if [ "${KILN_OPT_CUDA_LIBS:-}" = system ]; then
+    LD_LIBRARY_PATH=$(printf '%s:' "$venv"/lib/python*/site-packages/nvidia/*/lib)
+    export LD_LIBRARY_PATH
+fi
 exec "$venv/bin/python" -m pytest /kiln/smoke --junitxml=/kiln/build/smoke.xml -q -p no:cacheprovider

@@ -14,6 +14,7 @@ fail() {
 }
 on_off() { if [ "$1" = 1 ]; then echo ON; else echo OFF; fi; }
 modules_of() { (cd "$1/modules" && ls -d -- */CMakeLists.txt) | cut -d/ -f1; }
+cuda=${KILN_CUDA:-}
 
 # --- modules -------------------------------------------------------------------------------------------------
 # Not for a Python wheel: other languages, test support, one-library builds. gapi has no Python binding in 4.x
@@ -26,6 +27,15 @@ for module in $(modules_of "$source_tree") $( ((KILN_OPT_CONTRIB)) && modules_of
     case $module in cuda* | cudev) continue ;; esac
     known+=" $module"
 done
+# cudacodec needs NVIDIA's video SDK.
+if [ -n "$cuda" ]; then
+    for module in $(modules_of "$contrib_tree"); do
+        case $module in
+            cudacodec) ;;
+            cuda* | cudev) known+=" $module" ;;
+        esac
+    done
+fi
 case $KILN_OPT_MODULES in
     full) wanted=$known ;;
     headless) wanted=${known/ highgui/} ;;
@@ -90,6 +100,30 @@ if ((KILN_OPT_CONTRIB)); then
         -DOCV_DOWNLOAD_DATA_HASH_share_opencv4_testdata_cv_face_face_landmark_model_dat=7505c44ca4eb54b4ab1e4777cb96ac05)
 fi
 
+if [ -n "$cuda" ]; then
+    toolkit=/kiln/build/cuda
+    compiler=/usr/bin/$KILN_HOST_COMPILER
+    case $KILN_OPT_CUDA_LIBS in
+        pypi | bundled | system) ;;
+        *) fail "--cuda-libs '$KILN_OPT_CUDA_LIBS' is none of pypi, bundled, system" ;;
+    esac
+    if [ "$KILN_OPT_CUDA_LIBS" = bundled ] && has dnn && ((KILN_OPT_CUDNN)); then
+        fail "cuDNN looks for its parts while it runs, and is not put into a wheel: give --no-cudnn," \
+             "or another --cuda-libs"
+    fi
+    # One compiler for all: what nvcc gives to it is linked with the rest.
+    libraries+=("-DOPENCV_EXTRA_MODULES_PATH=$contrib_tree/modules"
+        "-DCMAKE_C_COMPILER=${compiler/g++/gcc}" "-DCMAKE_CXX_COMPILER=$compiler"
+        -DWITH_CUDA=ON "-DCUDA_TOOLKIT_ROOT_DIR=$toolkit" "-DCUDA_NVCC_EXECUTABLE=$toolkit/nvcc"
+        "-DCUDA_HOST_COMPILER=$compiler" -DCUDA_USE_STATIC_CUDA_RUNTIME=OFF
+        "-DCUDA_ARCH_BIN=$KILN_CUDA_ARCH" "-DCUDA_ARCH_PTX=$KILN_CUDA_PTX"
+        -DWITH_CUBLAS=ON -DWITH_CUFFT=ON -DWITH_NVCUVID=OFF
+        # Only what is called is named in the module: a user need not have all of NPP for two functions.
+        -DCMAKE_MODULE_LINKER_FLAGS=-Wl,--as-needed
+        "-DWITH_CUDNN=$(on_off "$KILN_OPT_CUDNN")"
+        "-DOPENCV_DNN_CUDA=$(has dnn && on_off "$KILN_OPT_CUDNN" || echo OFF)")
+fi
+
 # --- OpenCV's download cache, filled from the pinned sources ------------------------------------------------------
 # OpenCV looks for <id>/<md5>-<name> before it downloads.
 cached() { # id, file under /kiln/files, OpenCV's name for it
@@ -101,6 +135,9 @@ cached() { # id, file under /kiln/files, OpenCV's name for it
 }
 for file in /kiln/files/boostdesc_*.i; do cached xfeatures2d/boostdesc "${file##*/}"; done
 for file in /kiln/files/vgg_generated_*.i; do cached xfeatures2d/vgg "${file##*/}"; done
+for file in /kiln/files/nvidia-optical-flow-*.zip; do
+    cached nvidia_optical_flow "${file##*/}" "${file##*/nvidia-optical-flow-}"
+done
 for file in /kiln/files/tbb-*.tar.gz; do cached tbb "${file##*/}" "v${file##*/tbb-}"; done
 
 # --- the interpreter ------------------------------------------------------------------------------------------------

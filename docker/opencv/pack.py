@@ -7,6 +7,7 @@ import sys
 import sysconfig
 import zipfile
 from pathlib import Path
+from typing import Mapping
 
 METADATA = """\
 Metadata-Version: 2.1
@@ -18,7 +19,7 @@ License: {license}
 Requires-Python: >={python},<{next_python}
 Requires-Dist: numpy>={numpy},<2
 
-OpenCV {version} with the modules `{modules}`, for processors with {cpu}.
+OpenCV {version} with the modules `{modules}`, for processors with {cpu}{gpu}.
 No window toolkit and no FFmpeg are linked in: `cv2.imshow` raises an error, and cameras are read through V4L2.
 The licences of everything linked in are in the folder `licenses` beside this file.
 """
@@ -34,6 +35,21 @@ Tag: {tag}
 def distribution(contrib: bool, headless: bool) -> str:
     """The name under which a wheel of the same content is known: it takes that wheel's place."""
     return "opencv" + "-contrib" * contrib + "-python" + "-headless" * headless
+
+
+def local_version(cuda: str) -> str:
+    """What tells a wheel with CUDA from the one without, by the usual convention: +cu118 for CUDA 11.8."""
+    return "+cu" + cuda.replace(".", "") if cuda else ""
+
+
+def gpu(environment: Mapping[str, str]) -> str:
+    """The clause about GPUs in a wheel's description; nothing for a wheel without CUDA."""
+    if "KILN_CUDA" not in environment:
+        return ""
+    return (
+        ", and for NVIDIA's GPUs by CUDA {KILN_CUDA}: machine code for the compute capabilities {KILN_CUDA_ARCH}, "
+        "PTX of {KILN_CUDA_PTX} for newer ones".format(**environment)
+    )
 
 
 def tag() -> str:
@@ -55,6 +71,7 @@ def metadata(name: str, version: str, numpy: str) -> str:
         numpy=numpy,
         modules=os.environ["KILN_OPT_MODULES"],
         cpu=os.environ["KILN_CPU_FEATURES"].replace("baseline", "x86-64 (SSE2)"),
+        gpu=gpu(os.environ),
     )
 
 
@@ -76,7 +93,7 @@ def main(stage: Path, licences: Path, out: Path) -> None:
     import numpy
 
     name = distribution(os.environ["KILN_OPT_CONTRIB"] == "1", os.environ["KILN_OPT_MODULES"] == "headless")
-    version = os.environ["KILN_VERSION"]
+    version = os.environ["KILN_VERSION"] + local_version(os.environ.get("KILN_CUDA", ""))
     root = "{}-{}".format(name.replace("-", "_"), version)
     info = root + ".dist-info/"
     files = {

