@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from kiln import cpu, document, recipe
+from kiln import cpu, document, localversion, recipe
 from kiln.errors import UsageError
 from kiln.interpreter import Interpreter, choose
 from kiln.recipe import Patch, Recipe, Source, Value
@@ -325,6 +325,7 @@ def _environment(
         "CCACHE_DIR": "/kiln/ccache",
         "KILN_NAME": chosen.name,
         "KILN_VERSION": chosen.version,
+        "KILN_LOCAL_VERSION": localversion.of(chosen, asdict(variant), options, bool(accepted)),
         "KILN_CPU_FEATURES": variant.cpu_features,
         "KILN_VENV": "/kiln/build/venv",
         "KILN_TOOLS": "/kiln/build/tools",

@@ -222,12 +222,16 @@ class Source:
 
 @dataclass(frozen=True)
 class Option:
-    """A choice that a recipe offers; it becomes a command-line option."""
+    """A choice that a recipe offers; it becomes a command-line option.
+
+    `in_name` are the values that the wheel's own name tells (true: all of them), so that its version need not.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     type: Literal["bool", "str"]
     default: Value
     help: str
+    in_name: bool | tuple[Value, ...] = False
 
     __pydantic_config__ = STRICT
 
@@ -277,7 +281,10 @@ class Smoke:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The description of one product version."""
+    """The description of one product version.
+
+    A published wheel never changes: a recipe that gives other bytes under the same version has a new `revision`.
+    """
 
     name: Name
     version: str
@@ -292,6 +299,7 @@ class Recipe:
     smoke: Smoke
     options: tuple[Option, ...] = ()
     include: tuple[RelativePath, ...] = ()
+    revision: Annotated[Integer, Field(ge=1)] = 1
     task: Annotated[str, Field(pattern=r"^build-[a-z0-9-]+$")] | None = None
 
     __pydantic_config__ = STRICT
