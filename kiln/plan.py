@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from kiln import cpu, cuda, document, recipe
+from kiln import cpu, cuda, document, localversion, recipe
 from kiln.errors import UsageError
 from kiln.interpreter import Interpreter, choose
 from kiln.recipe import Patch, Recipe, Source, Value
@@ -190,10 +190,7 @@ class Plan:
             for option in self.recipe.options
             if self.options.get(option.name, option.default) != option.default
         ]
-        accepted = ["tree-hash"] if any(source.accepted for source in self.sources) else []
-        given = [(source.name, source.digest) for source in self.sources if source.substituted]
-        substituted = [f"substituted-{_digest(sorted(given))[:12]}"] if given else []
-        return "+".join([self.variant.name, *changed, *accepted, *substituted])
+        return "+".join([self.variant.name, *changed, *_stand_ins(self.sources)])
 
     @property
     def folder(self) -> Path:
@@ -364,8 +361,16 @@ def _substituted(sources: tuple[Source, ...], given: Mapping[str, Path]) -> tupl
     )
 
 
+def _stand_ins(sources: Iterable[Source]) -> list[str]:
+    """What names the files that are not the ones which the recipe pins."""
+    sources = list(sources)
+    accepted = ["tree-hash"] if any(source.accepted for source in sources) else []
+    given = sorted((source.name, source.digest) for source in sources if source.substituted)
+    return [*accepted, *([f"substituted-{_digest(given)[:12]}"] if given else [])]
+
+
 def _environment(
-    chosen: Recipe, variant: Variant, options: Mapping[str, Value], sources: Iterable[Source]
+    chosen: Recipe, variant: Variant, options: Mapping[str, Value], sources: Sequence[Source]
 ) -> dict[str, str]:
     others = " ".join(source.file for source in sources if source.instead_of)
     return {
@@ -380,6 +385,7 @@ def _environment(
         "CCACHE_DIR": "/kiln/ccache",
         "KILN_NAME": chosen.name,
         "KILN_VERSION": chosen.version,
+        "KILN_LOCAL_VERSION": localversion.of(chosen, asdict(variant), options, _stand_ins(sources)),
         "KILN_CPU_FEATURES": variant.cpu_features,
         "KILN_VENV": "/kiln/build/venv",
         "KILN_TOOLS": "/kiln/build/tools",

@@ -291,6 +291,7 @@ class Option:
     """A choice that a recipe offers; it becomes a command-line option.
 
     `when` are conditions on the variant's axes: elsewhere there is no such choice.
+    `in_name` are the values that the wheel's own name tells (true: all of them), so that its version need not.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -298,6 +299,7 @@ class Option:
     default: Value
     help: str
     when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    in_name: bool | tuple[Value, ...] = False
 
     __pydantic_config__ = STRICT
 
@@ -348,7 +350,10 @@ class Smoke:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The description of one product version."""
+    """The description of one product version.
+
+    A published wheel never changes: a recipe that gives other bytes under the same version has a new `revision`.
+    """
 
     name: Name
     version: str
@@ -363,6 +368,7 @@ class Recipe:
     smoke: Smoke
     options: tuple[Option, ...] = ()
     include: tuple[RelativePath, ...] = ()
+    revision: Annotated[Integer, Field(ge=1)] = 1
     task: Annotated[str, Field(pattern=r"^build-[a-z0-9-]+$")] | None = None
 
     __pydantic_config__ = STRICT

@@ -1,11 +1,14 @@
 #!/bin/bash
 # From the raw wheel to the one that is published: the lowest platform tag that it really satisfies, the shared
-# libraries that this platform does not promise grafted in, and an archive whose bytes depend on its content alone.
+# libraries that this platform does not promise grafted in, the variant in its version, and an archive whose bytes depend
+# on its content alone.
 set -euo pipefail
 export PATH=$KILN_TOOLS/bin:$PATH
 raw=/kiln/out/raw
 repaired=/kiln/build/repaired
-mkdir -p "$repaired"
+labelled=/kiln/build/labelled
+rm -rf "$repaired" "$labelled"
+mkdir -p "$repaired" "$labelled"
 shopt -s nullglob
 
 wheels=("$raw"/*.whl)
@@ -34,5 +37,8 @@ if ! auditwheel repair ${options[@]+"${options[@]}"} --plat auto --zip-compressi
 fi
 for wheel in "$repaired"/*.whl; do
     if [ -n "${KILN_CUDA:-}" ]; then "$KILN_TOOLS/bin/python" /kiln/common/cuda_libs.py "$wheel"; fi
+    python3 /kiln/common/label.py "$wheel" "$labelled"
+done
+for wheel in "$labelled"/*.whl; do
     python3 /kiln/common/normalise.py "$wheel" "/kiln/out/${wheel##*/}"
 done
