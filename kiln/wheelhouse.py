@@ -6,7 +6,7 @@ import email
 import hashlib
 import json
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Optional
@@ -139,7 +139,7 @@ def item(path: Path, built: Built | None = None, records: tuple[Path, ...] = (),
     """A file as an index lists it, under its own name or another; SourceError where it is no package."""
     file = name or path.name
     metadata = _metadata(path, file) if file.endswith(".whl") else None
-    said: Mapping[str, str] = email.message_from_bytes(metadata) if metadata else {}
+    said = email.message_from_bytes(metadata or b"")
     try:
         project, version = project_and_version(file)
         if metadata and (canonicalize_name(said["Name"]), Version(said["Version"])) != (project, version):
