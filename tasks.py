@@ -12,7 +12,21 @@ from typing import Any
 
 from invoke import Collection, Context, task
 
-from kiln import build, bundle, cli, collect, consent, doctor, plan, recipe, relock, report, sources, status
+from kiln import (
+    build,
+    bundle,
+    cli,
+    collect,
+    consent,
+    distribute,
+    doctor,
+    plan,
+    recipe,
+    relock,
+    report,
+    sources,
+    status,
+)  # fmt: skip
 from kiln.console import Console
 from kiln.errors import UsageError
 from kiln.home import Home
@@ -156,6 +170,66 @@ def gc(_: Context, dry_run: bool = True, results: int = 0) -> None:
     report.collected(items, spared, not dry_run, console)
 
 
+@task(
+    auto_shortflags=False,
+    iterable=["folder"],
+    help={
+        "folder": "a folder with results; may be given again (default: dist)",
+        "output": "the folder of the index (default: index)",
+        "with_dependencies": "mirror what the wheels need, and add the pinned sets",
+        "offline": cli.RUN_HELP["offline"],
+    },
+)
+@cli.told
+def index(
+    _: Context, folder: list[str], output: str = "", with_dependencies: bool = False, offline: bool = False
+) -> None:
+    """Add finished wheels to a static wheel index: `./inv index [--output DIR] [FOLDER…]`."""
+    wheelhouse = distribute.Wheelhouse.of(ROOT, folder, os.environ, offline)
+    distribute.index(wheelhouse, Path(output or ROOT / "index"), with_dependencies, Console())
+
+
+@task(
+    auto_shortflags=False,
+    iterable=["folder"],
+    help={
+        "folder": "a folder with results; may be given again (default: dist, where it is there)",
+        "output": "the folder to write (default: requirements/sets)",
+        "check": "write nothing; exit code 5 if a set would change",
+        "offline": cli.RUN_HELP["offline"],
+    },
+)
+@cli.told
+def sets(_: Context, folder: list[str], output: str = "", check: bool = False, offline: bool = False) -> None:
+    """Make the pinned sets of requirements/sets/: complete environments, with hashes."""
+    wheelhouse = distribute.Wheelhouse.of(ROOT, folder, os.environ, offline)
+    distribute.sets(wheelhouse, Path(output or ROOT / "requirements" / "sets"), check, Console())
+
+
+@task(
+    auto_shortflags=False,
+    help={"folder": "the index (default: index)", "port": "the port on 127.0.0.1; 0 takes a free one"},
+)
+@cli.told
+def serve(_: Context, folder: str = "", port: int = 8000) -> None:
+    """Serve a wheel index on this machine: `./inv serve [DIR]`."""
+    distribute.serve(Path(folder or ROOT / "index"), port, Console.for_output())
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "target": "a folder, rsync's HOST:PATH or rsync://…, an upload URL, or pypirc:NAME",
+        "folder": "the index to publish (default: index)",
+        "simple_url": "where the upload endpoint lists its files (default: its URL and simple/)",
+    },
+)
+@cli.told
+def publish(_: Context, target: str, folder: str = "", simple_url: str = "") -> None:
+    """Publish a wheel index: to a folder, by rsync, or to an upload endpoint."""
+    distribute.publish(Path(folder or ROOT / "index"), target, simple_url, os.environ, Console())
+
+
 @task(auto_shortflags=False)
 def lint(context: Context) -> None:
     """Check style and types: ruff, and mypy --strict on kiln/."""
@@ -222,7 +296,7 @@ def _collection() -> Collection:
         ),
     ]  # fmt: skip
     collection = Collection()
-    for each in (*tasks, lock, test, lint, bench, doctor_task, gc):
+    for each in (*tasks, index, sets, serve, publish, lock, test, lint, bench, doctor_task, gc):
         collection.add_task(each)
     return collection
 

@@ -45,7 +45,9 @@ RUN_HELP = {
     **{key: text for key, (_, text) in CONSENT.items()},
 }
 # Tasks whose first argument may be left out, and the option that it stands for.
-OPTIONAL = {"bench": "name"}
+OPTIONAL = {"bench": "name", "serve": "folder"}
+# Tasks that take any number of arguments, the option that each stands for, and the options that take a value.
+REPEATED = {"index": ("folder", {"--output"}), "sets": ("folder", {"--output"})}
 RUN_DEFAULTS: dict[str, Any] = {
     "jobs": 0, "setup": False, "offline": False, "git_mirror": "", "bundle": "", "keep": False,
     **{key: default for key, (default, _) in CONSENT.items()},
@@ -86,14 +88,26 @@ def _rewritten(arguments: list[str]) -> list[str]:
     """What Invoke cannot read, as what it can.
 
     `TASK … --help` becomes `--help TASK`: Invoke would take it for a recipe's name. An argument that may be
-    left out becomes an option.
+    left out, or given again, becomes an option.
     """
     task, *rest = arguments or [""]
     if "--help" in rest and not task.startswith("-"):
         return ["--help", task]
     if task in OPTIONAL and rest and not rest[0].startswith("-"):
         return [task, f"--{OPTIONAL[task]}", *rest]
+    if task in REPEATED:
+        return [task, *_repeated(*REPEATED[task], rest)]
     return arguments
+
+
+def _repeated(name: str, valued: set[str], arguments: list[str]) -> Iterator[str]:
+    """The arguments with `--name` before each that is neither an option nor an option's value."""
+    before = ""
+    for argument in arguments:
+        if not argument.startswith("-") and before not in valued:
+            yield f"--{name}"
+        yield argument
+        before = argument
 
 
 def told(body: Callable[..., None]) -> Callable[..., None]:
