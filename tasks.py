@@ -12,7 +12,8 @@ from typing import Any
 
 from invoke import Collection, Context, task
 
-from kiln import build, bundle, cli, collect, doctor, plan, recipe, relock, report, sources, status
+from kiln import build, bundle, cli, collect, doctor, matrix, plan, recipe, relock, report, sources, status
+from kiln.budget import Budget
 from kiln.console import Console
 from kiln.errors import UsageError
 from kiln.home import Home
@@ -32,6 +33,7 @@ def _build(_: Context, request: Request, given: Mapping[str, Any]) -> None:
         offline=supply.offline,
         keep=given["keep"],
         bundle=Path(given["bundle"]) if given["bundle"] else None,
+        budget=Budget.of(given["time_budget"]),
     )
     report.built(build.run(ROOT, request, settings, console), console)
 
@@ -151,6 +153,40 @@ def gc(_: Context, dry_run: bool = True, results: int = 0) -> None:
     report.collected(items, spared, not dry_run, console)
 
 
+@task(
+    auto_shortflags=False,
+    help={
+        "json": 'for programs, and for GitHub: {"include": [...]} in one line',
+        "gitlab": "a child pipeline for GitLab",
+        "all": "all that the recipes declare, not the rows of ci/matrix.yaml",
+        "name": "only the row of this name",
+        "recipe": "only this recipe, as NAME or NAME/VERSION",
+        "device": "only rows for this device",
+        "base": "only rows on this base",
+        "python": "only rows for this Python",
+    },
+)
+@cli.told
+def ci_matrix(
+    _: Context,
+    json: bool = False,
+    gitlab: bool = False,
+    all: bool = False,
+    name: str = "",
+    recipe: str = "",
+    device: str = "",
+    base: str = "",
+    python: str = "",
+) -> None:
+    """Show the builds that CI makes, each with its command."""
+    wanted = matrix.Wanted(name, recipe, device, base, python)
+    rows = matrix.declared(ROOT, wanted, Console().note) if all else matrix.chosen(ROOT, wanted)
+    if json or gitlab:
+        sys.stdout.write(matrix.gitlab(rows) if gitlab else matrix.github(rows))
+    else:
+        report.matrix(rows, Console.for_output())
+
+
 @task(auto_shortflags=False)
 def lint(context: Context) -> None:
     """Check style and types: ruff, and mypy --strict on kiln/."""
@@ -215,7 +251,7 @@ def _collection() -> Collection:
         ),
     ]  # fmt: skip
     collection = Collection()
-    for each in (*tasks, lock, test, lint, bench, doctor_task, gc):
+    for each in (*tasks, lock, test, lint, bench, doctor_task, gc, ci_matrix):
         collection.add_task(each)
     return collection
 
