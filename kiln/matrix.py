@@ -20,8 +20,9 @@ from kiln.plan import Plan, Request
 from kiln.recipe import STRICT, Integer, Option, Value
 
 AXES = ("device", "base", "python", "cpu_features")
-# What GitHub makes of one matrix at most.
+# What GitHub makes of one matrix at most, and how many jobs in a row the templates have.
 MOST_ROWS = 256
+MOST_PARTS = 6
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ class _Choice:
     python: tuple[str, ...] = ("",)
     cpu_features: tuple[str, ...] = ("",)
     options: Mapping[str, Value] = field(default_factory=dict)
-    parts: Annotated[Integer, Field(ge=1, le=9)] = 1
+    parts: Annotated[Integer, Field(ge=1, le=MOST_PARTS)] = 1
 
     __pydantic_config__ = STRICT
 

@@ -70,7 +70,8 @@ class Workspace:
             folder.mkdir(parents=True)
         for folder in (self.build, self.build / "home", self.build / "tmp", self.out):
             give(folder, self.engine.owner)
-        give(self.home.ccache, self.engine.owner)
+        # Whoever brought the caches here, from another machine for one, may not be who made them.
+        give(self.home.ccache, self.engine.owner, all_inside=True)
 
     def discard(self) -> None:
         remove(self.folder)
