@@ -20,6 +20,7 @@ from kiln import (
     consent,
     distribute,
     doctor,
+    matrix,
     plan,
     recipe,
     relock,
@@ -27,6 +28,7 @@ from kiln import (
     sources,
     status,
 )  # fmt: skip
+from kiln.budget import Budget
 from kiln.console import Console
 from kiln.errors import UsageError
 from kiln.home import Home
@@ -47,6 +49,7 @@ def _build(_: Context, request: Request, given: Mapping[str, Any]) -> None:
         keep=given["keep"],
         bundle=Path(given["bundle"]) if given["bundle"] else None,
         accept_licences=consent.given(given["accept_cuda_eula"], os.environ),
+        budget=Budget.of(given["time_budget"]),
     )
     report.built(build.run(ROOT, request, settings, console), console)
 
@@ -230,6 +233,40 @@ def publish(_: Context, target: str, folder: str = "", simple_url: str = "") -> 
     distribute.publish(Path(folder or ROOT / "index"), target, simple_url, os.environ, Console())
 
 
+@task(
+    auto_shortflags=False,
+    help={
+        "json": 'for programs, and for GitHub: {"include": [...]} in one line',
+        "gitlab": "a child pipeline for GitLab",
+        "all": "all that the recipes declare, not the rows of ci/matrix.yaml",
+        "name": "only the row of this name",
+        "recipe": "only this recipe, as NAME or NAME/VERSION",
+        "device": "only rows for this device",
+        "base": "only rows on this base",
+        "python": "only rows for this Python",
+    },
+)
+@cli.told
+def ci_matrix(
+    _: Context,
+    json: bool = False,
+    gitlab: bool = False,
+    all: bool = False,
+    name: str = "",
+    recipe: str = "",
+    device: str = "",
+    base: str = "",
+    python: str = "",
+) -> None:
+    """Show the builds that CI makes, each with its command."""
+    wanted = matrix.Wanted(name, recipe, device, base, python)
+    rows = matrix.declared(ROOT, wanted, Console().note) if all else matrix.chosen(ROOT, wanted)
+    if json or gitlab:
+        sys.stdout.write(matrix.gitlab(rows) if gitlab else matrix.github(rows))
+    else:
+        report.matrix(rows, Console.for_output())
+
+
 @task(auto_shortflags=False)
 def lint(context: Context) -> None:
     """Check style and types: ruff, and mypy --strict on kiln/."""
@@ -296,7 +333,7 @@ def _collection() -> Collection:
         ),
     ]  # fmt: skip
     collection = Collection()
-    for each in (*tasks, index, sets, serve, publish, lock, test, lint, bench, doctor_task, gc):
+    for each in (*tasks, index, sets, serve, publish, ci_matrix, lock, test, lint, bench, doctor_task, gc):
         collection.add_task(each)
     return collection
 

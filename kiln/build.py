@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kiln import bundle, consent, container, doctor, plan, record, smoke, sources, toolchain, wheel
 from kiln import compile as compiling
+from kiln.budget import Budget
 from kiln.console import Console
 from kiln.home import Home, give
 from kiln.plan import Plan, Request
@@ -26,6 +27,7 @@ class Settings:
     keep: bool = False
     bundle: Path | None = None
     accept_licences: bool = False
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,9 @@ def _build(root: Path, planned: Plan, earlier: Path | None, settings: Settings, 
             obtained = sources.obtain(planned.sources, vault, settings.sources, transfers)
         with console.station("toolchain"):
             images = toolchain.ensure(root, planned, engine, home, console, settings.offline)
-        workspace = Workspace(root, planned, images, engine, home, obtained, settings.jobs, settings.keep)
+        workspace = Workspace(
+            root, planned, images, engine, home, obtained, settings.jobs, settings.keep, settings.budget
+        )
         if earlier is None:
             with console.station("compile"):
                 compiling.run(workspace, console)

@@ -43,6 +43,8 @@ RUN_HELP = {
     "bundle": "first take what is there of the sources and images from this file of `./inv bundle`",
     "keep": "keep the container of a failed step, for a shell in it",
     **{key: text for key, (_, text) in CONSENT.items()},
+    "time_budget": "stop compiling this long after the start of the command (5h, 90m, 3600s) with exit code 75; the "
+    "next run goes on from the caches. No other station is cut: a wheel that is compiled is tested and recorded",
 }
 # Tasks whose first argument may be left out, and the option that it stands for.
 OPTIONAL = {"bench": "name", "serve": "folder"}
@@ -51,6 +53,7 @@ REPEATED = {"index": ("folder", {"--output"}), "sets": ("folder", {"--output"})}
 RUN_DEFAULTS: dict[str, Any] = {
     "jobs": 0, "setup": False, "offline": False, "git_mirror": "", "bundle": "", "keep": False,
     **{key: default for key, (default, _) in CONSENT.items()},
+    "time_budget": "",
 }  # fmt: skip
 GIT_MIRROR = {"git_mirror": ("", RUN_HELP["git_mirror"])}
 

@@ -46,3 +46,9 @@ class SmokeError(KilnError):
     """A finished wheel failed its smoke suite."""
 
     exit_code = 6
+
+
+class BudgetError(KilnError):
+    """A build was stopped when its time budget ended."""
+
+    exit_code = 75

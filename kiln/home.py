@@ -114,9 +114,16 @@ def give(folder: Path, owner: int | None, all_inside: bool = False) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if owner is None:
         return
-    for path in (folder, *(folder.rglob("*") if all_inside else ())):
-        if path.lstat().st_uid != owner:
-            os.chown(path, owner, owner, follow_symlinks=False)
+    for path in (folder, *(_inside(folder) if all_inside else ())):
+        # Another build may have removed a file of the caches meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            if path.lstat().st_uid != owner:
+                os.chown(path, owner, owner, follow_symlinks=False)
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        yield from (Path(parent, name) for name in (*folders, *files))
 
 
 def remove(folder: Path) -> None:

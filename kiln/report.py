@@ -17,6 +17,7 @@ from kiln.console import Console, duration
 from kiln.doctor import Finding
 from kiln.download import host
 from kiln.lock import Lock
+from kiln.matrix import Row
 from kiln.plan import Plan
 from kiln.sources import Obtained
 from kiln.status import Standing
@@ -145,6 +146,14 @@ def collected(items: Sequence[Item], spared: Sequence[Item], removed: bool, cons
         console.say(f"\nremoved {len(going)}, {size} MB")
     else:
         console.say(f"\n{len(going)} to remove, {size} MB; nothing is removed before `--no-dry-run` says so")
+
+
+def matrix(rows: Sequence[Row], console: Console) -> None:
+    """The builds that CI makes, each with what a person would type."""
+    table = _table("row", "command", "jobs")
+    for row in rows:
+        table.add_row(row.name, escape(row.to_json()["command"]), str(row.parts))
+    console.table(table)
 
 
 def _table(*titles: str) -> Table:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiln import diagnosis
+from kiln.budget import Budget
 from kiln.container import Engine, Mount, Run
-from kiln.errors import CompileError, KilnError
+from kiln.errors import BudgetError, CompileError, KilnError
 from kiln.home import Home, give, remove
 from kiln.interpreter import SOURCE_PREFIX
 from kiln.plan import ContainerStep, Plan, prepares
@@ -34,6 +35,7 @@ class Workspace:
     obtained: tuple[Obtained, ...]
     jobs: int
     keep: bool = False
+    budget: Budget | None = None
 
     @property
     def folder(self) -> Path:
@@ -68,7 +70,8 @@ class Workspace:
             folder.mkdir(parents=True)
         for folder in (self.build, self.build / "home", self.build / "tmp", self.out):
             give(folder, self.engine.owner)
-        give(self.home.ccache, self.engine.owner)
+        # Whoever brought the caches here, from another machine for one, may not be who made them.
+        give(self.home.ccache, self.engine.owner, all_inside=True)
 
     def discard(self) -> None:
         remove(self.folder)
@@ -81,8 +84,12 @@ class Workspace:
     ) -> None:
         """One step; its output goes to the log and to `line`.
 
-        Raises `failure` with the cause found in the output, and the log's path.
+        Raises `failure` with the cause found in the output, and the log's path; BudgetError where the time
+        for compiling is over, before the step or in it.
         """
+        budget = self.budget if step.station == "compile" else None
+        if budget and budget.left <= 0:
+            raise BudgetError(self._unfinished(budget, f"before the step {step.name}"))
         lines: list[str] = []
         with self.log.open("a", encoding="utf-8", buffering=1) as log:
             log.write(f"== {step.station}: {step.name} ({step.script})\n")
@@ -93,8 +100,10 @@ class Workspace:
                 lines.append(text)
                 line(text)
 
-            status = self.engine.run(self._run(step), both, keep=self.keep)
+            status = self.engine.run(self._run(step, budget), both, keep=self.keep)
             log.write(f"== {step.name} ended with status {status}\n")
+        if budget and budget.stopped(status):
+            raise BudgetError(self._unfinished(budget, f"in the step {step.name}"))
         if status:
             raise failure(self._failure(step, status, lines))
 
@@ -107,10 +116,11 @@ class Workspace:
         status = self.engine.run(run, lines.append)
         return status, lines
 
-    def _run(self, step: ContainerStep) -> Run:
+    def _run(self, step: ContainerStep, budget: Budget | None = None) -> Run:
+        command = ("bash", "-c", f"umask 022 && exec bash /kiln/{step.script}")
         return Run(
             image=self.images.toolchain if step.image == "toolchain" else self.images.runtime,
-            command=("bash", "-c", f"umask 022 && exec bash /kiln/{step.script}"),
+            command=budget.limited(command) if budget else command,
             label=self.plan.key,
             environment=self._environment(),
             mounts=tuple(self._mounts(step)),
@@ -165,6 +175,13 @@ class Workspace:
             folder = self.interpreter.with_suffix(".partial") if writable else self.interpreter
             return [Mount(folder, SOURCE_PREFIX, writable)]
         return []
+
+    def _unfinished(self, budget: Budget, where: str) -> str:
+        recipe = self.plan.recipe
+        return (
+            f"{recipe.name} {recipe.version} is not finished, its time budget of {budget.text} ended {where}: "
+            "run the same command again to go on from the caches"
+        )
 
     def _failure(self, step: ContainerStep, status: int, lines: list[str]) -> str:
         shell = f"; for a shell in what it left: {self._shell(step)}" if self.keep else ""

@@ -54,6 +54,18 @@ class House:
             text=True,
         )
 
+    def script(self, *command: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        """A program of this checkout, as a job of CI runs it."""
+        return subprocess.run(
+            command,
+            cwd=self.root,
+            env=self.environment(**changed),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=900,
+        )
+
     def wheel(self, variant: str = "cp311-cpu-bookworm-sse4.2") -> Path:
         (wheel,) = (self.root / "dist" / "toy" / "1.0" / variant).glob("*.whl")
         return wheel

@@ -19,6 +19,7 @@ from kiln import container
 from kiln.errors import EngineError
 from tests.integration.conftest import House
 
+HALVES = "cp311-cpu-bookworm-sse4.2+ending-halves"
 NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
 
 
@@ -186,6 +187,45 @@ def test_a_stopped_build_leaves_no_container_and_no_result_and_the_next_run_goes
     assert containers(log.parent.name) == []
     assert not list((house.home / "results").iterdir())
     assert house.run("build", "toy").returncode == 0
+
+
+def test_a_build_that_its_budget_stops_goes_on_in_the_next_run_without_doing_finished_work_again(
+    house: House,
+) -> None:
+    command = ("build", "toy", "--ending", "halves")
+    refused = house.run(*command, "--time-budget", "5 hours")
+    assert refused.returncode == 2 and "no length of time" in refused.stderr
+
+    # However slow the machine is, in the end the budget is over while the toy waits.
+    seconds = 8
+    while not (house.home / "ccache" / "half").exists():
+        stopped = house.run(*command, "--time-budget", f"{seconds}s")
+        assert stopped.returncode == 75, stopped.stderr
+        seconds *= 2
+    sentence = f"toy 1.0 is not finished, its time budget of {seconds // 2}s ended in the step compile"
+    assert sentence in stopped.stderr and "run the same command again" in stopped.stderr
+    (log,) = (house.home / "builds").glob("*/build.log")
+    assert "from the cache\nwaiting\ninterrupted\n" in log.read_text()
+    assert containers(log.parent.name) == []
+    assert not list((house.home / "results").iterdir()) and not (house.root / "dist").exists()
+
+    done = house.run(*command, "--time-budget", "2h")
+    assert done.returncode == 0, done.stderr
+    assert "first half: 1 from the cache\n" in (house.wheel(HALVES).parent / "build.log").read_text()
+
+
+def test_a_budget_that_ends_before_the_compile_begins_none_of_its_steps(house: House) -> None:
+    done = house.run("build", "toy", "--time-budget", "1s")
+    assert done.returncode == 75
+    assert "1s ended before the step python" in done.stderr
+    for station in ("sources", "toolchain"):
+        assert f"✓ {station}" in done.stderr
+
+
+def test_a_budget_does_not_change_what_is_built(house: House) -> None:
+    assert house.run("build", "toy").returncode == 0
+    again = house.run("build", "toy", "--time-budget", "1s", **NO_ENGINE)
+    assert again.returncode == 0 and "finished before under the same key" in again.stderr
 
 
 def test_a_killed_build_leaves_no_lock_and_its_container_is_removed_by_the_next_run(house: House) -> None:

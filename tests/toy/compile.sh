@@ -7,6 +7,15 @@ case $KILN_OPT_ENDING in
     network) exec 3<>/dev/tcp/192.0.2.1/80 ;;
     root) echo "user $(id -u)"; touch /usr/x /kiln/trees/toy/x 2>&1 || true; grep Cap /proc/self/status; exit 1 ;;
     full) head -c 1G /dev/zero > /kiln/build/zeros ;;
+    halves)
+        # Until it was stopped once, it waits after its first half; how it was stopped is in the log.
+        trap 'echo "interrupted"; exit 1' INT
+        ccache --zero-stats > /dev/null
+        echo 'int half(void) { return 21; }' > half.c
+        ccache gcc -O2 -c half.c
+        echo "first half: $(ccache --print-stats | awk '/^(direct|preprocessed)_cache_hit/ { n += $2 } END { print n }') from the cache"
+        if mkdir /kiln/ccache/half; then echo "waiting"; sleep 3600; fi
+        ;;
 esac
 python=$KILN_VENV/bin/python
 include=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
