@@ -23,7 +23,9 @@ def publish(folder: Path, address: str) -> None:
     for name in EXTERNALS:
         packed = archives.pack(_tree(HERE / "externals" / name), "tar.gz", prefix=f"{name}-1.0/")
         (folder / f"{name}-1.0.tar.gz").write_bytes(packed)
-    (folder / "flow-1.0.tar.gz").write_bytes(archives.pack(_workspace(folder, address), "tar.gz", prefix="flow-1.0/"))
+    (folder / "flow-1.0.tar.gz").write_bytes(
+        archives.pack(_workspace(folder, address), "tar.gz", prefix="flow-1.0/")
+    )
 
 
 def repository(root: Path, folder: Path, address: str) -> None:
@@ -45,12 +47,26 @@ def repository(root: Path, folder: Path, address: str) -> None:
     (recipe / "recipe.yaml").write_text(yaml.safe_dump(_recipe(folder, address)), encoding="utf-8")
 
 
+def with_preflight(root: Path) -> None:
+    """Let the recipe have all of TensorFlow's steps."""
+    path = root / "recipes/flow/1.0/recipe.yaml"
+    recipe = {**yaml.safe_load(path.read_text(encoding="utf-8")), "steps": _tensorflow()["steps"]}
+    path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+
+
+def _tensorflow() -> dict[str, Any]:
+    recipe: dict[str, Any] = yaml.safe_load(
+        (ROOT / "recipes/tensorflow/1.15.5/recipe.yaml").read_text(encoding="utf-8")
+    )
+    return recipe
+
+
 def _recipe(folder: Path, address: str) -> dict[str, Any]:
     """TensorFlow's recipe with another source tree: the same toolchain, options, steps and Bazel.
 
     But without the preflight step, which wants TensorFlow's own pins: they are for other interpreters.
     """
-    recipe: dict[str, Any] = yaml.safe_load((ROOT / "recipes/tensorflow/1.15.5/recipe.yaml").read_text())
+    recipe = _tensorflow()
     (bazel,) = (source for source in recipe["sources"] if source["name"] == "bazel")
     bazel["origins"] = [origin for origin in bazel["origins"] if "npm" in origin]
     packed = folder / "flow-1.0.tar.gz"
@@ -70,7 +86,12 @@ def _recipe(folder: Path, address: str) -> dict[str, Any]:
         "name": "flow",
         "version": "1.0",
         "summary": "operators on lists of numbers",
-        "include": ["shared/python-tools.yaml", "shared/tensorflow-build.yaml", "shared/flow-build.yaml", "shared/pytest.yaml"],
+        "include": [
+            "shared/python-tools.yaml",
+            "shared/tensorflow-build.yaml",
+            "shared/flow-build.yaml",
+            "shared/pytest.yaml",
+        ],
         "variants": {
             "device": ["cpu"],
             "base": ["bookworm"],
@@ -78,7 +99,8 @@ def _recipe(folder: Path, address: str) -> dict[str, Any]:
             "defaults": {"device": "cpu", "base": "bookworm", "python": "3.11", "cpu_features": "sse4.2"},
         },
         "options": [
-            {**option, "default": "flow"} if option["name"] == "project_name" else option for option in recipe["options"]
+            {**option, "default": "flow"} if option["name"] == "project_name" else option
+            for option in recipe["options"]
         ],
         "sources": [tree, bazel],
         "steps": [step for step in recipe["steps"] if step["name"] != "preflight"],
@@ -100,7 +122,9 @@ def _workspace(folder: Path, address: str) -> dict[str, archives.File]:
 
 def _tree(folder: Path) -> dict[str, archives.File]:
     return {
-        path.relative_to(folder).as_posix(): archives.File(path.read_bytes(), bool(path.stat().st_mode & 0o100))
+        path.relative_to(folder).as_posix(): archives.File(
+            path.read_bytes(), bool(path.stat().st_mode & 0o100)
+        )
         for path in sorted(folder.rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts
     }

@@ -3,6 +3,7 @@
 import sys
 
 from setuptools import setup
+from setuptools.command.install import install
 from setuptools.dist import Distribution
 
 project_name = "flow"
@@ -17,6 +18,14 @@ class BinaryDistribution(Distribution):
         return True
 
 
+class Install(install):
+    """Everything to where machine code belongs: the packages are not what makes this wheel one for a platform."""
+
+    def finalize_options(self):
+        install.finalize_options(self)
+        self.install_lib = self.install_platlib
+
+
 setup(
     name=project_name,
     version="1.0",
@@ -24,4 +33,5 @@ setup(
     packages=["flow"],
     package_data={"flow": ["*.so", "NOTICE"]},
     distclass=BinaryDistribution,
+    cmdclass={"install": Install},
 )
