@@ -40,6 +40,7 @@ def repository(root: Path, folder: Path, address: str) -> None:
         HERE / "python-3.11.yaml": root / "recipes/shared/flow-build.yaml",
         HERE / "lock.yaml": recipe / "lock.yaml",
         HERE / "needed.txt": recipe / "needed.txt",
+        ROOT / "recipes/tensorflow/cures.yaml": root / "recipes/flow/cures.yaml",
     }.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
@@ -77,7 +78,7 @@ def _recipe(folder: Path, address: str) -> dict[str, Any]:
         "name": "tensorflow",
         "tree": digest,
         "origins": [
-            {"url": f"{address}/{packed.name}", "sha256": _sha256(packed), "member": "flow-1.0"},
+            {"url": f"{address}/{packed.name}", "sha256": sha256(packed), "member": "flow-1.0"},
         ],
     }
     del recipe["task"]
@@ -110,7 +111,7 @@ def _recipe(folder: Path, address: str) -> dict[str, Any]:
 
 def _workspace(folder: Path, address: str) -> dict[str, archives.File]:
     """The workspace's files, with the address and the hashes of its external archives."""
-    values = {f"SHA256_{name}": _sha256(folder / f"{name}-1.0.tar.gz") for name in EXTERNALS}
+    values = {f"SHA256_{name}": sha256(folder / f"{name}-1.0.tar.gz") for name in EXTERNALS}
     tree = _tree(HERE / "tree")
     for path in ("WORKSPACE", "tensorflow/workspace.bzl"):
         text = tree[path].data.decode()
@@ -130,5 +131,5 @@ def _tree(folder: Path) -> dict[str, archives.File]:
     }
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from kiln import archive
+from tests import interpreters
 from tests.repository import ROOT
 
 
@@ -121,15 +122,9 @@ def house(tmp_path: Path, vault: Path, served: tuple[str, Path]) -> House:
 @pytest.fixture(scope="session")
 def python_prefix() -> Path:
     """Where a Python 3.7 of this machine is installed."""
-    program = os.environ.get("KILN_TEST_PYTHON37") or shutil.which("python3.7")
-    found = sorted(Path("~/.pyenv/versions").expanduser().glob("3.7.*/bin/python3.7"))
-    for candidate in [program, *map(str, found)]:
-        if candidate:
-            code = "import sys; assert sys.version_info[:2] == (3, 7); print(sys.base_prefix)"
-            said = subprocess.run([candidate, "-c", code], capture_output=True, text=True)
-            if said.returncode == 0:
-                return Path(said.stdout.strip())
-    pytest.skip("there is no Python 3.7 on this machine: name its program in KILN_TEST_PYTHON37")
+    return interpreters.prefix("3.7") or pytest.skip(
+        "there is no Python 3.7 here: name one in KILN_TEST_PYTHON37"
+    )
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import re
 import shutil
 import signal
 import subprocess
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -105,17 +106,77 @@ def test_whatever_kills_a_build_the_next_one_does_no_finished_action_again(
             assert process.returncode not in (0, None) and "Traceback" not in output
     done = house.run("build", "flow")
     assert done.returncode == 0, done.stderr
-    wheel, log = result(house)
-    total, cached = processes(log)
+    total, cached = processes(result(house)[1])
     assert total - cached == 1  # the one that never ended
 
-    shutil.rmtree(house.home / "ccache")
-    shutil.rmtree(house.home / "results")
-    first = wheel.read_bytes()
-    assert house.run("build", "flow").returncode == 0
-    wheel, log = result(house)
-    assert processes(log) == (total, 0)
-    assert wheel.read_bytes() == first
+
+def test_two_builds_at_once_share_the_disk_cache_and_both_succeed(house: House) -> None:
+    shutil.rmtree(house.home / "ccache", ignore_errors=True)
+    other = ("build", "flow", "--project-name", "flow-two")
+    builds = [house.start("build", "flow"), house.start(*other)]
+    outputs = [process.communicate(timeout=900)[0] for process in builds]
+    assert [process.returncode for process in builds] == [0, 0], outputs
+    wheels = [result(house)[0], result(house, f"{VARIANT}+project_name-flow-two")[0]]
+    assert [wheel.name.partition("-")[0] for wheel in wheels] == ["flow", "flow_two"]
+    modules = [zipfile.ZipFile(wheel).read("flow/_flow.so") for wheel in wheels]
+    assert modules[0] == modules[1]
+
+
+def test_a_compile_error_is_told_in_the_compilers_own_words_with_what_cures_it(house: House) -> None:
+    patch(
+        house,
+        "tensorflow/core/platform.cc",
+        ("static long sys_gettid(void) {", "static long gettid(void) {"),
+    )
+    done = house.run("build", "flow")
+    assert done.returncode == 1
+    first, shown, *_ = done.stderr[done.stderr.index("error:") :].splitlines()
+    assert "failed in the step compile (status 1): glibc has a function of that name" in first
+    assert "0004-grpc-gettid" in first
+    assert re.match(r"  tensorflow/core/platform\.cc:\d+:\d+: error: .*gettid", shown)
+    assert "FAILED: Build did NOT complete successfully" in failed_log(house)
+
+
+def test_an_external_that_the_lock_does_not_have_is_named_by_the_build(house: House) -> None:
+    (house.root / "recipes/flow/1.0/sources.lock.yaml").write_text("sources: []\n")
+    done = house.run("build", "flow")
+    assert done.returncode == 1
+    assert "add the external named below to the lock" in done.stderr
+    assert re.search(r"(stamps|mixing)-1\.0\.tar\.gz", done.stderr) and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("serves", "says"), [(None, "404"), (b"other bytes", "gives another file")])
+def test_an_external_that_cannot_be_had_or_is_another_file_is_exit_3_before_anything_is_built(
+    house: House, published: tuple[str, Path], serves: bytes | None, says: str
+) -> None:
+    address, folder = published
+    lock = house.root / "recipes/flow/1.0/sources.lock.yaml"
+    wanted, other = "e" * 64, folder / "other-1.0.tar.gz"
+    text = lock.read_text().replace("mixing-1.0.tar.gz", other.name)
+    lock.write_text(text.replace(flow.sha256(folder / "mixing-1.0.tar.gz"), wanted))
+    if serves:
+        other.write_bytes(serves)
+    try:
+        done = house.run("build", "flow")
+    finally:
+        other.unlink(missing_ok=True)
+    assert done.returncode == 3
+    for part in ("mixing", wanted, f"{address}/{other.name}", says):
+        assert part in done.stderr
+    assert "compile ..." not in done.stderr
+
+
+def patch(house: House, path: str, change: tuple[str, str]) -> None:
+    """A patch of the recipe that changes one file of the workspace."""
+    folder = house.root / "patches/flow/1.0"
+    folder.mkdir(parents=True)
+    old = (flow.HERE / "tree" / path).read_text(encoding="utf-8")
+    new = old.replace(*change)
+    lines = difflib.unified_diff(
+        old.splitlines(keepends=True), new.splitlines(keepends=True), f"a/{path}", f"b/{path}"
+    )
+    (folder / "series.yaml").write_text("patches:\n  - {file: 0001-x.patch, tree: tensorflow, why: a test}\n")
+    (folder / "0001-x.patch").write_text("".join(lines))
 
 
 @contextlib.contextmanager

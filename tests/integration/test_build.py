@@ -133,6 +133,14 @@ def test_a_wheel_that_fails_its_smoke_suite_is_not_a_result(house: House) -> Non
     assert not list((house.home / "results").iterdir())
 
 
+def test_a_raw_wheel_that_cannot_be_repaired_is_kept_and_named(house: House) -> None:
+    house.replace("docker/common/repair.sh", "auditwheel show", "false")
+    done = house.run("build", "toy")
+    assert done.returncode == 1
+    folder = Path(done.stderr.rpartition("the raw wheel, until the next build: ")[2].strip())
+    assert [wheel.suffix for wheel in folder.iterdir()] == [".whl"]
+
+
 def test_a_step_has_no_network(house: House) -> None:
     done = house.run("build", "toy", "--ending", "network")
     assert done.returncode == 1
