@@ -18,9 +18,8 @@ from rich.console import Console as Terminal
 from rich.table import Table
 
 from kiln import compile as compiling
-from kiln import container, plan, relock, sources, toolchain
+from kiln import container, plan, relock, sources, status, toolchain
 from kiln.console import Console
-from kiln.errors import SourceError
 from kiln.home import Home
 from kiln.plan import ContainerStep, Plan, Request
 from kiln.workspace import Workspace
@@ -66,11 +65,16 @@ def repository(recipe: str, root: Path, home: Home, settings: sources.Settings) 
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[str]:
     """The address at which a folder is served."""
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    handler = functools.partial(Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
 
 
 def measure(root: Path, planned: Plan, home: Home, settings: sources.Settings, console: Console) -> Measured:
@@ -96,16 +100,11 @@ def measure(root: Path, planned: Plan, home: Home, settings: sources.Settings, c
     )
 
 
-def at_hand(request: Request, home: Home, settings: sources.Settings, console: Console) -> bool:
-    """Whether every source is in the vault; if not, it is said why."""
-    offline = dataclasses.replace(settings, offline=True)
-    try:
-        with console.transfers() as transfers:
-            sources.obtain(plan.make(ROOT, request).sources, sources.Vault(home.sources), offline, transfers)
-    except SourceError as error:
-        console.note(str(error).splitlines()[0])
-        return False
-    return True
+def missing(request: Request, home: Home, settings: sources.Settings) -> int:
+    """How many of a recipe's sources are not in the vault."""
+    vault = sources.Vault(home.sources)
+    standings = status.survey(plan.make(ROOT, request).sources, vault, settings)
+    return sum(standing.path is None for standing in standings)
 
 
 def cores() -> int:
@@ -117,9 +116,10 @@ def main() -> None:
     home = Home.of(os.environ)
     settings = sources.Settings.from_environment(os.environ)
     request = Request("tensorflow", python_prefix=str(interpreters.prefix("3.7") or ""))
-    if not at_hand(request, home, settings, console):
+    lacking = missing(request, home, settings)
+    if lacking:
         console.note(
-            "TensorFlow's sources are not all in the vault: measuring the workspace of the tests instead"
+            f"the vault lacks {lacking} of TensorFlow's sources: measuring the workspace of the tests"
         )
         request = Request("flow")
     measured: dict[bool, Measured] = {}

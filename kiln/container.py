@@ -219,7 +219,7 @@ class Engine:
             kept = False
             try:
                 container.start()
-                for text in _lines(container.logs(stream=True, follow=True)):
+                for text in _output(container):
                     line(text)
                 status = _status(container)
                 kept = keep and status != 0
@@ -418,6 +418,18 @@ def _ulimits(limits: Limits) -> list[Ulimit]:
         Ulimit(name="nofile", soft=files, hard=files),
         Ulimit(name="nproc", soft=limits.processes, hard=limits.processes),
     ]
+
+
+def _output(container: Container) -> Iterator[str]:
+    """The lines of a container's output, as they come.
+
+    Podman does not answer before the first of them, however long that takes; a lost engine fails at once.
+    """
+    while True:
+        try:
+            return _lines(container.logs(stream=True, follow=True))
+        except requests.exceptions.ReadTimeout:
+            container.reload()
 
 
 def _status(container: Container) -> int:
