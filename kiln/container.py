@@ -405,6 +405,11 @@ def _told(name: str) -> Iterator[None]:
             "which goes on from the caches"
         ) from error
     except docker.errors.DockerException as error:
+        if isinstance(error, docker.errors.NotFound) and not isinstance(error, docker.errors.ImageNotFound):
+            raise EngineError(
+                f"a container was removed while it was needed ({name} says: {_first_line(error)}): run the same "
+                "command again, which goes on from the caches"
+            ) from error
         raise EngineError(
             f"the container engine ({name}) refused: {_first_line(error)}; `./inv doctor` shows what it lacks"
         ) from error
