@@ -1,13 +1,12 @@
 """What a person sees: stations, progress bars with an estimate, one-line notes, tables.
 
-On anything but a terminal there are no bars: one line a station, and the notes.
+On anything but a terminal there are no bars: one line a station, the notes, and now and then one on a long step.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import time
 from collections.abc import Callable, Iterator
 
@@ -26,18 +25,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-# Ninja's and Bazel's own progress: "[12/345] Building…", "[1,234 / 5,678] Compiling…".
-COUNT = re.compile(r"^\s*\[\s*([\d,]+)\s*/\s*([\d,]+)\s*\]\s*(.*)")
-
-
-def count(line: str) -> tuple[int, int, str] | None:
-    """Done, total and the rest of a line in which a build tool tells its progress."""
-    found = COUNT.match(line)
-    if not found:
-        return None
-    done, total = (int(found.group(number).replace(",", "")) for number in (1, 2))
-    return done, total, found.group(3)
-
+from kiln.progress import Pace, count
 
 # Columns of a table that goes to a file or a pipe, where nothing needs to be wrapped.
 FILE_WIDTH = 240
@@ -46,8 +34,11 @@ FILE_WIDTH = 240
 class Console:
     """The terminal of one command. `times` holds the seconds of every finished station, in order."""
 
-    def __init__(self, console: rich.console.Console | None = None) -> None:
+    def __init__(
+        self, console: rich.console.Console | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._console = console or rich.console.Console(highlight=False, soft_wrap=True, stderr=True)
+        self._clock = clock
         self.times: dict[str, float] = {}
 
     @classmethod
@@ -61,11 +52,11 @@ class Console:
     @contextlib.contextmanager
     def station(self, name: str) -> Iterator[None]:
         """Time a station and say when it is done."""
-        begun = time.monotonic()
+        begun = self._clock()
         if not self._console.is_terminal:
             self._console.print(f"{name} ...")
         yield
-        self.times[name] = time.monotonic() - begun
+        self.times[name] = self._clock() - begun
         self._console.print(f"[green]✓[/green] {name:<10} {duration(self.times[name])}")
 
     def note(self, text: str) -> None:
@@ -91,21 +82,27 @@ class Console:
         """A bar that follows the counts in a build tool's lines, and a spinner until the first count."""
         columns = (
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(),
-            TextColumn("{task.fields[count]}"), TimeElapsedColumn(), TextColumn("left"),
-            TimeRemainingColumn(), _detail(),
+            TextColumn("{task.fields[count]}"), TimeElapsedColumn(), TextColumn("{task.fields[left]}"), _detail(),
         )  # fmt: skip
         with self._progress(*columns) as progress:
-            task = progress.add_task(escape(text), total=None, detail="", count="")
+            task = progress.add_task(escape(text), total=None, detail="", count="", left="")
+            pace = Pace(self._clock())
 
-            def line(text: str) -> None:
-                counted = count(text)
-                if counted:
-                    done, total, rest = counted
-                    progress.update(
-                        task, completed=done, total=total, count=f"{done}/{total}", detail=_cut(rest)
-                    )
-                else:
-                    progress.update(task, detail=_cut(text))
+            def line(said: str) -> None:
+                counted = count(said)
+                if not counted:
+                    progress.update(task, detail=_cut(said))
+                    return
+                now = self._clock()
+                pace.at(now, counted)
+                seconds = pace.left(now)
+                done, left = f"{counted.done:,}/{counted.total:,}", _about(seconds) if seconds else ""
+                progress.update(
+                    task, completed=counted.done, total=counted.total, count=done, left=left,
+                    detail=_cut(counted.rest),
+                )  # fmt: skip
+                if not self._console.is_terminal and pace.due(now):
+                    self.say(f"  {text} {done} after {duration(now - pace.begun)}{left and ', ' + left}")
 
             yield line
 
@@ -157,6 +154,14 @@ def _detail() -> TextColumn:
 def _cut(text: str, length: int = 60) -> str:
     text = text.strip()
     return escape(text if len(text) <= length else text[: length - 1] + "…")
+
+
+def _about(seconds: float) -> str:
+    """An estimate as people say it: no more exact than it is."""
+    if seconds < 90:
+        return f"about {max(10, round(seconds / 10) * 10)} s left"
+    minutes = round(seconds / 60)
+    return f"about {minutes} min left" if minutes < 90 else f"about {seconds / 3600:.1f} h left"
 
 
 def duration(seconds: float) -> str:

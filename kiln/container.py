@@ -226,7 +226,7 @@ class Engine:
             kept = False
             try:
                 container.start()
-                for text in _lines(container.logs(stream=True, follow=True)):
+                for text in _output(container):
                     line(text)
                 status = _status(container)
                 kept = keep and status != 0
@@ -412,6 +412,11 @@ def _told(name: str) -> Iterator[None]:
             "which goes on from the caches"
         ) from error
     except docker.errors.DockerException as error:
+        if isinstance(error, docker.errors.NotFound) and not isinstance(error, docker.errors.ImageNotFound):
+            raise EngineError(
+                f"a container was removed while it was needed ({name} says: {_first_line(error)}): run the same "
+                "command again, which goes on from the caches"
+            ) from error
         raise EngineError(
             f"the container engine ({name}) refused: {_first_line(error)}; `./inv doctor` shows what it lacks"
         ) from error
@@ -425,6 +430,18 @@ def _ulimits(limits: Limits) -> list[Ulimit]:
         Ulimit(name="nofile", soft=files, hard=files),
         Ulimit(name="nproc", soft=limits.processes, hard=limits.processes),
     ]
+
+
+def _output(container: Container) -> Iterator[str]:
+    """The lines of a container's output, as they come.
+
+    Podman does not answer before the first of them, however long that takes; a lost engine fails at once.
+    """
+    while True:
+        try:
+            return _lines(container.logs(stream=True, follow=True))
+        except requests.exceptions.ReadTimeout:
+            container.reload()
 
 
 def _status(container: Container) -> int:

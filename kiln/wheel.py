@@ -32,12 +32,16 @@ class Wheel:
 def finish(workspace: Workspace, console: Console) -> Wheel:
     """The raw wheel in `out/raw`, repaired, truly tagged and normalised.
 
-    Raises CompileError where the repair fails or the wheel is not sound.
+    Raises CompileError where the repair fails or the wheel is not sound; the raw wheel is kept then.
     """
     for step in workspace.plan.steps:
         if step.station == "wheel":
             with console.status(step.name) as line:
-                workspace.run(step, line)
+                try:
+                    workspace.run(step, line)
+                except CompileError as error:
+                    raw = workspace.out / "raw"
+                    raise CompileError(f"{error}\n  the raw wheel, until the next build: {raw}") from error
     wheels = sorted(workspace.out.glob("*.whl"))
     if len(wheels) != 1:
         raise CompileError(

@@ -185,7 +185,8 @@ class Workspace:
 
     def _failure(self, step: ContainerStep, status: int, lines: list[str]) -> str:
         shell = f"; for a shell in what it left: {self._shell(step)}" if self.keep else ""
-        advice = diagnosis.advice(lines) or "correct what is named below and run again"
+        known = diagnosis.cures(self.root, self.plan.recipe.name)
+        advice = diagnosis.advice(lines, known) or "correct what is named below and run again"
         return (
             f"{self.plan.recipe.name} {self.plan.recipe.version} failed in the step {step.name} "
             f"(status {status}): {advice}{shell}\n{diagnosis.cause(lines)}\n  the whole log: {self.log}"

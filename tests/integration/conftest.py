@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from kiln import archive
+from tests import interpreters
 from tests.repository import ROOT
 
 
@@ -128,6 +129,14 @@ def house(tmp_path: Path, vault: Path, served: tuple[str, Path]) -> House:
     home.mkdir()
     (home / "sources").symlink_to(vault)
     return House(root, home)
+
+
+@pytest.fixture(scope="session")
+def python_prefix() -> Path:
+    """Where a Python 3.7 of this machine is installed."""
+    return interpreters.prefix("3.7") or pytest.skip(
+        "there is no Python 3.7 here: name one in KILN_TEST_PYTHON37"
+    )
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from kiln import container
+from kiln import container, toolchain
 from kiln.errors import EngineError
 from tests.integration.conftest import House
 
@@ -132,6 +132,14 @@ def test_a_wheel_that_fails_its_smoke_suite_is_not_a_result(house: House) -> Non
     assert "test_the_answer" in done.stderr
     assert not (house.root / "dist").exists()
     assert not list((house.home / "results").iterdir())
+
+
+def test_a_raw_wheel_that_cannot_be_repaired_is_kept_and_named(house: House) -> None:
+    house.replace("docker/common/repair.sh", "auditwheel show", "false")
+    done = house.run("build", "toy")
+    assert done.returncode == 1
+    folder = Path(done.stderr.rpartition("the raw wheel, until the next build: ")[2].strip())
+    assert [wheel.suffix for wheel in folder.iterdir()] == [".whl"]
 
 
 def test_a_step_has_no_network(house: House) -> None:
@@ -385,6 +393,19 @@ def test_an_engine_that_stops_half_way_is_exit_4_and_the_next_run_goes_on(house:
     with container.connect({**environment, "DOCKER_HOST": ""}) as engine:
         engine.remove(log.parent.name)
     assert house.run("build", "toy").returncode == 0
+
+
+def test_a_step_may_say_nothing_for_longer_than_the_engine_may_take_to_answer(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert house.run("build", "toy").returncode == 0
+    monkeypatch.setattr(container, "PATIENCE", 5)
+    lines: list[str] = []
+    with container.connect(os.environ) as engine:
+        image = next(iter(engine.images(f"{toolchain.IMAGES}opencv-runtime")))
+        run = container.Run(image, ("bash", "-c", "sleep 6; echo done"), "test-silence")
+        assert engine.run(run, lines.append) == 0
+    assert lines == ["done"]
 
 
 def test_podmans_service_is_started_where_there_is_no_other_engine(house: House, tmp_path: Path) -> None:

@@ -1,40 +1,29 @@
 from __future__ import annotations
 
 import io
+import time
+from collections.abc import Sequence
 
 import pytest
 import rich.console
 
-from kiln.console import Console, count, duration
+from kiln.console import Console, duration
 
 
 class Screen:
-    def __init__(self, terminal: bool) -> None:
+    def __init__(self, terminal: bool, times: Sequence[float] = ()) -> None:
         self.output = io.StringIO()
+        clock = iter(times).__next__ if times else time.monotonic
         self.console = Console(
             rich.console.Console(
                 file=self.output, force_terminal=terminal, width=100, highlight=False, color_system=None
-            )
+            ),
+            clock,
         )
 
     @property
     def lines(self) -> list[str]:
         return self.output.getvalue().splitlines()
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("[12/345] Building CXX object a.o", (12, 345, "Building CXX object a.o")),
-        ("[1,234 / 5,678] Compiling x.cc; 3s", (1234, 5678, "Compiling x.cc; 3s")),
-        ("  [3/3] Linking", (3, 3, "Linking")),
-        ("[see 1/2] x", None),
-        ("building [1/2]", None),
-        ("", None),
-    ],
-)
-def test_the_progress_of_build_tools_is_read(line: str, expected: tuple[int, int, str] | None) -> None:
-    assert count(line) == expected
 
 
 @pytest.mark.parametrize(
@@ -78,6 +67,23 @@ def test_a_terminal_shows_how_transfers_and_steps_go() -> None:
     shown = screen.output.getvalue()
     assert "toy[1].tar.gz" in shown
     assert "12/345" in shown
+
+
+def test_a_long_step_says_now_and_then_how_far_it_is_where_there_is_no_bar() -> None:
+    screen = Screen(terminal=False, times=[0.0, 1.0, 60.0, 61.0, 7200.0])
+    with screen.console.steps("compile") as line:
+        for text in (
+            "[0 / 3,000] Compiling [a]",
+            "[1,000 / 3,000] x",
+            "linking",
+            "[1,001 / 3,000] y",
+            "[1,200 / 3,000] z",
+        ):
+            line(text)
+    assert screen.lines == [
+        "  compile 1,000/3,000 after 1 min 00 s, about 2 min left",
+        "  compile 1,200/3,000 after 2 h 00 min, about 17.9 h left",
+    ]
 
 
 def test_the_time_of_a_station_that_failed_is_not_kept() -> None:

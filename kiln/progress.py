@@ -1,0 +1,74 @@
+"""How far a build tool is, read from its own lines, and how long the rest will take."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+
+# Ninja's and Bazel's own progress: "[12/345] Building…", "[1,234 / 5,678] Compiling…".
+COUNT = re.compile(r"^\s*\[\s*([\d,]+)\s*/\s*([\d,]+)\s*\]\s*(.*)")
+
+# Seconds over which the pace is taken: one slow file, or a run of cached ones, is not the pace of a build.
+WINDOW = 600.0
+# A line of progress where there is no bar: after so many seconds, if so much more is done; after so many, at all.
+SOON, STEP, LATE = 30.0, 0.05, 300.0
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many actions are done, of how many that are known by now; `rest` is what the tool says of the last."""
+
+    done: int
+    total: int
+    rest: str = ""
+
+
+def count(line: str) -> Count | None:
+    """What a line says of the progress, if it does."""
+    found = COUNT.match(line)
+    if not found:
+        return None
+    done, total = (int(found.group(number).replace(",", "") or 0) for number in (1, 2))
+    return Count(done, total, found.group(3))
+
+
+@dataclass
+class Pace:
+    """The progress of one step. Times are seconds of any one clock."""
+
+    begun: float
+    latest: Count | None = None
+    _samples: deque[tuple[float, int]] = field(default_factory=deque)
+    _told: tuple[float, float] | None = None
+
+    def at(self, now: float, latest: Count) -> None:
+        """Take note of a count."""
+        self.latest = latest
+        if self._samples and latest.done < self._samples[-1][1]:
+            self._samples.clear()  # another tool, or another run of the same one, counts from its own beginning
+        self._samples.append((now, latest.done))
+        while len(self._samples) > 2 and self._samples[1][0] <= now - WINDOW:
+            self._samples.popleft()
+
+    def left(self, now: float) -> float | None:
+        """Seconds until all that is known by now is done, at the pace of the last minutes; None if not known."""
+        if not self.latest or not self._samples:
+            return None
+        since, before = self._samples[0]
+        done, rest = self.latest.done - before, self.latest.total - self.latest.done
+        if done <= 0 or now <= since or rest < 0:
+            return None
+        return rest * (now - since) / done
+
+    def due(self, now: float) -> bool:
+        """Whether it is time for another line of progress; if so, it counts as told."""
+        if not self.latest or not self.latest.total:
+            return False
+        share = self.latest.done / self.latest.total
+        when, what = self._told or (self.begun, 0.0)
+        passed = now - when
+        if passed < SOON or (passed < LATE and share < what + STEP):
+            return False
+        self._told = (now, share)
+        return True

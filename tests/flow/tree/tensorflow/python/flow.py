@@ -1,0 +1,3 @@
+"""Operators on lists of numbers."""
+
+from .ops import *  # noqa: F403

@@ -1,0 +1,233 @@
+"""A Bazel workspace of TensorFlow's shape, by TensorFlow's own steps and scripts with the real Bazel, and its failures."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kiln import container
+from tests import flow
+from tests.integration.conftest import House
+
+VARIANT = "dist/flow/1.0/cp311-cpu-bookworm-sse4.2"
+PROCESSES = re.compile(r"^INFO: (\d+) processes?: (?:(\d+) remote cache hit)?", re.M)
+
+
+@pytest.fixture(scope="module")
+def published(served: tuple[str, Path]) -> tuple[str, Path]:
+    """The address and the folder of the workspace and its external archives."""
+    address, folder = served
+    flow.publish(folder, address)
+    return served
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory, published: tuple[str, Path], vault: Path) -> House:
+    """The repository `flow` with its generated lock, and a home whose caches the tests share."""
+    address, folder = published
+    root, home = tmp_path_factory.mktemp("flow"), tmp_path_factory.mktemp("home")
+    flow.repository(root, folder, address)
+    (home / "sources").symlink_to(vault)
+    house = House(root, home)
+    done = house.run("lock", "flow/1.0")
+    assert done.returncode == 0, done.stderr
+    return house
+
+
+@pytest.fixture
+def house(tmp_path: Path, locked: House) -> House:
+    """A copy of the repository; results of other tests are not taken for its own."""
+    shutil.copytree(locked.root, tmp_path / "house", symlinks=True, ignore=shutil.ignore_patterns("dist"))
+    for folder in ("results", "builds"):
+        shutil.rmtree(locked.home / folder, ignore_errors=True)
+    return House(tmp_path / "house", locked.home)
+
+
+def result(house: House, variant: str = VARIANT) -> tuple[Path, str]:
+    """The wheel and the log of a finished build."""
+    (wheel,) = (house.root / variant).glob("*.whl")
+    return wheel, (house.root / variant / "build.log").read_text(encoding="utf-8")
+
+
+def processes(log: str) -> tuple[int, int]:
+    """By Bazel's own count: the actions that ran something, and those of them that came out of the disk cache."""
+    (found,) = PROCESSES.findall(log)
+    return int(found[0]), int(found[1] or 0)
+
+
+def failed_log(house: House) -> str:
+    (log,) = (house.home / "builds").glob("*/build.log")
+    return log.read_text(encoding="utf-8")
+
+
+def test_the_workspace_becomes_a_wheel_that_is_installed_and_called(house: House) -> None:
+    done = house.run("build", "flow")
+    assert done.returncode == 0, done.stderr
+    wheel, log = result(house)
+    assert re.fullmatch(r"flow-1\.0-cp311-cp311-manylinux_\d+_\d+_x86_64\.whl", wheel.name)
+    with zipfile.ZipFile(wheel) as archive:
+        assert {"flow/__init__.py", "flow/_flow.so", "flow/ops.py", "flow/NOTICE"} <= set(archive.namelist())
+    target = "//tensorflow/tools/pip_package:build_pip_package"
+    assert f"bazel build -c opt --config=v1 --copt=-mfpmath=both --copt=-msse4.2 --config=opt {target}" in log
+    assert re.search(r"smoke: [1-9]\d* passed, 0 skipped", done.stderr)
+    assert processes(log)[0] > 10
+
+
+def test_with_every_step_and_the_pins_of_tensorflow_on_its_own_interpreter(
+    house: House, python_prefix: Path
+) -> None:
+    flow.with_preflight(house.root)
+    done = house.run("build", "flow", "--python", "3.7", "--python-prefix", str(python_prefix))
+    assert done.returncode == 0, done.stderr
+    wheel, log = result(house, "dist/flow/1.0/cp37-cpu-bookworm-sse4.2")
+    assert "-cp37-cp37m-manylinux" in wheel.name
+    for said in ("numpy 1.18.5", "a Python extension runs", "bazel: 0.26.1"):
+        assert said in log
+
+
+def test_whatever_kills_a_build_the_next_one_does_no_finished_action_again(
+    house: House, tmp_path: Path
+) -> None:
+    shutil.rmtree(house.home / "ccache", ignore_errors=True)  # a lost cache costs time only
+    for kill, code, says in (
+        (kill_bazel, 1, "a tool was killed, mostly by the kernel because memory ran out: give fewer --jobs"),
+        (kill_container, 4, "a container was removed while it was needed"),
+        (kill_kiln, -signal.SIGKILL, ""),
+    ):
+        with held(house) as process:
+            kill(house, process)
+            output, _ = process.communicate(timeout=120)
+            assert process.returncode == code, output
+            assert says in output and "Traceback" not in output
+    done = house.run("build", "flow")
+    assert done.returncode == 0, done.stderr
+    total, cached = processes(result(house)[1])
+    assert total - cached == 1  # the one that never ended
+
+
+def test_two_builds_at_once_share_the_disk_cache_and_both_succeed(house: House) -> None:
+    shutil.rmtree(house.home / "ccache", ignore_errors=True)
+    other = ("build", "flow", "--project-name", "flow-two")
+    builds = [house.start("build", "flow"), house.start(*other)]
+    outputs = [process.communicate(timeout=900)[0] for process in builds]
+    assert [process.returncode for process in builds] == [0, 0], outputs
+    wheels = [result(house)[0], result(house, f"{VARIANT}+project_name-flow-two")[0]]
+    assert [wheel.name.partition("-")[0] for wheel in wheels] == ["flow", "flow_two"]
+    modules = [zipfile.ZipFile(wheel).read("flow/_flow.so") for wheel in wheels]
+    assert modules[0] == modules[1]
+
+
+def test_a_compile_error_is_told_in_the_compilers_own_words_with_what_cures_it(house: House) -> None:
+    patch(
+        house,
+        "tensorflow/core/platform.cc",
+        ("static long sys_gettid(void) {", "static long gettid(void) {"),
+    )
+    done = house.run("build", "flow")
+    assert done.returncode == 1
+    first, shown, *_ = done.stderr[done.stderr.index("error:") :].splitlines()
+    assert "failed in the step compile (status 1): glibc has a function of that name" in first
+    assert "0004-grpc-gettid" in first
+    assert re.match(r"  tensorflow/core/platform\.cc:\d+:\d+: error: .*gettid", shown)
+    assert "FAILED: Build did NOT complete successfully" in failed_log(house)
+
+
+def test_an_external_that_the_lock_does_not_have_is_named_by_the_build(house: House) -> None:
+    (house.root / "recipes/flow/1.0/sources.lock.yaml").write_text("sources: []\n")
+    done = house.run("build", "flow")
+    assert done.returncode == 1
+    assert "add the external named below to the lock" in done.stderr
+    assert re.search(r"(stamps|mixing)-1\.0\.tar\.gz", done.stderr) and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("serves", "says"), [(None, "404"), (b"other bytes", "gives another file")])
+def test_an_external_that_cannot_be_had_or_is_another_file_is_exit_3_before_anything_is_built(
+    house: House, published: tuple[str, Path], serves: bytes | None, says: str
+) -> None:
+    address, folder = published
+    lock = house.root / "recipes/flow/1.0/sources.lock.yaml"
+    wanted, other = "e" * 64, folder / "other-1.0.tar.gz"
+    text = lock.read_text().replace("mixing-1.0.tar.gz", other.name)
+    lock.write_text(text.replace(flow.sha256(folder / "mixing-1.0.tar.gz"), wanted))
+    if serves:
+        other.write_bytes(serves)
+    try:
+        done = house.run("build", "flow")
+    finally:
+        other.unlink(missing_ok=True)
+    assert done.returncode == 3
+    for part in ("mixing", wanted, f"{address}/{other.name}", says):
+        assert part in done.stderr
+    assert "compile ..." not in done.stderr
+
+
+def patch(house: House, path: str, change: tuple[str, str]) -> None:
+    """A patch of the recipe that changes one file of the workspace."""
+    folder = house.root / "patches/flow/1.0"
+    folder.mkdir(parents=True)
+    old = (flow.HERE / "tree" / path).read_text(encoding="utf-8")
+    new = old.replace(*change)
+    lines = difflib.unified_diff(
+        old.splitlines(keepends=True), new.splitlines(keepends=True), f"a/{path}", f"b/{path}"
+    )
+    (folder / "series.yaml").write_text("patches:\n  - {file: 0001-x.patch, tree: tensorflow, why: a test}\n")
+    (folder / "0001-x.patch").write_text("".join(lines))
+
+
+@contextlib.contextmanager
+def held(house: House) -> Iterator[subprocess.Popen[str]]:
+    """A build that has done all its actions but the last, which waits."""
+    hold, reached = house.home / "ccache/hold", house.home / "ccache/held"
+    hold.parent.mkdir(exist_ok=True)
+    hold.touch()
+    reached.unlink(missing_ok=True)
+    process = house.start("build", "flow")
+    try:
+        while not reached.exists() and process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.05)
+        assert process.poll() is None, process.stdout and process.stdout.read()
+        yield process
+    finally:
+        hold.unlink()
+        process.kill()
+        process.wait()
+
+
+def kill_kiln(house: House, process: subprocess.Popen[str]) -> None:
+    process.kill()
+
+
+def kill_container(house: House, process: subprocess.Popen[str]) -> None:
+    (key,) = (folder.name for folder in (house.home / "builds").iterdir())
+    with container.connect(os.environ) as engine:
+        engine.remove(key)
+
+
+def kill_bazel(house: House, process: subprocess.Popen[str]) -> None:
+    """As the kernel does where memory runs out."""
+    (bazel,) = (
+        int(folder.name)
+        for folder in Path("/proc").iterdir()
+        if folder.name.isdigit() and _is_bazel_of(house, folder)
+    )
+    os.kill(bazel, signal.SIGKILL)
+
+
+def _is_bazel_of(house: House, process: Path) -> bool:
+    with contextlib.suppress(OSError):
+        name = (process / "cmdline").read_bytes().split(b"\0")[0]
+        return name.startswith(b"bazel(") and (process / "root/kiln/ccache/held").samefile(
+            house.home / "ccache/held"
+        )
+    return False
