@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,17 @@ from kiln import (
     build,
     bundle,
     cli,
+    codepatch,
     collect,
     consent,
     distribute,
     doctor,
+    environment,
     matrix,
+    netron,
+    onnx,
+    onnx_report,
+    onnx_suite,
     plan,
     recipe,
     relock,
@@ -267,6 +274,96 @@ def ci_matrix(
         report.matrix(rows, Console.for_output())
 
 
+@task(
+    auto_shortflags=False,
+    name="onnx",
+    help={
+        "opsets": "opsets of ONNX, such as 7-13 or 9,11",
+        "models": "names of models, separated by commas (default: all)",
+        "output": "write the models to this new folder: .h5, SavedModel, .pb, .tflite and .onnx; JUnit reports too",
+        "wheel": "a TensorFlow wheel that was built, in place of the published one",
+        "python_prefix": "use the Python 3.7 installed in this folder (default: python3.7 in PATH, or pyenv's)",
+        "venv": "use what is installed in this virtual environment instead of the pinned packages",
+        "upstream_tests": "run tf2onnx's own test suite instead, at each opset",
+        "k": "with --upstream-tests: pytest -k",
+        "jobs": "with --upstream-tests: run this many tests at once",
+        "offline": cli.RUN_HELP["offline"],
+        "git_mirror": cli.RUN_HELP["git_mirror"],
+    },
+)
+@cli.told
+def onnx_task(
+    _: Context,
+    opsets: str = "7-13",
+    models: str = "",
+    output: str = "",
+    wheel: str = "",
+    python_prefix: str = "",
+    venv: str = "",
+    upstream_tests: bool = False,
+    k: str = "",
+    jobs: int = 0,
+    offline: bool = False,
+    git_mirror: str = "",
+) -> None:
+    """Convert the layer library's models to ONNX and compare what they answer."""
+    console, home, wanted = Console(), Home.of(os.environ), onnx.opsets(opsets)
+    supply = sources.Settings.from_environment(os.environ, offline, git_mirror)
+    pins = onnx.pins(ROOT, Path(wheel) if wheel else None)
+    given = environment.Given(onnx.PYTHON, python_prefix, venv)
+    with home.in_use(console):
+        made = environment.obtain(home, given, pins, os.environ, supply.offline, console)
+        folder = Path(output) if output else None
+        if upstream_tests:
+            suite = onnx_suite.Suite(ROOT, home, supply, made, os.environ)
+            results = onnx_suite.run(suite, wanted, k, cli.jobs(jobs), folder, console)
+            onnx_report.suite(results, Console.for_output())
+            onnx_suite.judge(results)
+        else:
+            matrix = onnx.run(ROOT, made, os.environ, wanted, models, folder, console)
+            onnx_report.matrix(matrix, folder, Console.for_output())
+            onnx.judge(matrix)
+
+
+@task(
+    auto_shortflags=False,
+    name="netron",
+    help={
+        "model": "a .pb, .h5, .onnx or .tflite file, or the folder of a SavedModel",
+        "port": "the port on 127.0.0.1 (default: any free one)",
+        "offline": cli.RUN_HELP["offline"],
+    },
+)
+@cli.told
+def netron_task(_: Context, model: str, port: int = 0, offline: bool = False) -> None:
+    """Show a model in the browser with Netron, on this machine only."""
+    console, home = Console(), Home.of(os.environ)
+    file, free = netron.model(Path(model)), netron.free_port(port)
+    supply = sources.Settings.from_environment(os.environ, offline)
+    with home.in_use(console):
+        base = Path(sys.executable)
+        made = environment.make(home, base, netron.pins(ROOT), os.environ, supply.offline, console)
+    netron.check_age(made, datetime.now(timezone.utc))
+    netron.serve(made, os.environ, file, free, Console.for_output())
+
+
+@task(
+    auto_shortflags=False,
+    name="patch",
+    help={
+        "name": "the patch, a folder with patch.yaml under patches/",
+        "folder": "the checkout to patch",
+        "revert": "take the patch back",
+        "dry_run": "write nothing, show the difference",
+    },
+)
+@cli.told
+def patch_task(_: Context, name: str, folder: str, revert: bool = False, dry_run: bool = False) -> None:
+    """Patch somebody else's code in a checkout: `./inv patch NAME DIR`."""
+    outcome = codepatch.run(codepatch.load(ROOT, name), Path(folder), revert, dry_run)
+    Console.for_output().say(codepatch.told(outcome, dry_run))
+
+
 @task(auto_shortflags=False)
 def lint(context: Context) -> None:
     """Check style and types: ruff, and mypy --strict on kiln/."""
@@ -333,7 +430,11 @@ def _collection() -> Collection:
         ),
     ]  # fmt: skip
     collection = Collection()
-    for each in (*tasks, index, sets, serve, publish, ci_matrix, lock, test, lint, bench, doctor_task, gc):
+    others = (
+        index, sets, serve, publish, ci_matrix, lock, onnx_task, netron_task, patch_task, test, lint, bench,
+        doctor_task, gc,
+    )  # fmt: skip
+    for each in (*tasks, *others):
         collection.add_task(each)
     return collection
 

@@ -67,6 +67,11 @@ class Home:
         return self.path / "interpreters"
 
     @property
+    def environments(self) -> Path:
+        """Python environments of programs that Kiln runs beside itself, by their packages' digest."""
+        return self.path / "environments"
+
+    @property
     def work(self) -> Path:
         """Temporary files; nothing in it is ever read by another run."""
         return self.path / "work"

@@ -393,7 +393,7 @@ class Patch:
 
 
 @dataclass(frozen=True)
-class _SourceList:
+class SourceList:
     sources: tuple[Source, ...]
 
     __pydantic_config__ = STRICT
@@ -436,7 +436,7 @@ def load(root: Path, name: str, version: str | None = None) -> Recipe:
     lock = path.with_name("sources.lock.yaml")
     for extra in [*included, *([lock] if lock.exists() else [])]:
         documents.append(read(extra))
-        sources += typed(documents[-1], _SourceList).sources
+        sources += typed(documents[-1], SourceList).sources
     problems += _source_problems(documents, recipe)
     if problems:
         raise UsageError("\n".join(problems))
@@ -542,7 +542,7 @@ def _source_problems(documents: list[Document], recipe: Recipe) -> list[str]:
     problems: list[str] = []
     seen: dict[tuple[str, str, str], str] = {}
     for document in documents:
-        listed = typed(document, _SourceList).sources if document is not documents[0] else recipe.sources
+        listed = typed(document, SourceList).sources if document is not documents[0] else recipe.sources
         for number, source in enumerate(listed):
             place = ("sources", number)
             # One name may be pinned several times for different conditions, never twice for the same.
