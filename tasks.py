@@ -12,7 +12,7 @@ from typing import Any
 
 from invoke import Collection, Context, task
 
-from kiln import build, bundle, cli, collect, doctor, plan, recipe, relock, report, sources, status
+from kiln import build, bundle, cli, collect, doctor, plan, recipe, relock, report, sources, status, trial
 from kiln.console import Console
 from kiln.errors import UsageError
 from kiln.home import Home
@@ -129,6 +129,45 @@ def lock(
     report.locked(made, Console.for_output())
 
 
+@task(
+    auto_shortflags=False,
+    help={
+        "wheel": "the wheel's file (default: the newest finished under dist/)",
+        "recipe": "whose suite and packages it gets, as NAME or NAME/VERSION (default: what its name says)",
+        "venv": "in an environment of this machine instead of a container",
+        "against": "time it beside another wheel too: a file, or a requirement such as tensorflow==1.15.5",
+        "output": "the folder for its reports (default: dist/smoke/WHEEL)",
+        "python": "the Python version, for a wheel that is for several",
+        "python_prefix": cli.REQUEST_HELP["python_prefix"],
+        "cpu_features": "what a wheel from elsewhere is held to, as a list such as avx,sse4.2",
+        **{name: cli.RUN_HELP[name] for name in ("setup", "offline", "git_mirror")},
+    },
+)
+@cli.told
+def smoke(
+    _: Context,
+    wheel: str = "",
+    recipe: str = "",
+    venv: bool = False,
+    against: str = "",
+    output: str = "",
+    python: str = "",
+    python_prefix: str = "",
+    cpu_features: str = "",
+    setup: bool = False,
+    offline: bool = False,
+    git_mirror: str = "",
+) -> None:
+    """Prove a wheel, built here or elsewhere: `./inv smoke [WHEEL]`."""
+    console = Console()
+    supply = sources.Settings.from_environment(os.environ, offline, git_mirror)
+    settings = trial.Settings(Home.of(os.environ), supply, venv, against, setup, supply.offline, output)
+    name, _slash, version = recipe.partition("/")
+    asked = Request(name, version, python=python, python_prefix=python_prefix, cpu_features=cpu_features)
+    made = trial.run(ROOT, wheel, asked, settings, console)
+    console.say(f"reports  {os.path.relpath(made.folder)}")
+
+
 @task(auto_shortflags=False, name="doctor")
 @cli.told
 def doctor_task(_: Context) -> None:
@@ -215,7 +254,7 @@ def _collection() -> Collection:
         ),
     ]  # fmt: skip
     collection = Collection()
-    for each in (*tasks, lock, test, lint, bench, doctor_task, gc):
+    for each in (*tasks, smoke, lock, test, lint, bench, doctor_task, gc):
         collection.add_task(each)
     return collection
 

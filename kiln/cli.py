@@ -41,7 +41,7 @@ RUN_HELP = {
     "keep": "keep the container of a failed step, for a shell in it",
 }
 # Tasks whose first argument may be left out, and the option that it stands for.
-OPTIONAL = {"bench": "name"}
+OPTIONAL = {"bench": "name", "smoke": "wheel"}
 RUN_DEFAULTS: dict[str, Any] = {
     "jobs": 0, "setup": False, "offline": False, "git_mirror": "", "bundle": "", "keep": False,
 }  # fmt: skip

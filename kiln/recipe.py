@@ -268,9 +268,16 @@ class Variants:
 
 @dataclass(frozen=True)
 class Smoke:
-    """The suite that a finished wheel must pass."""
+    """The suite that a finished wheel must pass.
+
+    `distributions` are the names of the wheels that it is for (default: the recipe's), `packages` what of them
+    is imported (default: the names with underscores), `folders` what of this repository the suite reads too.
+    """
 
     suite: RelativePath
+    distributions: tuple[Name, ...] = ()
+    packages: tuple[Name, ...] = ()
+    folders: tuple[RelativePath, ...] = ()
 
     __pydantic_config__ = STRICT
 
@@ -329,10 +336,16 @@ class _PatchList:
     __pydantic_config__ = STRICT
 
 
-def describe(root: Path, name: str) -> Recipe:
-    """The default version of a recipe by itself, without its lock and what it includes: texts and options."""
-    recipe: Recipe = typed(read(find(root, name, None)), Recipe)
+def describe(root: Path, name: str, version: str | None = None) -> Recipe:
+    """A recipe by itself, by default its default version, without its lock and what it includes: texts, options."""
+    recipe: Recipe = typed(read(find(root, name, version)), Recipe)
     return recipe
+
+
+def every(root: Path) -> list[Recipe]:
+    """All versions of all recipes, each by itself."""
+    folders = sorted(path.parent for path in (root / "recipes").glob("*/*/recipe.yaml"))
+    return [describe(root, folder.parent.name, folder.name) for folder in folders]
 
 
 def load(root: Path, name: str, version: str | None = None) -> Recipe:

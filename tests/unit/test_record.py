@@ -21,7 +21,7 @@ def written(folder: Path, made: Plan) -> Path:
     results = folder / "results"
     results.mkdir(exist_ok=True)
     wheel, log, smoke = (folder / name for name in files)
-    return record.write(results, made, wheel, log, smoke)
+    return record.write(results, made, wheel, log, [smoke])
 
 
 def test_a_result_is_found_under_its_key_with_all_its_files(tmp_path: Path, made: Plan) -> None:
