@@ -6,17 +6,18 @@ import json
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from pydantic import TypeAdapter, ValidationError
 
 from kiln import recipe, record, wheel
 from kiln.errors import CompileError, UsageError
-from kiln.plan import Request
-from kiln.recipe import Recipe
+from kiln.plan import Request, Variant
+from kiln.recipe import STRICT, Recipe, Sha256, Value
 from kiln.wheel import Wheel
 
 STAMP = "kiln.json"
@@ -38,6 +39,17 @@ class Subject:
     @property
     def foreign(self) -> bool:
         return not self.key
+
+
+@dataclass(frozen=True)
+class _Stamp:
+    build_key: Sha256
+    recipe: str
+    version: str
+    variant: Variant
+    options: dict[str, Value]
+
+    __pydantic_config__ = STRICT
 
 
 def newest(dist: Path) -> Path:
@@ -97,17 +109,16 @@ def _plan_beside(path: Path) -> dict[str, Any] | None:
 
 
 def _stamp(path: Path) -> dict[str, Any] | None:
-    """What a wheel says of the build that it came from."""
+    """What a wheel says of the build that it came from; a wheel is hostile, so is what it says."""
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             if re.fullmatch(rf"[^/]+\.dist-info/{re.escape(STAMP)}", name):
                 try:
-                    value: dict[str, Any] = json.loads(archive.read(name))
-                    _claimed(value, Request(""), "")
-                    value["build_key"][:64]
-                except (ValueError, KeyError, TypeError) as error:
-                    raise UsageError(f"{path}: its {STAMP} is not one that Kiln wrote ({error!r})") from error
-                return value
+                    return asdict(TypeAdapter(_Stamp).validate_json(archive.read(name)))
+                except ValidationError as error:
+                    raise UsageError(
+                        f"{path}: its {STAMP} is not one that Kiln wrote: leave the file out, or get the wheel again"
+                    ) from error
     return None
 
 

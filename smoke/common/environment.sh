@@ -5,6 +5,7 @@ files=${KILN_FILES:-/kiln/files}
 build=${KILN_BUILD:-/kiln/build}
 out=${KILN_OUT:-/kiln/out}
 mkdir -p "$HOME" "${TMPDIR:-/tmp}"
+echo "installing in a new environment of $KILN_PYTHON"
 
 pip=""
 for wheel in $KILN_WHEELS_BUILD; do

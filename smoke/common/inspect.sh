@@ -7,6 +7,8 @@ files=${KILN_FILES:-/kiln/files}
 build=${KILN_BUILD:-/kiln/build}
 out=${KILN_OUT:-/kiln/out}
 mkdir -p "$HOME" "${TMPDIR:-/tmp}"
+# Podman's service answers who follows a container with its first output; a disassembly is silent for minutes.
+echo "inspecting $(basename "$out"/*.whl)"
 
 tools=$build/inspect
 rm -rf "$tools"

@@ -101,6 +101,7 @@ def instructions(path):
 
 
 def library(path, elf, policy, disassembler):
+    print(path.name, flush=True)
     versions = symbol_versions(elf)
     names, new = cxx_names(elf)
     return {

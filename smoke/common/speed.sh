@@ -3,6 +3,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
+echo "timing"
 workers=("$build/smoke/bin/python")
 for wheel in "$out"/against/*.whl; do
     [ -e "$wheel" ] || continue
