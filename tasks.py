@@ -34,6 +34,7 @@ from kiln import (
     report,
     sources,
     status,
+    trial,
 )  # fmt: skip
 from kiln.budget import Budget
 from kiln.console import Console
@@ -156,6 +157,45 @@ def lock(
     with console.transfers() as transfers:
         made = relock.run(ROOT, request, Home.of(os.environ), settings, os.environ, transfers)
     report.locked(made, Console.for_output())
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "wheel": "the wheel's file (default: the newest finished under dist/)",
+        "recipe": "whose suite and packages it gets, as NAME or NAME/VERSION (default: what its name says)",
+        "venv": "in an environment of this machine instead of a container",
+        "against": "time it beside another wheel too: a file, or a requirement such as tensorflow==1.15.5",
+        "output": "the folder for its reports (default: dist/smoke/WHEEL)",
+        "python": "the Python version, for a wheel that is for several",
+        "python_prefix": cli.REQUEST_HELP["python_prefix"],
+        "cpu_features": "what a wheel from elsewhere is held to, as a list such as avx,sse4.2",
+        **{name: cli.RUN_HELP[name] for name in ("setup", "offline", "git_mirror")},
+    },
+)
+@cli.told
+def smoke(
+    _: Context,
+    wheel: str = "",
+    recipe: str = "",
+    venv: bool = False,
+    against: str = "",
+    output: str = "",
+    python: str = "",
+    python_prefix: str = "",
+    cpu_features: str = "",
+    setup: bool = False,
+    offline: bool = False,
+    git_mirror: str = "",
+) -> None:
+    """Prove a wheel, built here or elsewhere: `./inv smoke [WHEEL]`."""
+    console = Console()
+    supply = sources.Settings.from_environment(os.environ, offline, git_mirror)
+    settings = trial.Settings(Home.of(os.environ), supply, venv, against, setup, supply.offline, output)
+    name, _slash, version = recipe.partition("/")
+    asked = Request(name, version, python=python, python_prefix=python_prefix, cpu_features=cpu_features)
+    made = trial.run(ROOT, wheel, asked, settings, console)
+    console.say(f"reports  {os.path.relpath(made.folder)}")
 
 
 @task(auto_shortflags=False, name="doctor")
@@ -431,7 +471,7 @@ def _collection() -> Collection:
     ]  # fmt: skip
     collection = Collection()
     others = (
-        index, sets, serve, publish, ci_matrix, lock, onnx_task, netron_task, patch_task, test, lint, bench,
+        smoke, index, sets, serve, publish, ci_matrix, lock, onnx_task, netron_task, patch_task, test, lint, bench,
         doctor_task, gc,
     )  # fmt: skip
     for each in (*tasks, *others):

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kiln import bundle, consent, container, doctor, plan, record, smoke, sources, toolchain, wheel
+from kiln import (
+    bundle,
+    consent,
+    container,
+    doctor,
+    plan,
+    record,
+    smoke,
+    smoke_report,
+    sources,
+    toolchain,
+    wheel,
+)
 from kiln import compile as compiling
 from kiln.budget import Budget
 from kiln.console import Console
-from kiln.home import Home, give
+from kiln.home import Home, give, remove
 from kiln.plan import Plan, Request
 from kiln.workspace import Workspace
 
@@ -54,16 +66,17 @@ def run(root: Path, request: Request, settings: Settings, console: Console) -> R
         if isinstance(finished, record.Damage):
             console.note(f"{finished.folder / finished.file} is damaged: building again")
             finished = None
-        built = finished is None
+        unproved = None if finished else record.kept(home.unproved, planned.key)
+        built = finished is None and unproved is None
         if finished is None or record.smoke_key(finished) != planned.smoke_key:
-            finished = _build(root, planned, finished, settings, console)
+            finished = _build(root, planned, finished or unproved, settings, console)
         with home.lock("publish", console):
             record.publish(finished, target)
     return Result(planned, target, record.wheel_in(target), built)
 
 
 def _build(root: Path, planned: Plan, earlier: Path | None, settings: Settings, console: Console) -> Path:
-    """The stations from the sources on; an `earlier` result gives its wheel, which is only smoked again."""
+    """The stations from the sources on; an `earlier` result, or a wheel whose smoke run failed, is only smoked."""
     home = settings.home
     consent.require(consent.terms(root, planned.sources), home, settings.accept_licences, console)
     doctor.require(settings.setup, os.environ, console, bootstrap=settings.bundle is None)
@@ -84,18 +97,33 @@ def _build(root: Path, planned: Plan, earlier: Path | None, settings: Settings, 
                 compiling.run(workspace, console)
             with console.station("wheel"):
                 finished = wheel.finish(workspace, console)
+            record.keep(home.unproved, planned, finished.path, workspace.log)
         else:
-            console.note("the smoke suite has changed: the wheel is smoked again, not built again")
+            why = "has changed" if earlier.parent == home.results else "was not passed"
+            console.note(f"the smoke suite {why}: the wheel is smoked again, not built again")
             workspace.prepare()
             finished = wheel.inspect(_copy(record.wheel_in(earlier), workspace))
             workspace.log.write_bytes((earlier / "build.log").read_bytes())
+        variables = {**smoke.told(planned, finished), **smoke.promised(planned, planned.key)}
+        place = replace(workspace, variables=variables)
         with console.station("smoke"):
-            outcome = smoke.run(workspace, console)
-            console.note(f"smoke: {outcome.passed} passed, {outcome.skipped} skipped")
+            kept = f"read why in {workspace.build / smoke_report.PAGE} or {workspace.log}; {_kept(home, planned)}"
+            proved = smoke.run(place, finished, console, kept, {"build key": planned.key})
+            console.note(f"smoke: {smoke_report.summary(proved)}")
         with console.station("record"):
-            folder = record.write(home.results, planned, finished.path, workspace.log, outcome.report)
+            reports = [proved.report, workspace.build / smoke_report.PAGE]
+            folder = record.write(home.results, planned, finished.path, workspace.log, reports)
+            remove(home.unproved / planned.key)
             workspace.discard()
     return folder
+
+
+def _kept(home: Home, planned: Plan) -> str:
+    """What is said of the wheel where its suite fails."""
+    folder = home.unproved / planned.key
+    if not folder.exists():
+        return "the result of the suite before is left as it is"
+    return f"the wheel is kept in {folder}: run again to smoke it again, remove that folder to build it again"
 
 
 def _copy(file: Path, workspace: Workspace) -> Path:

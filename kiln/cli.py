@@ -47,7 +47,7 @@ RUN_HELP = {
     "next run goes on from the caches. No other station is cut: a wheel that is compiled is tested and recorded",
 }
 # Tasks whose first argument may be left out, and the option that it stands for.
-OPTIONAL = {"bench": "name", "serve": "folder"}
+OPTIONAL = {"bench": "name", "serve": "folder", "smoke": "wheel"}
 # Tasks that take any number of arguments, the option that each stands for, and the options that take a value.
 REPEATED = {"index": ("folder", {"--output"}), "sets": ("folder", {"--output"})}
 RUN_DEFAULTS: dict[str, Any] = {

@@ -105,6 +105,10 @@ def survey(needed: Needs, home: Home, engine: Engine | None, results: int = 0) -
         *_sources(vault, needed),
         *_partials(vault, needed),
         *_finished(home, results),
+        *(
+            _item("wheel", path, True, "built, its suite not passed: remove the folder by hand")
+            for path in _in(home.unproved)
+        ),
         *_interpreters(home, needed),
         *(_images(engine, needed) if engine else ()),
         *(_item("build", path, False, "left by a build that failed") for path in _in(home.builds)),

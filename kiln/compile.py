@@ -29,7 +29,7 @@ def run(workspace: Workspace, console: Console) -> Path:
                 sources.unpack_tree(each, tree, epoch)
                 if each.source.name in patched or each.source.prepare:
                     give(tree, workspace.engine.owner, all_inside=True)
-    _interpreter(workspace, console)
+    interpreter(workspace, console)
     for step in workspace.plan.steps:
         if step.station == "compile":
             with console.steps(step.name) as line:
@@ -49,10 +49,13 @@ def run(workspace: Workspace, console: Console) -> Path:
     return wheels[0]
 
 
-def _interpreter(workspace: Workspace, console: Console) -> None:
-    """Build the interpreter where it comes from source; make sure that it runs in the base."""
-    interpreter = workspace.plan.interpreter
-    if interpreter.kind == "source" and not workspace.interpreter.exists():
+def interpreter(workspace: Workspace, console: Console) -> None:
+    """Build the interpreter where it comes from source; make sure that it runs in the base.
+
+    Raises UsageError where it does not, CompileError where it cannot be built.
+    """
+    chosen = workspace.plan.interpreter
+    if chosen.kind == "source" and not workspace.interpreter.exists():
         with workspace.home.lock(workspace.interpreter.name, console), console.steps("cpython") as line:
             if not workspace.interpreter.exists():
                 partial = workspace.interpreter.with_suffix(".partial")
@@ -61,11 +64,11 @@ def _interpreter(workspace: Workspace, console: Console) -> None:
                 workspace.run(ContainerStep("compile", "cpython", "common/cpython.sh", "toolchain"), line)
                 partial.rename(workspace.interpreter)
     code = "import sys, zlib, ssl, ctypes; print('%d.%d' % sys.version_info[:2])"
-    status, lines = workspace.command(workspace.images.runtime, (interpreter.executable, "-c", code))
-    if status or lines[-1:] != [interpreter.version]:
+    status, lines = workspace.command(workspace.images.runtime, (chosen.executable, "-c", code))
+    if status or lines[-1:] != [chosen.version]:
         said = lines[-1] if lines else f"status {status}"
         raise UsageError(
-            f"{interpreter.executable} does not run as Python {interpreter.version} in the base "
+            f"{chosen.executable} does not run as Python {chosen.version} in the base "
             f"{workspace.plan.variant.base} ({said}): give an interpreter that was built on that "
             "distribution or an older one, in a folder that every user may read"
         )

@@ -33,7 +33,9 @@ class Home:
         path = Path(given).expanduser().absolute() if given else Path(platformdirs.user_cache_dir("kiln"))
         home = cls(path)
         try:
-            for folder in (home.sources, home.ccache, home.builds, home.results, home.work, home.locks):
+            for folder in (
+                home.sources, home.ccache, home.builds, home.results, home.unproved, home.work, home.locks
+            ):  # fmt: skip
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(
@@ -60,6 +62,11 @@ class Home:
     def results(self) -> Path:
         """Finished builds, by build key."""
         return self.path / "results"
+
+    @property
+    def unproved(self) -> Path:
+        """Wheels that were built and have not passed their smoke run yet, by build key."""
+        return self.path / "unproved"
 
     @property
     def interpreters(self) -> Path:

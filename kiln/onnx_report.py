@@ -37,10 +37,15 @@ def suite(results: Sequence[Result], console: Console) -> None:
     )  # fmt: skip
     failures: dict[str, list[int]] = {}
     for result in results:
-        counts = (result.opset, result.outcome.passed, result.failed, result.outcome.skipped)
+        counts = (
+            result.opset,
+            result.outcome.count("passed"),
+            result.failed,
+            result.outcome.count("skipped"),
+        )
         table.add_row(*map(str, counts))
-        for name in result.outcome.failures:
-            failures.setdefault(name, []).append(result.opset)
+        for case in result.outcome.failures:
+            failures.setdefault(f"{case.area}.{case.name}", []).append(result.opset)
     console.table(table)
     for name, opsets in failures.items():
         console.say(f"failed   {name}  at opset {', '.join(map(str, opsets))}")

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiln import smoke, sources
+from kiln import proof, sources
 from kiln.console import Console
 from kiln.document import read, typed
 from kiln.environment import Environment
 from kiln.errors import KilnError, SmokeError, UsageError
 from kiln.home import Home
+from kiln.proof import Proof
 from kiln.recipe import Source, SourceList
 from kiln.vault import Vault
 
@@ -35,7 +36,7 @@ class Result:
     """The counts of the suite at one opset."""
 
     opset: int
-    outcome: smoke.Outcome
+    outcome: Proof
 
     @property
     def failed(self) -> int:
@@ -90,7 +91,7 @@ def judge(results: Sequence[Result]) -> None:
         raise SmokeError(f"tests of tf2onnx failed ({opsets}): their names are above; --output DIR keeps why")
 
 
-def _pytest(suite: Suite, tree: Path, report: Path, opset: int, chosen: str, jobs: int) -> smoke.Outcome:
+def _pytest(suite: Suite, tree: Path, report: Path, opset: int, chosen: str, jobs: int) -> Proof:
     settings = {
         "TF2ONNX_TEST_OPSET": str(opset),
         "TF2ONNX_TEST_BACKEND": "onnxruntime",
@@ -112,4 +113,4 @@ def _pytest(suite: Suite, tree: Path, report: Path, opset: int, chosen: str, job
         raise KilnError(
             f"pytest ended with {done.returncode} at opset {opset}; its last lines say why\n{lines}"
         )
-    return smoke.read(report)
+    return proof.read(report.parent, report.name)

@@ -22,6 +22,9 @@ FORMAT = 1
 
 Image = Literal["toolchain", "runtime"]
 
+# What tools leave behind, and no build reads.
+_UNREAD = {"__pycache__", ".pytest_cache", ".ruff_cache"}
+
 
 @dataclass(frozen=True)
 class Request:
@@ -118,7 +121,7 @@ class Toolchain:
 class ContainerStep:
     """One script, run in one container."""
 
-    station: Literal["compile", "wheel", "smoke"]
+    station: Literal["compile", "wheel", "smoke", "speed"]
     name: str
     script: str
     image: Image
@@ -161,7 +164,25 @@ class Plan:
     @property
     def smoke_key(self) -> str:
         """The digest of the smoke run: a changed suite tests the same wheel again, without a build."""
-        return _digest({"suite": _rows(self.suite), "sources": self._pins({"smoke"}), "key": self.key})
+        sources = self._pins({"smoke", "tools"})
+        return _digest({"suite": _rows(self.suite), "sources": sources, "key": self.key})
+
+    @property
+    def stamp(self) -> str:
+        """What the wheel says of this plan, in a file of its own beside its metadata."""
+        stamp = {
+            "build_key": self.key,
+            "recipe": self.recipe.name,
+            "version": self.recipe.version,
+            "variant": asdict(self.variant),
+            "options": dict(self.options),
+        }
+        return json.dumps(stamp, indent=2, sort_keys=True) + "\n"
+
+    @property
+    def suite_folders(self) -> tuple[str, ...]:
+        """The folders of this repository that the smoke run reads."""
+        return suite_folders(self.recipe)
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -177,7 +198,7 @@ class Plan:
             "sources": self._pins({"input", "build", "tools"}),
             "patches": [{"tree": patch.tree, **asdict(file)} for patch, file in self.patches],
             "scripts": _rows(self.scripts),
-            "steps": [asdict(step) for step in self.steps if step.station != "smoke"],
+            "steps": [asdict(step) for step in self.steps if step.station in ("compile", "wheel")],
             "environment": dict(self.environment),
             "limits": asdict(self.limits),
         }
@@ -223,8 +244,8 @@ class Plan:
         smoke = {
             "key": self.smoke_key,
             "suite": _rows(self.suite),
-            "sources": self._pins({"smoke"}),
-            "steps": [asdict(step) for step in self.steps if step.station == "smoke"],
+            "sources": self._pins({"smoke", "tools"}),
+            "steps": [asdict(step) for step in self.steps if step.station in ("smoke", "speed")],
         }
         value = {
             "key": self.key,
@@ -290,13 +311,18 @@ def make(root: Path, request: Request) -> Plan:
         sources=sources,
         patches=tuple((patch, _file(root, patch_folder / patch.file)) for patch in patches),
         scripts=tuple(file for file in scripts if Path(file.path).name != "Dockerfile"),
-        suite=_files(root, [Path(chosen.smoke.suite)]),
-        steps=_steps(chosen, sources, patches, scripts, facts),
+        suite=(suite := _files(root, map(Path, suite_folders(chosen)))),
+        steps=_steps(chosen, sources, patches, (*scripts, *suite), facts),
         environment={
             **_environment(chosen, variant, options, sources),
             **_cuda_environment(kit, base, options),
         },
     )
+
+
+def suite_folders(chosen: Recipe) -> tuple[str, ...]:
+    """The folders that a recipe's smoke run reads: what every suite has, its own, and what it names."""
+    return ("smoke/common", chosen.smoke.suite, *chosen.smoke.folders)
 
 
 def prepares(source: Source) -> str:
@@ -324,12 +350,15 @@ def _steps(
         if recipe.holds(step.when, facts)
     ]
     steps.append(ContainerStep("wheel", "repair", "common/repair.sh", "toolchain"))
-    steps.append(ContainerStep("smoke", "smoke", "common/smoke.sh", "runtime"))
+    steps.append(ContainerStep("smoke", "inspect", "smoke/common/inspect.sh", "toolchain"))
+    steps.append(ContainerStep("smoke", "smoke", "smoke/common/run.sh", "runtime"))
     there = {file.path for file in scripts}
+    if f"{chosen.smoke.suite}/speed.py" in there:
+        steps.append(ContainerStep("speed", "speed", "smoke/common/speed.sh", "runtime"))
+    places = {"common": "docker/common", "scripts": f"docker/{chosen.toolchain}"}
     for step in steps:
-        path = step.script.replace("common/", "docker/common/").replace(
-            "scripts/", f"docker/{chosen.toolchain}/"
-        )
+        folder, _, rest = step.script.partition("/")
+        path = f"{places.get(folder, folder)}/{rest}"
         if path not in there:
             raise UsageError(
                 f"step {step.name!r} of {chosen.name} {chosen.version} runs {path}, which does not exist: "
@@ -477,7 +506,7 @@ def _files(root: Path, folders: Iterable[Path]) -> tuple[File, ...]:
         path.relative_to(root)
         for folder in folders
         for path in sorted((root / folder).rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not _UNREAD & set(path.parts)
     ]
     return tuple(_file(root, path) for path in paths)
 

@@ -341,9 +341,16 @@ class Variants:
 
 @dataclass(frozen=True)
 class Smoke:
-    """The suite that a finished wheel must pass."""
+    """The suite that a finished wheel must pass.
+
+    `distributions` are the names of the wheels that it is for (default: the recipe's), `packages` what of them
+    is imported (default: the names with underscores), `folders` what of this repository the suite reads too.
+    """
 
     suite: RelativePath
+    distributions: tuple[Name, ...] = ()
+    packages: tuple[Name, ...] = ()
+    folders: tuple[RelativePath, ...] = ()
 
     __pydantic_config__ = STRICT
 
@@ -419,6 +426,12 @@ def versions(root: Path, name: str) -> list[str]:
     """Every version of a recipe, the newest last."""
     folders = (path.parent.name for path in (root / "recipes" / name).glob("*/recipe.yaml"))
     return sorted(folders, key=_version_order)
+
+
+def every(root: Path) -> list[Recipe]:
+    """All versions of all recipes, each by itself."""
+    folders = sorted(path.parent for path in (root / "recipes").glob("*/*/recipe.yaml"))
+    return [describe(root, folder.parent.name, folder.name) for folder in folders]
 
 
 def load(root: Path, name: str, version: str | None = None) -> Recipe:

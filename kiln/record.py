@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,16 +24,39 @@ class Damage:
     file: str
 
 
-def write(results: Path, plan: Plan, wheel: Path, log: Path, smoke: Path) -> Path:
-    """Keep a finished build as `results/<key>`, whole or not at all; the caller holds the key's lock."""
+def write(results: Path, plan: Plan, wheel: Path, log: Path, smoke: Sequence[Path]) -> Path:
+    """Keep a finished build as `results/<key>`, whole or not at all; the caller holds the key's lock.
+
+    `smoke` are the reports of the smoke run.
+    """
     with _whole(results / plan.key) as folder:
-        for file, name in ((wheel, wheel.name), (log, "build.log"), (smoke, "smoke.xml")):
+        for file, name in ((wheel, wheel.name), (log, "build.log"), *((file, file.name) for file in smoke)):
             shutil.copyfile(file, folder / name)
         (folder / "plan.json").write_text(plan.to_json(), encoding="utf-8")
         (folder / "smoke.key").write_text(plan.smoke_key + "\n", encoding="utf-8")
-        lines = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
-        (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+        _write_sums(folder)
     return results / plan.key
+
+
+def keep(folder: Path, plan: Plan, wheel: Path, log: Path) -> Path:
+    """Keep a wheel that is built, before anything is known of it, as `folder/<key>`."""
+    with _whole(folder / plan.key) as kept:
+        for file, name in ((wheel, wheel.name), (log, "build.log")):
+            shutil.copyfile(file, kept / name)
+        (kept / "plan.json").write_text(plan.to_json(), encoding="utf-8")
+        _write_sums(kept)
+    return folder / plan.key
+
+
+def kept(folder: Path, key: str) -> Path | None:
+    """The folder of a wheel that was kept, where it is whole."""
+    place = folder / key
+    return place if place.exists() and damaged(place) is None else None
+
+
+def _write_sums(folder: Path) -> None:
+    lines = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
 def find(results: Path, key: str) -> Path | Damage | None:

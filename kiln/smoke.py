@@ -1,63 +1,87 @@
-"""Runs the smoke suite on a finished wheel, in a clean container with nothing but the interpreter."""
+"""Runs the smoke suite on a finished wheel, in a clean environment with nothing but the interpreter."""
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
+from kiln import proof, smoke_report
 from kiln.console import Console
 from kiln.errors import SmokeError
-from kiln.workspace import Workspace
+from kiln.plan import ContainerStep, Plan
+from kiln.proof import Proof
+from kiln.smoke_report import PAGE
+from kiln.wheel import Wheel
+from kiln.workspace import Line
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """The counts of a smoke run; `failures` are the names of the tests that failed."""
+class Place(Protocol):
+    """Where a suite is run: containers, or a folder of this machine. The wheel is in its folder `out`."""
 
-    report: Path
-    passed: int
-    skipped: int
-    failures: tuple[str, ...]
+    @property
+    def plan(self) -> Plan: ...
+    @property
+    def build(self) -> Path: ...
+    @property
+    def log(self) -> Path: ...
+    def run(self, step: ContainerStep, line: Line, failure: type[SmokeError] = ...) -> None: ...
 
 
-def run(workspace: Workspace, console: Console) -> Outcome:
-    """The suite's outcome; SmokeError names the tests that failed, or why none ran."""
-    report = workspace.build / "smoke.xml"
+def told(plan: Plan, wheel: Wheel) -> dict[str, str]:
+    """What a suite is told of a wheel, whoever built it."""
+    names = plan.recipe.smoke.packages or tuple(
+        each.replace("-", "_") for each in plan.recipe.smoke.distributions or (plan.recipe.name,)
+    )
+    return {
+        "KILN_DISTRIBUTION": wheel.name,
+        "KILN_WHEEL_VERSION": wheel.version,
+        "KILN_PACKAGES": " ".join(names),
+    }
+
+
+def promised(plan: Plan, key: str) -> dict[str, str]:
+    """What a suite is told of a wheel that was built by a plan with this key, beside the plan's own variables."""
+    return {"KILN_BUILD_KEY": key, "KILN_DEVICE": plan.variant.device}
+
+
+def run(place: Place, wheel: Wheel, console: Console, kept: str, about: Mapping[str, str]) -> Proof:
+    """What the suite proved. `kept` says where the wheel and its reports are, `about` heads the page.
+
+    Raises SmokeError that names the tests that failed, or says why none ran.
+    """
+    report = place.build / proof.REPORT
     report.unlink(missing_ok=True)
     try:
-        for step in workspace.plan.steps:
+        for step in place.plan.steps:
             if step.station == "smoke":
                 with console.status(step.name) as line:
-                    workspace.run(step, line, failure=SmokeError)
+                    place.run(step, line, failure=SmokeError)
     except SmokeError as error:
-        outcome = read(report) if report.exists() else None
-        if outcome is None or not outcome.failures:
-            raise
-        names = ", ".join(outcome.failures[:5]) + (" ..." if len(outcome.failures) > 5 else "")
+        found = proof.read(place.build) if report.exists() else None
+        if found is None or not found.failures:
+            raise SmokeError(f"{error}\n  {kept}") from error
+        smoke_report.write(place.build / PAGE, found, wheel, about)
+        names = [case.name for case in found.failures]
+        shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
         raise SmokeError(
-            f"{len(outcome.failures)} smoke tests failed on the wheel just built ({names}): "
-            f"read why in {workspace.log}, the wheel is in {workspace.out}"
+            f"{len(names)} smoke test{'s' * (len(names) > 1)} failed on {wheel.path.name} ({shown}): {kept}"
         ) from error
-    outcome = read(report)
-    if not outcome.passed:
-        raise SmokeError(f"no smoke test passed, none failed: see {workspace.log}")
-    return outcome
+    found = proof.read(place.build)
+    if not found.count("passed"):
+        raise SmokeError(f"no smoke test passed, none failed: see {place.log}; {kept}")
+    _speed(place, console)
+    found = proof.read(place.build)
+    smoke_report.write(place.build / PAGE, found, wheel, about)
+    return found
 
 
-def read(report: Path) -> Outcome:
-    """The counts in a JUnit report that our own container wrote; SmokeError where it cannot be read."""
-    try:
-        cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314
-    except (OSError, ElementTree.ParseError) as error:
-        raise SmokeError(
-            f"the smoke run left no readable report at {report} ({error}): run it again"
-        ) from error
-    failed = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
-    skipped = [case for case in cases if case.find("skipped") is not None]
-    return Outcome(
-        report=report,
-        passed=len(cases) - len(failed) - len(skipped),
-        skipped=len(skipped),
-        failures=tuple(f"{case.get('classname')}.{case.get('name')}" for case in failed),
-    )
+def _speed(place: Place, console: Console) -> None:
+    """The benchmark, which fails nothing: what it lacks is only said."""
+    for step in place.plan.steps:
+        if step.station == "speed":
+            try:
+                with console.status(step.name) as line:
+                    place.run(step, line, failure=SmokeError)
+            except SmokeError as error:
+                console.note(f"the benchmark did not run: {error}")

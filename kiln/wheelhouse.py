@@ -21,7 +21,7 @@ from packaging.utils import (
 from packaging.version import Version
 from pydantic import AfterValidator, Field
 
-from kiln import record, smoke, wheel
+from kiln import proof, record, wheel
 from kiln.errors import SmokeError, SourceError, UsageError
 from kiln.recipe import STRICT, Sha256
 from kiln.vault import sha256_of
@@ -125,9 +125,13 @@ def read(folder: Path) -> Item:
     wrong = record.damaged(folder)
     if wrong:
         raise SourceError(f"{folder / wrong} is not what was recorded: remove the folder and build it again")
-    outcome = smoke.read(folder / "smoke.xml")
-    if outcome.failures or not outcome.passed:
-        what = f"failed {', '.join(outcome.failures[:3])}" if outcome.failures else "passed no smoke test"
+    outcome = proof.read(folder)
+    if outcome.failures or not outcome.count("passed"):
+        what = (
+            f"failed {', '.join(case.name for case in outcome.failures[:3])}"
+            if outcome.failures
+            else "passed no smoke test"
+        )
         raise SmokeError(f"the wheel in {folder} {what}: it is not published; mend it and build it again")
     path = record.wheel_in(folder)
     wheel.inspect(path)
@@ -171,7 +175,7 @@ def _metadata(path: Path, file: str) -> bytes:
         raise SourceError(f"{path} ({file}) is no wheel: give the right file") from error
 
 
-def _built(folder: Path, outcome: smoke.Outcome) -> Built:
+def _built(folder: Path, outcome: proof.Proof) -> Built:
     try:
         plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
         inputs = plan["inputs"]
@@ -181,8 +185,8 @@ def _built(folder: Path, outcome: smoke.Outcome) -> Built:
             key=plan["key"],
             **{name: inputs["variant"][name] for name in ("device", "base", "python", "cpu_features")},
             choices=tuple(Path(plan["folder"]).name.split("+")[1:]),
-            passed=outcome.passed,
-            skipped=outcome.skipped,
+            passed=outcome.count("passed"),
+            skipped=outcome.count("skipped"),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SourceError(f"{folder / 'plan.json'} is no plan of Kiln's: build the wheel again") from error

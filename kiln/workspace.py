@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kiln import diagnosis
@@ -23,9 +23,30 @@ Line = Callable[[str], None]
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
+def _variables(plan: Plan) -> dict[str, str]:
+    return {
+        **plan.environment,
+        "KILN_PYTHON": plan.interpreter.executable,
+        "KILN_WHEELS_BUILD": " ".join(plan.wheels("build")),
+        "KILN_WHEELS_TOOLS": " ".join(plan.wheels("tools")),
+        "KILN_WHEELS_SMOKE": " ".join(plan.wheels("smoke")),
+    }
+
+
+def smoke_variables(plan: Plan, more: Mapping[str, str], foreign: bool) -> dict[str, str]:
+    """The variables of a smoke run: of a foreign wheel nothing is said that only a build by this plan would be."""
+    asked = ("KILN_VERSION", "KILN_CPU_FEATURES", "KILN_OPT_") if foreign else ()
+    known = {name: value for name, value in _variables(plan).items() if not name.startswith(asked)}
+    return {**known, "KILN_SUITE": plan.recipe.smoke.suite, **more}
+
+
 @dataclass(frozen=True)
 class Workspace:
-    """Where one build happens: `$KILN_HOME/builds/<key>`, emptied at the start, removed at its end."""
+    """Where one build happens: `$KILN_HOME/builds/<name>`, emptied at the start, removed at its end.
+
+    The name is the build key, unless it is given one. `variables` are what a smoke run is told beside the plan;
+    of a `foreign` wheel, which this plan did not build, it is not told what the plan asks for.
+    """
 
     root: Path
     plan: Plan
@@ -36,10 +57,18 @@ class Workspace:
     jobs: int
     keep: bool = False
     budget: Budget | None = None
+    name: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    foreign: bool = False
+    log_file: Path | None = None
+
+    @property
+    def label(self) -> str:
+        return self.name or self.plan.key
 
     @property
     def folder(self) -> Path:
-        return self.home.builds / self.plan.key
+        return self.home.builds / self.label
 
     @property
     def trees(self) -> Path:
@@ -55,7 +84,7 @@ class Workspace:
 
     @property
     def log(self) -> Path:
-        return self.folder / "build.log"
+        return self.log_file or self.folder / "build.log"
 
     @property
     def interpreter(self) -> Path:
@@ -64,7 +93,7 @@ class Workspace:
 
     def prepare(self) -> None:
         """Empty folders, and nothing left over of a build of this key that was killed."""
-        self.engine.remove(self.plan.key)
+        self.engine.remove(self.label)
         remove(self.folder)
         for folder in (self.folder, self.trees):
             folder.mkdir(parents=True)
@@ -110,9 +139,7 @@ class Workspace:
     def command(self, image: str, command: tuple[str, ...]) -> tuple[int, list[str]]:
         """A short command in an image of this build, with its interpreter: status and output."""
         lines: list[str] = []
-        run = Run(
-            image, command, self.plan.key, self.plan.environment, tuple(self._interpreter(writable=False))
-        )
+        run = Run(image, command, self.label, self.plan.environment, tuple(self._interpreter(writable=False)))
         status = self.engine.run(run, lines.append)
         return status, lines
 
@@ -121,28 +148,28 @@ class Workspace:
         return Run(
             image=self.images.toolchain if step.image == "toolchain" else self.images.runtime,
             command=budget.limited(command) if budget else command,
-            label=self.plan.key,
-            environment=self._environment(),
+            label=self.label,
+            environment=self.environment(step),
             mounts=tuple(self._mounts(step)),
             workdir="/kiln/build",
             limits=self.plan.limits,
         )
 
-    def _environment(self) -> Mapping[str, str]:
-        plan = self.plan
+    def environment(self, step: ContainerStep) -> Mapping[str, str]:
+        """The variables of a step. The key is told to none that could put it into what is compiled."""
+        if step.station in ("smoke", "speed"):
+            return smoke_variables(self.plan, self.variables, self.foreign)
+        told = {"KILN_STAMP": self.plan.stamp} if step.station == "wheel" else {}
         return {
-            **plan.environment,
+            **_variables(self.plan),
             "KILN_JOBS": str(self.jobs),
-            "KILN_PYTHON": plan.interpreter.executable,
-            "KILN_PATCHES": " ".join(f"{patch.tree}:{patch.file}" for patch, _ in plan.patches),
-            "KILN_WHEELS_BUILD": " ".join(plan.wheels("build")),
-            "KILN_WHEELS_TOOLS": " ".join(plan.wheels("tools")),
-            "KILN_WHEELS_SMOKE": " ".join(plan.wheels("smoke")),
+            "KILN_PATCHES": " ".join(f"{patch.tree}:{patch.file}" for patch, _ in self.plan.patches),
+            **told,
         }
 
     def _mounts(self, step: ContainerStep) -> list[Mount]:
         plan = self.plan
-        smoke = step.station == "smoke"
+        smoke = step.station in ("smoke", "speed")
         files = [each for each in self.obtained if each.source.is_file]
         used = [each for each in files if each.source.use != "smoke" or smoke]
         # One file may be a source twice: a package that the build and the smoke suite both import.
@@ -156,7 +183,7 @@ class Workspace:
             *self._interpreter(writable=step.name == "cpython"),
         ]
         if smoke:
-            return [*mounts, Mount(self.root / plan.recipe.smoke.suite, "/kiln/smoke")]
+            return [*mounts, *(Mount(self.root / folder, f"/kiln/{folder}") for folder in plan.suite_folders)]
         mounts.append(Mount(self.home.ccache, "/kiln/ccache", writable=True))
         if plan.patches:
             folder = self.root / "patches" / plan.recipe.name / plan.recipe.version
@@ -194,10 +221,11 @@ class Workspace:
 
     def _shell(self, step: ContainerStep) -> str:
         """The command that opens a shell with the mounts of the container that failed."""
-        variables = "".join(f"export {name}='{value}'\n" for name, value in self._environment().items())
+        environment = {name: value for name, value in self.environment(step).items() if name != "KILN_STAMP"}
+        variables = "".join(f"export {name}='{value}'\n" for name, value in environment.items())
         (self.build / "environment.sh").write_text(variables, encoding="utf-8")
         client = "podman" if self.engine.name == "Podman" else "docker"
-        kept = self.engine.kept(self.plan.key)[0]
+        kept = self.engine.kept(self.label)[0]
         return (
             f"{client} run --rm -it --network none --volumes-from {kept} -w /kiln/build "
             f"{self._run(step).image} bash --rcfile /kiln/build/environment.sh"

@@ -49,7 +49,8 @@ def make(folder: Path, recipe: str = RECIPE, **files: str) -> Path:
         "docker/common/patch.sh": "true\n",
         "docker/common/python.sh": "true\n",
         "docker/common/repair.sh": "true\n",
-        "docker/common/smoke.sh": "true\n",
+        "smoke/common/inspect.sh": "true\n",
+        "smoke/common/run.sh": "true\n",
         "smoke/toy/test_toy.py": "def test_toy():\n    import toy\n",
         **files,
     }

@@ -13,8 +13,14 @@ LEVEL = 9
 EARLIEST = 315532800  # 1980-01-01, the first time that a zip archive can tell
 
 
-def normalise(wheel: bytes, epoch: int) -> bytes:
+# Beside METADATA, where installers leave it and every tool may put files of its own; METADATA takes no key of ours.
+STAMP = "kiln.json"
+
+
+def normalise(wheel: bytes, epoch: int, stamp: str = "") -> bytes:
     """The same files with a fresh RECORD: sorted, the .dist-info folder last and RECORD at its very end.
+
+    The text `stamp`, which says what build the wheel came from, is put beside the metadata.
 
     Every entry has the time `epoch` (seconds, UTC) and mode 0755 where the owner may execute it, else 0644.
     Raises ValueError where `wheel` is no wheel: not a zip archive, or without exactly one .dist-info/RECORD.
@@ -22,7 +28,10 @@ def normalise(wheel: bytes, epoch: int) -> bytes:
     moment = time.gmtime(max(epoch, EARLIEST))[:6]
     output = io.BytesIO()
     with zipfile.ZipFile(output, "w") as target:
-        for name, (content, executable) in _ordered(*_read(wheel)):
+        record, files = _read(wheel)
+        if stamp:
+            files[record[: -len("RECORD")] + STAMP] = (stamp.encode(), False)
+        for name, (content, executable) in _ordered(record, files):
             entry = zipfile.ZipInfo(name, moment)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3  # Unix, whatever runs this: the modes are Unix modes
@@ -70,7 +79,7 @@ def _quoted(name):
 
 def main(source, target):
     epoch = int(os.environ["SOURCE_DATE_EPOCH"])
-    content = normalise(Path(source).read_bytes(), epoch)
+    content = normalise(Path(source).read_bytes(), epoch, os.environ.get("KILN_STAMP", ""))
     Path(target).write_bytes(content)
     print("{} {}".format(hashlib.sha256(content).hexdigest(), Path(target).name))
 

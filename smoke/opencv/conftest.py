@@ -5,11 +5,14 @@ them was left out on purpose the test is skipped; where the build promised it, i
 """
 
 import os
+import sys
 
 # OpenCV keeps its JPEG 2000 codec switched off until it is asked for; this is read at the first use.
 os.environ.setdefault("OPENCV_IO_ENABLE_JASPER", "1")
 # Switched off by default in later versions of 4.x.
 os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "common"))
 
 import cv2
 import pytest

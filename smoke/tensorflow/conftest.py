@@ -5,10 +5,13 @@ KILN_VERSION, KILN_CPU_FEATURES and KILN_DEVICE; a test of that is skipped where
 """
 
 import os
+import sys
 
 # Ours to compute with: one thread, the same order of additions. Read when TensorFlow is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "common"))
 
 import numpy as np
 import pytest

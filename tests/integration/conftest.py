@@ -110,7 +110,7 @@ def house(tmp_path: Path, vault: Path, served: tuple[str, Path]) -> House:
     recipe = recipe.replace("TREE", archive.tree_digest(tree))
     recipe = recipe.replace("SHA256", hashlib.sha256(packed.read_bytes()).hexdigest())
     recipe = recipe.replace("URL", f"{address}/{packed.name}")
-    for folder_name in ("docker/common", "recipes/shared"):
+    for folder_name in ("docker/common", "recipes/shared", "smoke/common"):
         shutil.copytree(ROOT / folder_name, root / folder_name)
     for source, target in {
         ROOT / "docker/bases.yaml": "docker/bases.yaml",

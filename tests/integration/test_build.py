@@ -44,7 +44,7 @@ def test_a_build_gives_a_tested_recorded_wheel_and_says_how_to_install_it(house:
     assert done.returncode == 0, done.stderr
     wheel = house.wheel()
     assert {path.name for path in wheel.parent.iterdir()} == {
-        wheel.name, "plan.json", "build.log", "smoke.xml", "smoke.key", "SHA256SUMS",
+        wheel.name, "plan.json", "build.log", "smoke.xml", "smoke.html", "smoke.key", "SHA256SUMS",
     }  # fmt: skip
     sums = dict(reversed(line.split("  ")) for line in (wheel.parent / "SHA256SUMS").read_text().splitlines())
     assert sums[wheel.name] == hashlib.sha256(wheel.read_bytes()).hexdigest()
@@ -129,9 +129,20 @@ def test_a_kept_container_gives_a_shell_in_what_the_failure_left(house: House) -
 def test_a_wheel_that_fails_its_smoke_suite_is_not_a_result(house: House) -> None:
     done = house.run("build", "toy", "--answer", "41")
     assert done.returncode == 6
-    assert "test_the_answer" in done.stderr
+    assert "test_the_answer" in done.stderr and "smoke.html" in done.stderr
     assert not (house.root / "dist").exists()
     assert not list((house.home / "results").iterdir())
+    # It took long to build: it is kept, with its log, and the next run takes it up where this one ended.
+    (wheel,) = (house.home / "unproved").glob("*/*.whl")
+    assert str(wheel.parent) in done.stderr and (wheel.parent / "build.log").exists()
+    content = wheel.read_bytes()
+    house.replace("smoke/toy/test_toy.py", "== 42", "== 41")
+    again = house.run("build", "toy", "--answer", "41")
+    assert again.returncode == 0, again.stderr
+    assert "was not passed: the wheel is smoked again, not built again" in again.stderr
+    assert "compile" not in again.stderr
+    assert house.wheel("cp311-cpu-bookworm-sse4.2+answer-41").read_bytes() == content
+    assert not list((house.home / "unproved").iterdir())
 
 
 def test_a_raw_wheel_that_cannot_be_repaired_is_kept_and_named(house: House) -> None:

@@ -33,6 +33,22 @@ contents = st.dictionaries(names, st.tuples(st.binary(max_size=50), st.booleans(
 )
 
 
+def test_a_stamp_is_a_file_beside_the_metadata_that_record_knows() -> None:
+    files: Files = {
+        RECORD: (b"", False),
+        "toy-1.0.dist-info/METADATA": (METADATA, False),
+        "toy.py": (b"", False),
+    }
+    content = packed(files, random.Random(1))
+    made = normalise(content, EPOCH, '{"build_key": "k"}\n')
+    with zipfile.ZipFile(io.BytesIO(made)) as archive:
+        assert archive.read("toy-1.0.dist-info/kiln.json") == b'{"build_key": "k"}\n'
+        assert "toy-1.0.dist-info/kiln.json,sha256=" in archive.read(RECORD).decode()
+        assert archive.read("toy-1.0.dist-info/METADATA") == METADATA
+    assert normalise(content, EPOCH, '{"build_key": "k"}\n') == made
+    assert normalise(made, EPOCH, '{"build_key": "k"}\n') == made
+
+
 def packed(files: Files, chance: random.Random) -> bytes:
     """A wheel in any order, at any times, with any way of compressing, with folders or without."""
     buffer = io.BytesIO()

@@ -84,6 +84,33 @@ def test_a_changed_suite_changes_the_digest_of_the_smoke_run_alone(tmp_path: Pat
     assert (after.key, after.smoke_key != before.smoke_key) == (before.key, True)
 
 
+@pytest.mark.parametrize("path", ["smoke/common/run.sh", "layers/layer.py"])
+def test_what_the_suite_reads_and_how_it_is_run_is_in_the_digest_of_the_smoke_run_alone(
+    tmp_path: Path, path: str
+) -> None:
+    with_folder = RECIPE.replace("{suite: smoke/toy}", "{suite: smoke/toy, folders: [layers]}")
+    root = repository.make(tmp_path, with_folder, **{"layers/layer.py": "true\n"})
+    before = plan.make(root, Request("toy"))
+    replace(path, "true", "true # edited")(root)
+    after = plan.make(root, Request("toy"))
+    assert (after.key, after.smoke_key != before.smoke_key) == (before.key, True)
+
+
+def test_the_stamp_holds_the_key_which_no_input_of_the_key_holds(tmp_path: Path) -> None:
+    made = plan.make(repository.make(tmp_path), Request("toy"))
+    assert json.loads(made.stamp)["build_key"] == made.key
+    assert made.key not in json.dumps(made.inputs)
+    assert made.stamp == plan.make(tmp_path, Request("toy")).stamp
+
+
+def test_only_a_suite_with_a_benchmark_has_the_step_that_runs_it(tmp_path: Path) -> None:
+    root = repository.make(tmp_path)
+    assert [step.name for step in plan.make(root, Request("toy")).steps][-2:] == ["inspect", "smoke"]
+    for path in ("smoke/toy/speed.py", "smoke/common/speed.sh"):
+        (root / path).write_text("true\n")
+    assert [step.name for step in plan.make(root, Request("toy")).steps][-3:] == ["inspect", "smoke", "speed"]
+
+
 def test_the_same_repository_at_another_place_has_the_same_key(tmp_path: Path) -> None:
     first = repository.make(tmp_path / "one", WITH_TREE, **PATCH)
     shutil.copytree(first, tmp_path / "two")

@@ -15,13 +15,13 @@ def made(tmp_path: Path) -> Plan:
 
 
 def written(folder: Path, made: Plan) -> Path:
-    files = {"toy-1.0-py3-none-any.whl": b"wheel", "log": b"log", "xml": b"<testsuite/>"}
+    files = {"toy-1.0-py3-none-any.whl": b"wheel", "log": b"log", "smoke.xml": b"<testsuite/>"}
     for name, content in files.items():
         (folder / name).write_bytes(content)
     results = folder / "results"
     results.mkdir(exist_ok=True)
     wheel, log, smoke = (folder / name for name in files)
-    return record.write(results, made, wheel, log, smoke)
+    return record.write(results, made, wheel, log, [smoke])
 
 
 def test_a_result_is_found_under_its_key_with_all_its_files(tmp_path: Path, made: Plan) -> None:
@@ -32,6 +32,20 @@ def test_a_result_is_found_under_its_key_with_all_its_files(tmp_path: Path, made
     }  # fmt: skip
     assert record.smoke_key(folder) == made.smoke_key
     assert record.find(tmp_path / "results", "f" * 64) is None
+
+
+def test_a_wheel_is_kept_before_its_suite_has_run_and_found_as_long_as_it_is_whole(
+    tmp_path: Path, made: Plan
+) -> None:
+    for name in ("toy-1.0-py3-none-any.whl", "log"):
+        (tmp_path / name).write_bytes(name.encode())
+    assert record.kept(tmp_path / "kept", made.key) is None
+    folder = record.keep(tmp_path / "kept", made, tmp_path / "toy-1.0-py3-none-any.whl", tmp_path / "log")
+    assert record.kept(tmp_path / "kept", made.key) == folder
+    assert record.wheel_in(folder).read_bytes() == b"toy-1.0-py3-none-any.whl"
+    assert (folder / "build.log").read_bytes() == b"log"
+    record.wheel_in(folder).write_bytes(b"half")
+    assert record.kept(tmp_path / "kept", made.key) is None
 
 
 @pytest.mark.parametrize("name", ["toy-1.0-py3-none-any.whl", "plan.json", "smoke.xml", "SHA256SUMS"])

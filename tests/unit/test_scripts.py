@@ -14,7 +14,7 @@ import pytest
 
 from tests.repository import ROOT
 
-SCRIPTS = sorted((ROOT / "docker").rglob("*.sh"))
+SCRIPTS = sorted([*(ROOT / "docker").rglob("*.sh"), *(ROOT / "smoke").rglob("*.sh")])
 ACCEPT = "docker/tensorflow/accept.py"
 OLD, NEW = "0" * 64, "1" * 64
 

@@ -10,14 +10,28 @@ import pytest
 from kiln import wheel
 from kiln.errors import CompileError
 
-METADATA = "Metadata-Version: 2.1\nName: toy\nVersion: 1.0\nRequires-Dist: numpy>=1.23.2,<2\n\n"
+WHEEL = "Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+METADATA = "Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n"
 
 
-def make(folder: Path, name: str = "toy-1.0-cp311-cp311-manylinux_2_31_x86_64.whl", **changed: str) -> Path:
+def make(
+    folder: Path,
+    name: str = "toy-1.0-cp311-cp311-manylinux_2_31_x86_64.whl",
+    *,
+    distribution: str = "toy",
+    version: str = "1.0",
+    stamp: str = "",
+    code: str = "x = 1\n",
+    requires: str = "Requires-Dist: numpy>=1.23.2,<2\n",
+    **changed: str,
+) -> Path:
     """A sound wheel, but for `changed`: further or other entries that its RECORD does not know."""
-    entries = {"toy.py": "x = 1\n", "toy-1.0.dist-info/METADATA": METADATA}
+    info = f"{'-'.join(name.split('-')[:2])}.dist-info"
+    metadata = METADATA.replace("toy", distribution).replace("1.0", version) + requires + "\n"
+    entries = {"toy.py": code, f"{info}/METADATA": metadata, f"{info}/WHEEL": WHEEL}
+    entries |= {f"{info}/kiln.json": stamp} if stamp else {}
     rows = [f"{entry},sha256={_digest(text)},{len(text)}\n" for entry, text in entries.items()]
-    entries["toy-1.0.dist-info/RECORD"] = "".join(rows) + "toy-1.0.dist-info/RECORD,,\n"
+    entries[f"{info}/RECORD"] = "".join(rows) + f"{info}/RECORD,,\n"
     path = folder / name
     with zipfile.ZipFile(path, "w") as archive:
         for entry, text in {**entries, **changed}.items():
