@@ -69,7 +69,7 @@ class Row:
             if value != (cpu.canonical(default) if axis == "cpu_features" else default):
                 words += [_flag(axis), value]
         for option in chosen.options:
-            value = self.plan.options[option.name]
+            value = self.plan.options.get(option.name, option.default)
             if value != option.default:
                 words += [_flag(option.name, value), *([] if isinstance(value, bool) else [str(value)])]
         return tuple(words)

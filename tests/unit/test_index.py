@@ -221,7 +221,7 @@ def test_an_altered_entry_is_not_installed_and_is_mended_by_the_next_update(
 @pytest.mark.parametrize(
     ("smoke", "error", "message"),
     [
-        (wheels.FAILED, SmokeError, "failed test_toy.test_toy: it is not published"),
+        (wheels.FAILED, SmokeError, "failed test_toy: it is not published"),
         ("<testsuite/>", SmokeError, "passed no smoke test"),
         ("no report", SmokeError, "no readable report"),
     ],
