@@ -12,7 +12,21 @@ from typing import Any
 
 from invoke import Collection, Context, task
 
-from kiln import build, bundle, cli, collect, consent, doctor, plan, recipe, relock, report, sources, status
+from kiln import (
+    build,
+    bundle,
+    cli,
+    collect,
+    consent,
+    doctor,
+    gpu,
+    plan,
+    recipe,
+    relock,
+    report,
+    sources,
+    status,
+)
 from kiln.console import Console
 from kiln.errors import UsageError
 from kiln.home import Home
@@ -134,11 +148,23 @@ def lock(
     report.locked(made, Console.for_output())
 
 
-@task(auto_shortflags=False, name="doctor")
+@task(
+    auto_shortflags=False,
+    name="doctor",
+    help={
+        "cuda": "show the GPUs instead, and whether what CUDA compiles runs on them",
+        "wheel": "with --cuda: whether this wheel does (may be given more than once)",
+    },
+    iterable=["wheel"],
+)
 @cli.told
-def doctor_task(_: Context) -> None:
+def doctor_task(_: Context, cuda: bool = False, wheel: list[str] | None = None) -> None:
     """Show what a build needs of this machine, and what is missing."""
-    report.machine(doctor.findings(os.environ), Console.for_output())
+    if cuda or wheel:
+        found = gpu.findings(ROOT, gpu.present(), [Path(each) for each in wheel or ()])
+    else:
+        found = doctor.findings(os.environ)
+    report.machine(found, Console.for_output())
 
 
 @task(
