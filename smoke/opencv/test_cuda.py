@@ -35,11 +35,11 @@ def sent(array):
 # --- with or without a GPU ---------------------------------------------------------------------------------------
 
 
-def test_the_number_of_gpus_is_told_and_a_machine_without_a_driver_has_none():
-    driver = os.path.exists("/proc/driver/nvidia/version") or os.path.exists("/dev/dxg")
-    assert GPUS >= 0
-    if not driver:
-        assert GPUS == 0
+def test_a_machine_without_a_driver_has_no_gpu():
+    if os.path.exists("/proc/driver/nvidia/version") or os.path.exists("/dev/dxg"):
+        pytest.skip("this machine has a driver")
+    # OpenCV's own answers: 0 where there is no GPU, -1 where there is no driver that this toolkit can use.
+    assert GPUS in (0, -1)
 
 
 def test_the_processor_computes_in_a_wheel_with_cuda():
