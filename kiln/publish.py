@@ -163,8 +163,7 @@ class _Rsync:
         """Some files of the place, as far as they are there."""
         folder.mkdir()
         filters = [f"--include={path}" for path in paths]
-        # 23: there is no such folder yet.
-        self._run("--recursive", *filters, "--exclude=*", f"{self.place}/", f"{folder}/", fine=(0, 23))
+        self._run("--recursive", *filters, "--exclude=*", f"{self.place}/", f"{folder}/", absent_is_fine=True)
 
     def differing(self, folder: Path, files: Sequence[str]) -> list[str]:
         """Those of some files that are not there, or there with another content."""
@@ -173,17 +172,20 @@ class _Rsync:
         said = self._run(*options, f"{folder.resolve()}/", f"{self.place}/files/")
         return sorted(set(said.splitlines()) & set(files))
 
-    def _run(self, *arguments: str, fine: tuple[int, ...] = (0,)) -> str:
+    def _run(self, *arguments: str, absent_is_fine: bool = False) -> str:
         command = ["rsync", "--checksum", "--perms", "--chmod=D755,F644", *arguments]
+        environment = {**self.environment, "LC_ALL": "C"}
         try:
             done = subprocess.run(
-                command, env=dict(self.environment), capture_output=True, text=True, stdin=subprocess.DEVNULL
+                command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
             )
         except FileNotFoundError as error:
             raise UsageError(
                 "there is no rsync on this machine: install it (apt-get install rsync)"
             ) from error
-        if done.returncode not in fine:
+        # Files that cannot be read end with 23 too, and must not pass for an index that is not there yet.
+        absent = done.returncode == 23 and re.search(r"change_dir .*No such file or directory", done.stderr)
+        if done.returncode and not (absent_is_fine and absent):
             said = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[0]
             raise SourceError(f"rsync failed at {self.place} ({said}): try `rsync {self.place}/` by hand")
         return done.stdout

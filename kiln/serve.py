@@ -7,6 +7,7 @@ import os
 from email.message import Message
 from functools import partial
 from pathlib import Path
+from urllib.parse import unquote
 
 from kiln.errors import UsageError
 from kiln.pages import HTML, JSON
@@ -33,7 +34,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
             self._kind = preferred(self.headers)
             if self._kind == JSON:
                 self.path = path + "index.json"
-        if any(part.startswith(".") for part in path.split("/")):
+        if any(part.startswith(".") for part in unquote(path).split("/")):
             self.send_error(404)
             return None
         return super().send_head()

@@ -142,7 +142,7 @@ def test_the_server_gives_each_form_under_its_own_type(served: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["files/", ".lock", "simple/none/", "../results/", "%2e%2e/%2e%2e/etc/passwd"]
+    "path", ["files/", ".lock", "%2elock", "simple/none/", "../results/", "%2e%2e/%2e%2e/etc/passwd"]
 )
 def test_the_server_gives_nothing_that_is_not_linked(served: str, path: str) -> None:
     with pytest.raises(urllib.error.HTTPError, match="404"):

@@ -9,9 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pypi_simple
@@ -201,11 +201,8 @@ def test_what_a_stopped_publisher_left_at_a_host_is_finished(built: Path, tmp_pa
 def test_two_who_publish_to_a_host_at_once_both_arrive(built: Path, tmp_path: Path, host: Host) -> None:
     place, site, environment = host
     folders = [built, grown(tmp_path / "other", tmp_path, cpu_features="avx")]
-    threads = [threading.Thread(target=send, args=(each, place), kwargs=environment) for each in folders]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda each: send(each, place, **environment), folders))
     for each in folders:
         send(each, place, **environment)
     send(folders[1], str(built))
@@ -336,3 +333,13 @@ def test_a_damaged_pypirc_is_told_without_its_lines(
 )
 def test_a_target_is_what_it_looks_like(text: str, expected: publish.Target) -> None:
     assert publish.target(text) == expected
+
+
+def test_a_manifest_at_a_host_that_cannot_be_read_is_not_taken_for_none(built: Path, host: Host) -> None:
+    place, site, environment = host
+    send(built, place, **environment)
+    (site / "index.json").write_text("damaged")
+    before = tree(site)
+    with pytest.raises(SourceError, match="is not the manifest of an index"):
+        send(built, place, **environment)
+    assert tree(site) == before
