@@ -23,6 +23,7 @@ from kiln import (
     distribute,
     doctor,
     environment,
+    gpu,
     matrix,
     netron,
     onnx,
@@ -202,11 +203,23 @@ def smoke(
     console.say(f"reports  {os.path.relpath(made.folder)}")
 
 
-@task(auto_shortflags=False, name="doctor")
+@task(
+    auto_shortflags=False,
+    name="doctor",
+    help={
+        "cuda": "show the GPUs instead, and whether what CUDA compiles runs on them",
+        "wheel": "with --cuda: whether this wheel does (may be given more than once)",
+    },
+    iterable=["wheel"],
+)
 @cli.told
-def doctor_task(_: Context) -> None:
+def doctor_task(_: Context, cuda: bool = False, wheel: list[str] | None = None) -> None:
     """Show what a build needs of this machine, and what is missing."""
-    report.machine(doctor.findings(os.environ), Console.for_output())
+    if cuda or wheel:
+        found = gpu.findings(ROOT, gpu.present(), [Path(each) for each in wheel or ()])
+    else:
+        found = doctor.findings(os.environ)
+    report.machine(found, Console.for_output())
 
 
 @task(

@@ -62,15 +62,24 @@ def toolkit(root: Path, device: str) -> Toolkit | None:
 
     Raises UsageError where the repository `root` has no such toolkit.
     """
-    if not device.startswith(PREFIX):
-        return None
-    version = device.removeprefix(PREFIX)
+    return known(root, device.removeprefix(PREFIX)) if device.startswith(PREFIX) else None
+
+
+def known(root: Path, version: str) -> Toolkit:
+    """The toolkit of a version; UsageError where the repository does not describe it."""
     path = root / "recipes" / "cuda" / version / "toolkit.yaml"
     if not path.exists():
-        known = ", ".join(sorted(folder.parent.name for folder in path.parents[1].glob("*/toolkit.yaml")))
-        raise UsageError(f"{path} does not exist: describe CUDA {version} there, or choose one of {known}")
+        raise UsageError(
+            f"{path} does not exist: describe CUDA {version} there, or choose one of {', '.join(versions(root))}"
+        )
     found: Toolkit = document.typed(document.read(path), Toolkit)
     return found
+
+
+def versions(root: Path) -> list[str]:
+    """The versions of CUDA that the repository describes, the oldest first."""
+    found = (path.parent.name for path in (root / "recipes" / "cuda").glob("*/toolkit.yaml"))
+    return sorted(found, key=Version)
 
 
 def host_compiler(kit: Toolkit, base: str, compilers: Iterable[int]) -> str:

@@ -201,18 +201,17 @@ def _upload(items: Sequence[Item], to: Upload, environment: Mapping[str, str]) -
         )
     own = [item for item in items if item.entry.built]
     listed = _listed(to.simple or urljoin(_slash(url), "simple/"), to, own, environment)
-    sent = []
     for item in own:
-        there = listed.get(item.entry.file, "")
-        if there not in ("", item.entry.sha256):
+        there = listed.get(item.entry.file, item.entry.sha256)
+        if there != item.entry.sha256:
             raise DifferenceError(
                 f"{without_login(url)} has {item.entry.file} already with other bytes (sha256 {there[:16]}…), and "
                 "what is published never changes: give the recipe a new revision"
             )
-        if not there:
-            _send(item.path, to, environment)
-            sent.append(item.entry.file)
-    return _done(own, sent)
+    new = [item for item in own if item.entry.file not in listed]
+    for item in new:
+        _send(item.path, to, environment)
+    return _done(own, [item.entry.file for item in new])
 
 
 def _listed(simple: str, to: Upload, items: Sequence[Item], environment: Mapping[str, str]) -> dict[str, str]:

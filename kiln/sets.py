@@ -95,7 +95,7 @@ class _Maker:
         self._known: dict[str, Item] = {}
 
     def set(self, wanted: Set, device: str, python: str) -> tuple[str, list[Item]]:
-        """The text of a set for one device and Python, and the files that it lists."""
+        """The text of a set for one device and Python, and the files that it lists, and pip."""
         pins: dict[str, Source] = {}
         roots: list[Item] = []
         notes: list[str] = []
@@ -114,13 +114,17 @@ class _Maker:
             notes.append(f"# {roots[-1].entry.project}: made from the folder {project}/")
         where = f"the set {wanted.name} for Python {python} on {device} in {FILE}"
         items = self._closure(roots, pins, python, where)
+        facts = self._facts(first, release, {"device": device, "python": python})
+        installer = self._pins(first, release, facts, "build").get("pip")
+        pip = self._item(installer) if installer else None
         head = [
             f"# {wanted.summary}, for Python {python} on {device} (Linux, x86-64).",
             "# Made by `./inv sets`: do not edit. Install with `pip install --require-hashes -r` from an index that",
             "# holds all of it (`./inv index --with-dependencies`).",
             *notes,
         ]
-        return "\n".join([*head, *map(_pin, items), ""]), items
+        text = "\n".join([*head, *_installer(pip), *map(_pin, items), ""])
+        return text, [*items, *([pip] if pip else [])]
 
     def dependencies(self, item: Item) -> list[Item]:
         """What a built wheel is installed with, as its recipe pins it for the smoke suite."""
@@ -140,11 +144,13 @@ class _Maker:
         # Of glibc's version nothing depends that only an installed wheel needs.
         return {**options, **asdict(loaded.variants.defaults), "glibc": "0", **axes}
 
-    def _pins(self, name: str, release: str, facts: Mapping[str, Value]) -> dict[str, Source]:
+    def _pins(
+        self, name: str, release: str, facts: Mapping[str, Value], use: str = "smoke"
+    ) -> dict[str, Source]:
         chosen = (
             source
             for source in recipe.load(self._root, name, release).sources
-            if source.use == "smoke" and recipe.holds(source.when, facts)
+            if source.use == use and recipe.holds(source.when, facts)
         )
         return {canonicalize_name(source.name): source for source in chosen}
 
@@ -235,6 +241,13 @@ def _note(what: str, item: Item | None) -> str:
         return f"# {what}: not built here; {entry.file} is what others published"
     built = entry.built
     return f"# {what}: built by Kiln, {built.passed} smoke tests passed; build key {built.key}"
+
+
+def _installer(pip: Item | None) -> Iterator[str]:
+    """The pip that the wheel was tried with: an environment may have one that knows none of its tags."""
+    if pip:
+        version = pip.entry.version
+        yield f"# Tried with pip {version}; with an older one, `pip install pip=={version}` from the same index first."
 
 
 def _pin(item: Item) -> str:

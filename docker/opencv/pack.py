@@ -37,11 +37,6 @@ def distribution(contrib: bool, headless: bool) -> str:
     return "opencv" + "-contrib" * contrib + "-python" + "-headless" * headless
 
 
-def local_version(cuda: str) -> str:
-    """What tells a wheel with CUDA from the one without, by the usual convention: +cu118 for CUDA 11.8."""
-    return "+cu" + cuda.replace(".", "") if cuda else ""
-
-
 def gpu(environment: Mapping[str, str]) -> str:
     """The clause about GPUs in a wheel's description; nothing for a wheel without CUDA."""
     if "KILN_CUDA" not in environment:
@@ -93,7 +88,7 @@ def main(stage: Path, licences: Path, out: Path) -> None:
     import numpy
 
     name = distribution(os.environ["KILN_OPT_CONTRIB"] == "1", os.environ["KILN_OPT_MODULES"] == "headless")
-    version = os.environ["KILN_VERSION"] + local_version(os.environ.get("KILN_CUDA", ""))
+    version = os.environ["KILN_VERSION"]
     root = "{}-{}".format(name.replace("-", "_"), version)
     info = root + ".dist-info/"
     files = {

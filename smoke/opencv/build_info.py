@@ -22,6 +22,20 @@ MODULES = (
     "video",
     "videoio",
 )
+# contrib's modules for NVIDIA's GPUs, without cudacodec, which needs NVIDIA's video SDK.
+CUDA_MODULES = (
+    "cudaarithm",
+    "cudabgsegm",
+    "cudafeatures2d",
+    "cudafilters",
+    "cudaimgproc",
+    "cudalegacy",
+    "cudaobjdetect",
+    "cudaoptflow",
+    "cudastereo",
+    "cudawarping",
+    "cudev",
+)
 
 
 def lines():
@@ -42,10 +56,11 @@ def built_modules():
 def wanted_modules():
     """The modules that the build was asked for; a build from elsewhere (no KILN_OPT_MODULES) promises all."""
     choice = os.environ.get("KILN_OPT_MODULES", "full")
+    every = set(MODULES) | set(CUDA_MODULES if "KILN_CUDA" in os.environ else ())
     if choice == "full":
-        return set(MODULES)
+        return every
     if choice == "headless":
-        return set(MODULES) - {"highgui"}
+        return every - {"highgui"}
     return set(choice.split(","))
 
 

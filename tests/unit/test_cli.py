@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from invoke.exceptions import Exit
 from kiln import cli
 from kiln.errors import CompileError, EngineError, KilnError, SourceError, UsageError
 from kiln.recipe import Option
+from tests import wheels
 from tests.repository import ROOT
 
 
@@ -129,3 +131,27 @@ def test_only_what_differs_from_its_default_is_chosen() -> None:
 def test_jobs_are_what_was_asked_for_else_at_least_one() -> None:
     assert cli.jobs(7) == 7
     assert 1 <= cli.jobs(0) <= (os.cpu_count() or 1)
+
+
+def test_an_index_is_made_of_folders_and_served_and_published_by_command(tmp_path: Path) -> None:
+    one, other = wheels.result(tmp_path / "one"), wheels.result(tmp_path / "other", cpu_features="baseline")
+    target = tmp_path / "index"
+    done = run(tmp_path / "home", "index", str(one), "--output", str(target), str(other))
+    assert done.returncode == 0, done.stderr
+    assert "2 files, 0.0 MB, 2 new" in done.stderr
+    done = run(tmp_path / "home", "publish", str(tmp_path / "site"), "--folder", str(target))
+    assert done.returncode == 0 and "2 new, 0 were there already" in done.stderr
+    assert (tmp_path / "site" / "index.html").read_bytes() == (target / "index.html").read_bytes()
+    for arguments in (("index", str(tmp_path / "none")), ("serve", str(tmp_path / "none"))):
+        done = run(tmp_path / "home", *arguments)
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "tasks.py"), "serve", str(target), "--port", "0"],
+        env={**os.environ, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, text=True,
+    ) as server:  # fmt: skip
+        assert server.stdout is not None
+        address = server.stdout.readline().split(" at ")[1].split()[0]
+        with urllib.request.urlopen(f"{address}simple/toy/") as answer:
+            assert answer.read() == (target / "simple" / "toy" / "index.html").read_bytes()
+        server.terminate()
+        assert server.wait() == 0

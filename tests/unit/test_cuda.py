@@ -170,6 +170,26 @@ def test_two_devices_are_refused(device: str, version: str | bool) -> None:
         cli.device(device, version)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_toolkit_has_sources_for_a_plan_on_a_base_that_fits(version: str, tmp_path: Path) -> None:
+    folder = ROOT / "recipes" / "cuda" / version
+    text = WITH_CUDA.replace("cuda-11.8", f"cuda-{version}").replace(
+        "source_date", "include: [cuda/base.yaml]\nsource_date"
+    )
+    text = text.replace(
+        "options:\n", "options:\n  - {name: cuda_libs, type: str, default: system, help: where}\n"
+    )
+    files = {
+        "recipes/cuda/base.yaml": (folder / "base.yaml").read_text(encoding="utf-8"),
+        f"recipes/cuda/{version}/toolkit.yaml": (folder / "toolkit.yaml").read_text(encoding="utf-8"),
+        "docker/bases.yaml": "bases:\n  - {name: bookworm, suite: any, python: '3.11', glibc: '2.36', compilers: [7]}\n",
+        "docker/common/cuda.sh": "true\n",
+    }
+    made = plan.make(repository.make(tmp_path, text, **files), Request("toy", device="cuda"))
+    assert "nvidia-cuda-toolkit" in {source.name for source in made.sources}
+    assert made.toolchain.compiler == "g++-7"
+
+
 @pytest.mark.parametrize("name", recipe.names(ROOT))
 def test_every_device_that_a_recipe_lists_has_a_toolkit_and_a_plan(name: str) -> None:
     for version in recipe.versions(ROOT, name):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -17,6 +18,7 @@ from kiln import index, serve, wheelhouse
 from kiln.errors import CompileError, DifferenceError, KilnError, SmokeError, SourceError, UsageError
 from tests import wheels
 from tests.loopback import Notes
+from tests.repository import ROOT
 from tests.wheels import Venv
 
 VARIANTS = [
@@ -353,3 +355,31 @@ def test_a_manifest_that_cannot_be_trusted_is_not_read(tmp_path: Path, manifest:
     (tmp_path / "index.json").write_text(manifest)
     with pytest.raises(SourceError, match="is not the manifest of an index"):
         index.read(tmp_path)
+
+
+def documented() -> list[tuple[str, str]]:
+    """What docs/index.md says that a requirement gets."""
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    return re.findall(r"^\| `(opencv-python[^`]*)` \| `([^`]+)` \|$", text, re.M)
+
+
+@pytest.fixture(scope="module")
+def documented_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("documented")
+    versions = sorted({got for _, got in documented()})
+    made = [wheelhouse.item(wheels.wheel(folder / "built", "opencv-python", each)) for each in versions]
+    index.update(folder / "index", made, {}, Notes())
+    return folder / "index"
+
+
+@pytest.mark.parametrize(("asked", "got"), documented())
+def test_what_the_documentation_says_that_a_requirement_gets_is_what_pip_installs(
+    documented_index: Path, venv: Venv, asked: str, got: str
+) -> None:
+    done = venv.pip(f"{documented_index.as_uri()}/simple/", asked)
+    assert done.returncode == 0, done.stderr
+    assert venv.says("opencv_python") == got
+
+
+def test_the_documentation_has_examples() -> None:
+    assert len(documented()) >= 8

@@ -1,4 +1,4 @@
-"""The scripts that run inside containers: whole, and right where they can be tried without one."""
+"""The scripts that run inside containers, and in jobs of CI: whole, and right where they can be tried without one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from tests.repository import ROOT
 
-SCRIPTS = sorted([*(ROOT / "docker").rglob("*.sh"), *(ROOT / "smoke").rglob("*.sh")])
+SCRIPTS = sorted(script for folder in ("docker", "smoke", "ci") for script in (ROOT / folder).rglob("*.sh"))
 ACCEPT = "docker/tensorflow/accept.py"
 OLD, NEW = "0" * 64, "1" * 64
 

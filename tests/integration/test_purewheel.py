@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from kiln import purewheel, recipe, sources, wheel
+from kiln.errors import CompileError
+from tests.loopback import Notes
+from tests.repository import ROOT
+
+
+@pytest.fixture(scope="module")
+def builders(vault: Path) -> list[Path]:
+    """The pinned setuptools and wheel for Python 3.7, which run on every Python that runs Kiln."""
+    loaded = recipe.load(ROOT, "tensorflow", "1.15.5")
+    wanted = [
+        source
+        for source in loaded.sources
+        if source.use == "smoke" and source.name in ("setuptools", "wheel") and "3.7" in source.when["python"]
+    ]
+    settings = sources.Settings.from_environment(os.environ)
+    return [each.path for each in sources.obtain(wanted, sources.Vault(vault), settings, Notes())]
+
+
+def test_a_pure_project_gives_the_same_wheel_whatever_lies_around_it(
+    builders: list[Path], tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(ROOT / "layers", copy)
+    (copy / "build").mkdir()
+    (copy / "build" / "left").write_text("over")
+    for path in copy.rglob("*"):
+        os.utime(path, (1, 1))
+    one = purewheel.build(ROOT / "layers", builders, tmp_path / "one")
+    other = purewheel.build(copy, builders, tmp_path / "other")
+    assert one.name == "fireclay-0.1.0-py3-none-any.whl" and one.read_bytes() == other.read_bytes()
+    assert wheel.inspect(one).version == "0.1.0"
+    assert not list((ROOT / "layers").glob("*.egg-info"))
+
+
+def test_a_folder_that_is_no_project_is_said_to_be_none(builders: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "setup.cfg").write_text("no section")
+    with pytest.raises(CompileError, match="cannot be made a wheel"):
+        purewheel.build(tmp_path / "none", builders, tmp_path / "out")
