@@ -171,7 +171,7 @@ def lock(
         "python": "the Python version, for a wheel that is for several",
         "python_prefix": cli.REQUEST_HELP["python_prefix"],
         "cpu_features": "what a wheel from elsewhere is held to, as a list such as avx,sse4.2",
-        **{name: cli.RUN_HELP[name] for name in ("setup", "offline", "git_mirror")},
+        **{name: cli.RUN_HELP[name] for name in ("setup", "offline", "git_mirror", "accept_cuda_eula")},
     },
 )
 @cli.told
@@ -188,11 +188,15 @@ def smoke(
     setup: bool = False,
     offline: bool = False,
     git_mirror: str = "",
+    accept_cuda_eula: bool = False,
 ) -> None:
     """Prove a wheel, built here or elsewhere: `./inv smoke [WHEEL]`."""
     console = Console()
     supply = sources.Settings.from_environment(os.environ, offline, git_mirror)
-    settings = trial.Settings(Home.of(os.environ), supply, venv, against, setup, supply.offline, output)
+    accepted = consent.given(accept_cuda_eula, os.environ)
+    settings = trial.Settings(
+        Home.of(os.environ), supply, venv, against, setup, supply.offline, output, accepted
+    )
     name, _slash, version = recipe.partition("/")
     asked = Request(name, version, python=python, python_prefix=python_prefix, cpu_features=cpu_features)
     made = trial.run(ROOT, wheel, asked, settings, console)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kiln import compile as compiling
-from kiln import container, doctor, plan, proof, smoke, smoke_report, sources, subject, toolchain
+from kiln import consent, container, doctor, plan, proof, smoke, smoke_report, sources, subject, toolchain
 from kiln.console import Console
 from kiln.errors import SourceError, UsageError
 from kiln.home import Home, give, remove
@@ -36,6 +36,7 @@ class Settings:
     setup: bool = False
     offline: bool = False
     output: str = ""
+    accept_licences: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def run(root: Path, given: str, asked: Request, settings: Settings, console: Con
     home = settings.home
     with home.in_use(console), home.lock(name := f"smoke-{os.getpid()}", console):
         needed = tuple(source for source in planned.sources if _is_needed(source, planned))
+        consent.require(consent.terms(root, needed), home, settings.accept_licences, console)
         with console.station("sources"), console.transfers() as transfers:
             obtained = sources.obtain(needed, Vault(home.sources), settings.sources, transfers)
         variables = smoke.told(planned, found.wheel)
@@ -119,6 +121,10 @@ def _run(
     try:
         with console.station("smoke"):
             proved = smoke.run(place, found.wheel, console, kept, about)
+        if settings.against and proved.speed and not proved.speed.against:
+            console.note(
+                f"{settings.against} does not run here, so nothing was timed beside it: see {place.log}"
+            )
     finally:
         for file in (place.build / proof.REPORT, place.build / PAGE):
             if file.exists():
