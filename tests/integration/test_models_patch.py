@@ -81,7 +81,7 @@ def test_three_hundred_steps_write_three_images_in_their_colours_and_a_small_fil
     sys.stdout.write(f"event file of 300 steps: {before['bytes']} bytes before, {after['bytes']} after\n")
     assert isinstance(before["bytes"], int)
     assert isinstance(after["bytes"], int)
-    assert after["bytes"] < before["bytes"] / 30
+    assert after["bytes"] < before["bytes"] / 10
 
 
 def test_form_b_is_switched_off_as_the_message_says(tensorflow: Environment, tmp_path: Path) -> None:
