@@ -13,10 +13,13 @@ from pathlib import Path
 from kiln import container, plan, recipe, toolchain
 from kiln.console import Console
 from kiln.container import Engine
+from kiln.document import read, typed
+from kiln.environment import LOCK
 from kiln.errors import EngineError, KilnError, UsageError
 from kiln.home import Home, remove
 from kiln.plan import Request
-from kiln.vault import Vault
+from kiln.recipe import Source, SourceList
+from kiln.vault import Vault, sha256_of
 
 _LEFT = "left by a process that was stopped"
 
@@ -35,12 +38,13 @@ class Item:
 
 @dataclass(frozen=True)
 class Needs:
-    """Hashes of files and of trees, image tags and names of interpreters, each with who needs it."""
+    """Hashes of files, of trees and of locks, image tags and names of interpreters, each with who needs it."""
 
     hashes: dict[str, str] = field(default_factory=dict)
     trees: dict[str, str] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
     interpreters: dict[str, str] = field(default_factory=dict)
+    locks: dict[str, str] = field(default_factory=dict)
 
 
 def needs(root: Path) -> Needs:
@@ -53,12 +57,7 @@ def needs(root: Path) -> Needs:
         name, version = path.parent.parent.name, path.parent.name
         loaded = recipe.load(root, name, version)
         who = f"needed by {name} {version}"
-        for source in loaded.sources:
-            hashes = [source.sha256, *(origin.sha256 for origin in source.origins)]
-            for sha256 in filter(None, hashes):
-                found.hashes.setdefault(sha256, who)
-            for tree in filter(None, (source.tree, source.tree_hash)):
-                found.trees.setdefault(tree, who)
+        _need(found, loaded.sources, who)
         axes = loaded.variants
         for device, base, python in itertools.product(axes.device, axes.base, axes.python):
             # A Python that only comes with --python-prefix has no plan here; its images are those of others.
@@ -68,7 +67,20 @@ def needs(root: Path) -> Needs:
                 for tag in (images.base, images.runtime, images.toolchain):
                     found.images.setdefault(tag, who)
                 found.interpreters.setdefault(made.interpreter_name, who)
+    for path in sorted(root.glob("layers/*/sources.yaml")):
+        _need(found, typed(read(path), SourceList).sources, f"needed by {path.relative_to(root)}")
+    for path in sorted((*root.glob("layers/requirements-*.txt"), *root.glob("requirements/*.txt"))):
+        found.locks.setdefault(sha256_of(path), f"made from {path.relative_to(root)}")
     return found
+
+
+def _need(found: Needs, sources: Sequence[Source], who: str) -> None:
+    for source in sources:
+        hashes = [source.sha256, *(origin.sha256 for origin in source.origins)]
+        for sha256 in filter(None, hashes):
+            found.hashes.setdefault(sha256, who)
+        for tree in filter(None, (source.tree, source.tree_hash)):
+            found.trees.setdefault(tree, who)
 
 
 def run(
@@ -110,6 +122,7 @@ def survey(needed: Needs, home: Home, engine: Engine | None, results: int = 0) -
             for path in _in(home.unproved)
         ),
         *_interpreters(home, needed),
+        *_environments(home, needed),
         *(_images(engine, needed) if engine else ()),
         *(_item("build", path, False, "left by a build that failed") for path in _in(home.builds)),
         *(_item("work", path, False, _LEFT) for path in (*_in(home.work), *_in(vault.root / "work"))),
@@ -184,6 +197,13 @@ def _interpreters(home: Home, needed: Needs) -> Iterator[Item]:
     for path in _in(home.interpreters):
         why = needed.interpreters.get(path.name)
         yield _item("interpreter", path, why is not None, why or "no recipe's variant uses it")
+
+
+def _environments(home: Home, needed: Needs) -> Iterator[Item]:
+    for path in _in(home.environments):
+        lock = path / LOCK
+        why = needed.locks.get(sha256_of(lock)) if lock.is_file() else None
+        yield _item("environment", path, why is not None, why or "made from no lock of this checkout")
 
 
 def _images(engine: Engine, needed: Needs) -> Iterator[Item]:

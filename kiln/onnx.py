@@ -142,8 +142,8 @@ class Exporter:
             (found,) = self._lines("versions")
         except (KilnError, OSError, ValueError) as error:
             raise UsageError(
-                f"{self._environment.folder} cannot run the converter: it must hold what "
-                f"layers/requirements-onnx.txt lists, or leave out --venv\n{error}"
+                f"{self._environment.folder} cannot run the converter ({error}): install what "
+                "layers/requirements-onnx.txt lists, or leave out --venv to have Kiln's own environment"
             ) from error
         return {name: str(version) for name, version in found.items()}
 
@@ -174,9 +174,8 @@ class Exporter:
                         process.kill()
             if process.returncode:
                 errors.seek(0)
-                last = errors.read().decode("utf-8", "replace").strip().splitlines()[-5:]
-                said = "\n".join("  " + text for text in last)
-                raise KilnError(f"{script} ended with {process.returncode}; its last lines say why\n{said}")
+                *_, last = ["nothing", *errors.read().decode("utf-8", "replace").strip().splitlines()]
+                raise KilnError(f"{script} ended with {process.returncode} and said last: {last}")
 
 
 def run(

@@ -6,7 +6,7 @@ They train a model of one variable; the calls that write summaries are those of 
 from __future__ import annotations
 
 IMPORTS = """\
-import tensorflow.compat.v1 as tf
+import tensorflow as tf
 
 
 class fields(object):

@@ -17,7 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from kiln import archive
+from kiln import archive, environment, onnx
+from kiln.console import Console
+from kiln.errors import UsageError
+from kiln.home import Home
 from tests import interpreters
 from tests.repository import ROOT
 
@@ -142,3 +145,20 @@ def python_prefix() -> Path:
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def tools_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home for programs that Kiln runs beside itself: their packages are installed once."""
+    return tmp_path_factory.mktemp("tools")
+
+
+@pytest.fixture(scope="session")
+def tensorflow(tools_home: Path) -> environment.Environment:
+    """TensorFlow 1.15.5 with the converter to ONNX, as `./inv onnx` has it."""
+    try:
+        base = environment.interpreter(onnx.PYTHON, "", os.environ)
+    except UsageError as error:
+        pytest.skip(str(error))
+    home = Home.of({**os.environ, "KILN_HOME": str(tools_home)})
+    return environment.make(home, base, onnx.pins(ROOT, None), os.environ, False, Console())

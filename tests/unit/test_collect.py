@@ -167,3 +167,23 @@ def test_images_that_cannot_be_looked_at_are_told(root: Path, home: Home) -> Non
     assert "images are not looked at" in output.getvalue()
     report.collected(items, [], False, console)
     assert "0 to remove" in output.getvalue()
+
+
+def test_an_environment_stays_while_its_lock_is_in_the_checkout(root: Path, home: Home) -> None:
+    put(root / "requirements" / "tool.txt", "tool==1\n")
+    current = put(home.environments / "tool-1" / "kiln-lock.txt", "tool==1\n").parent
+    outdated = put(home.environments / "tool-0" / "kiln-lock.txt", "tool==0\n").parent
+    unfinished = put(home.environments / "tool-2" / "bin" / "python").parent.parent
+    found = run(root, home)
+    assert [found[path] for path in (current, outdated, unfinished)] == [True, False, False]
+    assert current.exists()
+    assert not outdated.exists()
+    assert not unfinished.exists()
+
+
+def test_the_vault_keeps_the_source_of_a_suite_that_is_no_recipes(root: Path, home: Home) -> None:
+    origin = f"{{url: 'https://suite.example/it.tar.gz', sha256: {UNKNOWN}}}"
+    text = f"sources:\n  - name: suite\n    origins:\n      - {origin}\n"
+    put(root / "layers" / "export" / "sources.yaml", text)
+    path = put(Vault(home.sources).path(UNKNOWN))
+    assert run(root, home)[path] is True

@@ -1,0 +1,110 @@
+"""The layer library's models in ONNX, on the TensorFlow 1.15.5 that its makers published."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kiln import archive, onnx_suite, sources
+from kiln.console import Console
+from kiln.environment import Environment
+from kiln.errors import UsageError
+from kiln.home import Home
+from tests.gits import Repository
+from tests.repository import ROOT
+
+SUITE = """\
+import os
+import pytest
+
+OPSET = int(os.environ["TF2ONNX_TEST_OPSET"])
+
+def test_of_every_opset():
+    import tf2onnx
+    assert "site-packages" in tf2onnx.__file__
+
+@pytest.mark.skipif(OPSET < 9, reason="new")
+def test_of_new_opsets():
+    pass
+
+def test_that_kills_its_process_at_opset_9():
+    if OPSET == 9:
+        os.abort()
+"""
+
+
+def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, ROOT / "tasks.py", "onnx", *arguments],
+        env={**os.environ, "KILN_HOME": str(home), "COLUMNS": "120"}, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def test_models_are_converted_compared_and_written(
+    tensorflow: Environment, tools_home: Path, tmp_path: Path
+) -> None:
+    models = "pyramid,residual v1 bottleneck"
+    done = run(tools_home, "--opsets", "9,13", "--models", models, "--output", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert "(1)  lacks StridedSlice" in done.stdout
+    pyramid, residual = (
+        next(line.split()[-2:] for line in done.stdout.splitlines() if line.startswith(name))
+        for name in models.split(",")
+    )
+    assert pyramid[0] == "(1)"
+    assert all(float(text) < 1e-5 for text in (pyramid[1], *residual))
+    manifest = json.loads((tmp_path / "out" / "models.json").read_text(encoding="utf-8"))
+    written = {(each["model"], each["format"], each.get("opset")): each for each in manifest["models"]}
+    for format in ("h5", "SavedModel", "pb", "tflite"):
+        assert (tmp_path / "out" / written["residual v1 bottleneck", format, None]["file"]).exists()
+    assert written["pyramid", "onnx", 13]["error"] < 1e-5
+    again = run(tools_home, "--output", str(tmp_path / "out"))
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+
+
+def test_a_model_that_there_is_not_and_a_venv_without_the_converter_are_told(
+    tensorflow: Environment, tools_home: Path
+) -> None:
+    unknown = run(tools_home, "--models", "pyramids")
+    assert unknown.returncode == 2
+    assert "there is no model 'pyramids': choose some of threshold, " in unknown.stderr
+    lacking = run(tools_home, "--venv", sys.prefix)
+    assert lacking.returncode == 2
+    assert "cannot run the converter" in lacking.stderr
+    assert "Traceback" not in lacking.stderr
+
+
+def test_the_suite_runs_at_each_opset_and_a_test_that_kills_its_process_has_failed(
+    tensorflow: Environment, tools_home: Path, tmp_path: Path
+) -> None:
+    repository = Repository(
+        tmp_path / "forge", {"tests/test_it.py": SUITE, "tf2onnx/__init__.py": "raise SystemExit"}
+    )
+    repository.bare(tmp_path / "mirrors")
+    made = repository.origin(repository.forge_archive())
+    (tmp_path / "made").write_bytes(repository.forge_archive())
+    archive.unpack(tmp_path / "made", tmp_path / "tree", "name-1")
+    pinned = tmp_path / "layers" / "export" / "sources.yaml"
+    pinned.parent.mkdir(parents=True)
+    origin = f"{{git: '{made.git}', commit: {made.commit}, prefix: {made.prefix}, format: tar.gz, sha256: {made.sha256}"
+    tree = archive.tree_digest(tmp_path / "tree")
+    pinned.write_text(
+        f"sources:\n  - name: suite\n    tree: {tree}\n    origins:\n      - {origin}, member: name-1}}\n",
+        encoding="utf-8",
+    )
+    home = Home.of({"KILN_HOME": str(tools_home)})
+    settings = sources.Settings(git_mirrors=(f"{tmp_path}/mirrors/{{owner}}/{{repo}}.git",))
+    suite = onnx_suite.Suite(tmp_path, home, settings, tensorflow, os.environ)
+    found = onnx_suite.run(suite, [7, 9, 10], "", 1, tmp_path / "reports", Console())
+    counts = [(each.opset, each.outcome.passed, each.failed, each.outcome.skipped) for each in found]
+    assert counts == [(7, 2, 0, 1), (9, 2, 1, 0), (10, 3, 0, 0)]
+    assert "kills_its_process" in found[1].outcome.failures[0]
+    assert (tmp_path / "reports" / "upstream-opset9.xml").exists()
+    with pytest.raises(UsageError, match="chooses no test"):
+        onnx_suite.run(suite, [7], "nothing", 1, None, Console())
