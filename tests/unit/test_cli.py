@@ -129,3 +129,26 @@ def test_only_what_differs_from_its_default_is_chosen() -> None:
 def test_jobs_are_what_was_asked_for_else_at_least_one() -> None:
     assert cli.jobs(7) == 7
     assert 1 <= cli.jobs(0) <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize("option", ["--cuda", "--cuda=11.8"])
+def test_cuda_is_asked_for_with_or_without_a_version(tmp_path: Path, option: str) -> None:
+    done = run(tmp_path, "plan", "opencv", option, "--json")
+    assert json.loads(done.stdout)["inputs"]["variant"]["device"] == "cuda-11.8"
+
+
+def test_a_cuda_that_a_recipe_has_not_is_refused_with_those_it_has(tmp_path: Path) -> None:
+    done = run(tmp_path, "plan", "opencv", "--cuda=9.9")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: opencv 4.3.0 is not built for device 'cuda-9.9': choose one of cpu, cuda-11.8\n"
+    )
+
+
+def test_what_is_under_terms_of_its_own_is_not_fetched_before_they_are_accepted(tmp_path: Path) -> None:
+    done = run(tmp_path, "fetch", "opencv", "--cuda", KILN_OFFLINE="1")
+    assert done.returncode == 2
+    assert "https://docs.nvidia.com/cuda/eula" in done.stderr and "--accept-cuda-eula" in done.stderr
+    accepted = run(tmp_path, "fetch", "opencv", "--cuda", "--accept-cuda-eula", KILN_OFFLINE="1")
+    assert accepted.returncode == 3
+    assert "accepted, and remembered" in accepted.stderr
