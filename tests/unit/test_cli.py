@@ -155,3 +155,26 @@ def test_an_index_is_made_of_folders_and_served_and_published_by_command(tmp_pat
             assert answer.read() == (target / "simple" / "toy" / "index.html").read_bytes()
         server.terminate()
         assert server.wait() == 0
+
+
+@pytest.mark.parametrize("option", ["--cuda", "--cuda=11.8"])
+def test_cuda_is_asked_for_with_or_without_a_version(tmp_path: Path, option: str) -> None:
+    done = run(tmp_path, "plan", "opencv", option, "--json")
+    assert json.loads(done.stdout)["inputs"]["variant"]["device"] == "cuda-11.8"
+
+
+def test_a_cuda_that_a_recipe_has_not_is_refused_with_those_it_has(tmp_path: Path) -> None:
+    done = run(tmp_path, "plan", "opencv", "--cuda=9.9")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: opencv 4.3.0 is not built for device 'cuda-9.9': choose one of cpu, cuda-11.8\n"
+    )
+
+
+def test_what_is_under_terms_of_its_own_is_not_fetched_before_they_are_accepted(tmp_path: Path) -> None:
+    done = run(tmp_path, "fetch", "opencv", "--cuda", KILN_OFFLINE="1")
+    assert done.returncode == 2
+    assert "https://docs.nvidia.com/cuda/eula" in done.stderr and "--accept-cuda-eula" in done.stderr
+    accepted = run(tmp_path, "fetch", "opencv", "--cuda", "--accept-cuda-eula", KILN_OFFLINE="1")
+    assert accepted.returncode == 3
+    assert "accepted, and remembered" in accepted.stderr
