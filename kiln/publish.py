@@ -95,6 +95,8 @@ def _done(items: Sequence[Item], sent: Sequence[str]) -> Done:
 
 # rsync
 
+ATTEMPTS = 5
+
 
 def _rsync(index: Path, items: Sequence[Item], to: Rsync, environment: Mapping[str, str]) -> Done:
     """Files, then the manifest, then pages, merged with what is there.
@@ -105,33 +107,42 @@ def _rsync(index: Path, items: Sequence[Item], to: Rsync, environment: Mapping[s
     call = _Rsync(to.place, environment)
     files = [f"{item.entry.file}{end}" for item in items for end in ("", ".metadata")]
     before: set[str] = set()
-    for attempt in range(5):
+    whole = False
+    for attempt in range(ATTEMPTS):
         with tempfile.TemporaryDirectory() as folder:
             there, stage = Path(folder, "there"), Path(folder, "stage")
             call.fetch(there, "/index.json", "/sets/", "/sets/*.txt")
             known = indexing.read(there)
             entries = indexing.merged(known, (item.entry for item in items))
-            if attempt and set(entries) == set(known):
+            if whole and set(entries) == set(known):
                 return _done(items, [item.entry.file for item in items if item.entry.file not in before])
             before = before if attempt else {entry.file for entry in known}
-            call.send(
-                index,
-                "--ignore-existing",
-                "--include=/files/",
-                *(f"--include=/files/{each}" for each in files),
-            )
-            wrong = call.differing(index / "files", files)
-            if wrong:
-                raise DifferenceError(
-                    f"{to.place} has {wrong[0]} already with other bytes, and what is published never changes: "
-                    "give its recipe a new revision, or restore the file there"
-                )
             _stage(stage, entries, {**indexing.sets_of(there), **indexing.sets_of(index)})
-            call.send(stage, "--include=/index.json")
-            call.send(index, "--include=/records/", "--include=/records/**")
-            call.send(stage, "--exclude=/index.html", "--include=**")
-            call.send(stage, "--include=/index.html")
+            try:
+                _put(call, index, stage, files)
+                whole = True
+            except SourceError:
+                # Who publishes at the same moment moves the same temporary files.
+                whole = False
+                if attempt == ATTEMPTS - 1:
+                    raise
     raise SourceError(f"{to.place} is changed by others all the time: publish again later")
+
+
+def _put(call: _Rsync, index: Path, stage: Path, files: Sequence[str]) -> None:
+    call.send(
+        index, "--ignore-existing", "--include=/files/", *(f"--include=/files/{each}" for each in files)
+    )
+    wrong = call.differing(index / "files", files)
+    if wrong:
+        raise DifferenceError(
+            f"{call.place} has {wrong[0]} already with other bytes, and what is published never changes: "
+            "give its recipe a new revision, or restore the file there"
+        )
+    call.send(stage, "--include=/index.json")
+    call.send(index, "--include=/records/", "--include=/records/**")
+    call.send(stage, "--exclude=/index.html", "--include=**")
+    call.send(stage, "--include=/index.html")
 
 
 def _stage(folder: Path, entries: Sequence[Entry], sets: Mapping[str, bytes]) -> None:

@@ -9,11 +9,12 @@ import rich.console
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiln import onnx, onnx_report, onnx_suite, smoke
+from kiln import onnx, onnx_report, onnx_suite
 from kiln.console import Console
 from kiln.errors import SmokeError, UsageError
 from kiln.onnx import Answer, Bad, Matrix
 from kiln.onnx_suite import Result
+from kiln.proof import Case, Proof
 from tests.repository import ROOT
 
 BAD = (Bad("tf2onnx", "<1.14", "it is wrong"), Bad("onnxruntime", ">=1.12,<1.14", "so is it"))
@@ -121,9 +122,11 @@ def test_the_matrix_shows_differences_and_tells_each_reason_once() -> None:
 
 def test_the_suites_counts_and_failures_are_shown_by_opset_and_fail_the_command() -> None:
     def result(opset: int, *failures: str) -> Result:
-        return Result(opset, smoke.Outcome(Path("x"), 10, 3, failures))
+        endings = [("failed", name) for name in failures] + [("passed", "p")] * 10 + [("skipped", "s")] * 3
+        cases = tuple(Case("t", name, ending, "", 0.0, ()) for ending, name in endings)
+        return Result(opset, Proof(Path("x"), cases, {}))
 
-    results = [result(7, "t.a"), result(8), result(9, "t.a", "t.b")]
+    results = [result(7, "a"), result(8), result(9, "a", "b")]
     lines = printed(onnx_report.suite, results)
     for line in (
         "opset passed failed skipped",
