@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kiln import sources
-from kiln.recipe import Source, UrlOrigin
+from kiln.source import Source, UrlOrigin
 
 SIZES = (20, 60, 120, 250)  # MB
 

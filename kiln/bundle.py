@@ -26,9 +26,9 @@ from kiln import container, doctor, plan, rootfs, sources, toolchain
 from kiln.console import Console
 from kiln.container import Engine
 from kiln.errors import SourceError, UsageError
+from kiln.fields import STRICT, Integer, Sha256
 from kiln.home import Home
 from kiln.plan import Plan, Request
-from kiln.recipe import STRICT, Integer, Sha256
 from kiln.sources import Obtained, Vault
 from kiln.vault import BLOCK, sha256_of
 

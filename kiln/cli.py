@@ -19,8 +19,9 @@ from invoke.tasks import Task
 
 from kiln import __version__, cuda, recipe, relock
 from kiln.errors import KilnError, UsageError
+from kiln.fields import Value
 from kiln.plan import Request
-from kiln.recipe import Option, Value
+from kiln.recipe import Option
 
 REQUEST_HELP = {
     "release": "the version to build, a folder under recipes/ (default: the recipe's own choice)",

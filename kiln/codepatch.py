@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field
 
 from kiln.document import read, typed
 from kiln.errors import UsageError
-from kiln.recipe import STRICT, RelativePath
+from kiln.fields import STRICT, RelativePath
 
 
 def _statement(text: str) -> str:

@@ -18,7 +18,8 @@ from kiln.environment import LOCK
 from kiln.errors import EngineError, KilnError, UsageError
 from kiln.home import Home, remove
 from kiln.plan import Request
-from kiln.recipe import Source, SourceList
+from kiln.recipe import SourceList
+from kiln.source import Source
 from kiln.vault import Vault, sha256_of
 
 _LEFT = "left by a process that was stopped"

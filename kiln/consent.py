@@ -13,8 +13,9 @@ from pathlib import Path
 from kiln import document
 from kiln.console import Console
 from kiln.errors import UsageError
+from kiln.fields import STRICT, Name
 from kiln.home import Home
-from kiln.recipe import STRICT, Name, Source
+from kiln.source import Source
 
 OPTION = "--accept-cuda-eula"
 VARIABLE = "KILN_ACCEPT_CUDA_EULA"

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from kiln import document
 from kiln.errors import UsageError
-from kiln.recipe import STRICT, Integer
+from kiln.fields import STRICT, Integer
 
 PREFIX = "cuda-"
 # What `--cuda` without a version asks for: the first such device that the recipe lists.

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 
 from kiln.download import OriginError
-from kiln.recipe import DebianOrigin
+from kiln.source import DebianOrigin
 
 _FORMAT = "$(ORIGIN) $(SITE)"
 

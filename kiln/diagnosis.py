@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from kiln import document
-from kiln.recipe import STRICT
+from kiln.fields import STRICT
 
 # A script's own word about a failure; nothing is more exact.
 OWN = re.compile(r"^kiln-error: (.*)")

@@ -16,7 +16,7 @@ from kiln import sources, wheelhouse
 from kiln.console import Console
 from kiln.errors import DifferenceError
 from kiln.home import Home
-from kiln.recipe import Source
+from kiln.source import Source
 from kiln.sources import Obtained
 from kiln.wheelhouse import Item
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from kiln.download import MAX_BYTES, OriginError, Pinned, WrongContentError, without_login
-from kiln.recipe import GitOrigin
+from kiln.source import GitOrigin
 from kiln.vault import BLOCK
 
 # Not git's own compression, whose bytes are others.

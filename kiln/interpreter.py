@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from kiln.errors import UsageError
-from kiln.recipe import Source
+from kiln.source import Source
 
 # Where an interpreter built from source lies in every container.
 SOURCE_PREFIX = "/kiln/python"

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 
 from kiln import cpu
-from kiln.recipe import Option, Recipe, Value
+from kiln.fields import Value
+from kiln.recipe import Option, Recipe
 
 # Feature lists that are known by one name.
 KNOWN = {

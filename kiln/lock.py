@@ -16,8 +16,9 @@ from pydantic import Field
 
 from kiln import bazel, cmake, document, forge, lockfile
 from kiln.errors import SourceError, UsageError
+from kiln.fields import STRICT, Name, RelativePath, Value
 from kiln.pins import Known, Means, UnpinnedError, Wanted, pin
-from kiln.recipe import STRICT, Bazel, Name, RelativePath, Source, Value
+from kiln.source import Bazel, Source
 
 SETTINGS = "lock.yaml"
 _SUFFIX = re.compile(r"\.(tar\.[a-z0-9]+|[A-Za-z][A-Za-z0-9]*)$")

@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from kiln import document
-from kiln.recipe import STRICT, Source
+from kiln.fields import STRICT
+from kiln.source import Source
 
 NAME = "sources.lock.yaml"
 WIDTH = 110

@@ -16,8 +16,9 @@ from pydantic import Field
 from kiln import cpu, document, plan, recipe
 from kiln.document import Document
 from kiln.errors import UsageError
+from kiln.fields import STRICT, Integer, Value
 from kiln.plan import Plan, Request
-from kiln.recipe import STRICT, Integer, Option, Value
+from kiln.recipe import Option
 
 AXES = ("device", "base", "python", "cpu_features")
 # What GitHub makes of one matrix at most, and how many jobs in a row the templates have.

@@ -20,7 +20,7 @@ import requests.utils
 
 from kiln.download import Downloader, Logins, OriginError, Session, host, raise_for_status, without_login
 from kiln.pypi import Trusting
-from kiln.recipe import NpmOrigin
+from kiln.source import NpmOrigin
 
 # A package's listing names every version that there ever was.
 MAX_LISTING = 64 << 20

@@ -20,7 +20,7 @@ from kiln.console import Console
 from kiln.document import read, typed
 from kiln.environment import Environment, Pins
 from kiln.errors import KilnError, SmokeError, UsageError
-from kiln.recipe import STRICT
+from kiln.fields import STRICT
 
 PYTHON = "3.7"  # the last that TensorFlow 1.15 has wheels for
 OPSETS = range(1, 16)

@@ -15,7 +15,8 @@ from kiln.environment import Environment
 from kiln.errors import KilnError, SmokeError, UsageError
 from kiln.home import Home
 from kiln.proof import Proof
-from kiln.recipe import Source, SourceList
+from kiln.recipe import SourceList
+from kiln.source import Source
 from kiln.vault import Vault
 
 # The suite's settings ask for a coverage plug-in; these folders are suites of other projects, which need the network.

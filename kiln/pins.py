@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kiln import forge
-from kiln.recipe import Bazel, GitOrigin, Origin, PypiOrigin, Source, UrlOrigin, Value
+from kiln.fields import Value
+from kiln.source import Bazel, GitOrigin, Origin, PypiOrigin, Source, UrlOrigin
 from kiln.vault import hash_into, sha256_of
 
 

@@ -13,8 +13,10 @@ from pydantic import Field
 
 from kiln import cpu, cuda, document, localversion, recipe
 from kiln.errors import UsageError
+from kiln.fields import STRICT, Integer, Value
 from kiln.interpreter import Interpreter, choose
-from kiln.recipe import Patch, Recipe, Source, Value
+from kiln.recipe import Patch, Recipe
+from kiln.source import Source
 from kiln.vault import sha256_of
 
 # A new number makes every key new: raise it when kiln itself changes what a build gives.
@@ -70,17 +72,17 @@ class Base:
     suite: str
     python: str
     glibc: str
-    compilers: tuple[recipe.Integer, ...] = ()
+    compilers: tuple[Integer, ...] = ()
     image: Annotated[str, Field(pattern=r"^[a-z0-9./:_-]+@sha256:[0-9a-f]{64}$")] | None = None
 
-    __pydantic_config__ = recipe.STRICT
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True)
 class _Bases:
     bases: tuple[Base, ...]
 
-    __pydantic_config__ = recipe.STRICT
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True)

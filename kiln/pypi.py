@@ -22,7 +22,7 @@ from pypi_simple import ACCEPT_ANY, ProjectPage
 
 from kiln.download import Downloader, Logins, OriginError, Session, raise_for_status, without_login
 from kiln.errors import UsageError
-from kiln.recipe import PypiOrigin
+from kiln.source import PypiOrigin
 
 MAX_PAGE = 256 << 20  # bytes, of a page that lists files
 _TRUE = {"1", "y", "yes", "t", "true", "on"}

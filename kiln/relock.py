@@ -11,7 +11,7 @@ from kiln import archive, lock, recipe, sources
 from kiln.errors import DifferenceError, SourceError, UsageError
 from kiln.home import Home
 from kiln.lookup import Lookup
-from kiln.recipe import Source
+from kiln.source import Source
 
 
 @dataclass(frozen=True)

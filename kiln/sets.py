@@ -17,7 +17,8 @@ from packaging.utils import canonicalize_name
 
 from kiln import document, purewheel, recipe, wheelhouse
 from kiln.errors import UsageError
-from kiln.recipe import STRICT, Name, RelativePath, Source, Value
+from kiln.fields import STRICT, Name, RelativePath, Value
+from kiln.source import Source
 from kiln.sources import Obtained
 from kiln.wheelhouse import Entry, Item
 

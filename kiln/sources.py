@@ -31,16 +31,7 @@ from kiln.download import (
 )
 from kiln.errors import SourceError, UsageError
 from kiln.home import remove
-from kiln.recipe import (
-    DebianOrigin,
-    FileOrigin,
-    GitOrigin,
-    NpmOrigin,
-    Origin,
-    PypiOrigin,
-    Source,
-    UrlOrigin,
-)  # fmt: skip
+from kiln.source import DebianOrigin, FileOrigin, GitOrigin, NpmOrigin, Origin, PypiOrigin, Source, UrlOrigin
 from kiln.vault import Note, Vault, sha256_of
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Any
 
 from kiln import sources
 from kiln.download import Downloader, OriginError, Pinned, raise_for_status
-from kiln.recipe import Source, UrlOrigin
+from kiln.source import Source, UrlOrigin
 from kiln.sources import Settings, Vault
 
 # A question is cheap for both sides; a download is not.

@@ -16,8 +16,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from kiln import recipe, record, wheel
 from kiln.errors import CompileError, UsageError
+from kiln.fields import STRICT, Sha256, Value
 from kiln.plan import Request, Variant
-from kiln.recipe import STRICT, Recipe, Sha256, Value
+from kiln.recipe import Recipe
 from kiln.wheel import Wheel
 
 STAMP = "kiln.json"

@@ -17,8 +17,8 @@ from kiln.home import Home, give, remove
 from kiln.host import Host
 from kiln.plan import Plan, Request
 from kiln.proof import Proof
-from kiln.recipe import Source
 from kiln.smoke_report import PAGE
+from kiln.source import Source
 from kiln.sources import Vault
 from kiln.subject import Subject
 from kiln.vault import sha256_of

@@ -23,7 +23,7 @@ from pydantic import AfterValidator, Field
 
 from kiln import proof, record, wheel
 from kiln.errors import SmokeError, SourceError, UsageError
-from kiln.recipe import STRICT, Sha256
+from kiln.fields import STRICT, Sha256
 from kiln.vault import sha256_of
 
 # Of a result's files, the log alone is not for everybody: it is long, and tells of the machine.

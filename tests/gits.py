@@ -8,7 +8,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from kiln.recipe import GitOrigin
+from kiln.source import GitOrigin
 
 WINTER = "1577880000 +0000"  # 2020-01-01 12:00:00
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kiln import sources
 from kiln.errors import SourceError
-from kiln.recipe import Source, UrlOrigin
+from kiln.source import Source, UrlOrigin
 from tests.web import Listener
 
 

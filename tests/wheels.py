@@ -13,8 +13,8 @@ from io import BytesIO
 from pathlib import Path
 
 from kiln import plan, record
+from kiln.fields import Value
 from kiln.plan import Request
-from kiln.recipe import Value
 from tests import repository
 
 PASSED = '<testsuite><testcase classname="test_toy" name="test_toy"/></testsuite>'

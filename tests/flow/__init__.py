@@ -30,7 +30,7 @@ def publish(folder: Path, address: str) -> None:
 
 def repository(root: Path, folder: Path, address: str) -> None:
     """A repository at `root` with the recipe `flow`; its lock is not there yet."""
-    for name in ("docker/common", "docker/tensorflow", "recipes/shared"):
+    for name in ("docker/common", "docker/tensorflow", "recipes/shared", "smoke/common"):
         shutil.copytree(ROOT / name, root / name)
     recipe = root / "recipes/flow/1.0"
     for source, target in {

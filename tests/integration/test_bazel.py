@@ -74,7 +74,7 @@ def test_the_workspace_becomes_a_wheel_that_is_installed_and_called(house: House
     done = house.run("build", "flow")
     assert done.returncode == 0, done.stderr
     wheel, log = result(house)
-    assert re.fullmatch(r"flow-1\.0-cp311-cp311-manylinux_\d+_\d+_x86_64\.whl", wheel.name)
+    assert re.fullmatch(r"flow-1\.0\+1-cp311-cp311-manylinux_\d+_\d+_x86_64\.whl", wheel.name)
     with zipfile.ZipFile(wheel) as archive:
         assert {"flow/__init__.py", "flow/_flow.so", "flow/ops.py", "flow/NOTICE"} <= set(archive.namelist())
     target = "//tensorflow/tools/pip_package:build_pip_package"

@@ -8,7 +8,7 @@ from kiln import consent, recipe
 from kiln.console import Console
 from kiln.errors import UsageError
 from kiln.home import Home
-from kiln.recipe import DebianOrigin, Source
+from kiln.source import DebianOrigin, Source
 from tests.repository import ROOT
 
 OURS = consent.Terms("LicenseRef-Acme", "Acme's terms", "https://acme.example/terms", "no copies")

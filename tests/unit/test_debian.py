@@ -8,7 +8,7 @@ import pytest
 from kiln import debian, sources
 from kiln.download import OriginError, Patience
 from kiln.errors import SourceError
-from kiln.recipe import DebianOrigin, Source
+from kiln.source import DebianOrigin, Source
 from kiln.vault import Vault
 from tests.web import Listener, Site, content
 

@@ -12,7 +12,7 @@ import pytest
 
 from kiln import gitarchive
 from kiln.download import OriginError, WrongContentError
-from kiln.recipe import GitOrigin
+from kiln.source import GitOrigin
 from tests import web
 from tests.gits import Repository, git
 from tests.web import Site

@@ -13,8 +13,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from kiln import cpu, localversion, plan, recipe
+from kiln.fields import Value
 from kiln.plan import Request
-from kiln.recipe import Value
 from tests import repository
 from tests.repository import ROOT
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kiln import lock, lockfile, recipe, relock
 from kiln.errors import DifferenceError, SourceError, UsageError
 from kiln.home import Home
-from kiln.recipe import Bazel, GitOrigin, PypiOrigin, Source, UrlOrigin
+from kiln.source import Bazel, GitOrigin, PypiOrigin, Source, UrlOrigin
 from kiln.sources import Settings, Vault
 from tests.repository import ROOT
 

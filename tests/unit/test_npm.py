@@ -15,7 +15,7 @@ import pytest
 from kiln import npm, sources
 from kiln.download import OriginError, Patience
 from kiln.errors import SourceError
-from kiln.recipe import NpmOrigin, PypiOrigin, Source, UrlOrigin
+from kiln.source import NpmOrigin, PypiOrigin, Source, UrlOrigin
 from kiln.sources import Settings, Vault
 from tests.loopback import Notes, Server, server
 

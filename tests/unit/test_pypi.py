@@ -12,7 +12,7 @@ from kiln import pypi
 from kiln.download import Downloader, OriginError, Patience
 from kiln.errors import UsageError
 from kiln.pypi import AbsentError, Pip
-from kiln.recipe import PypiOrigin
+from kiln.source import PypiOrigin
 from tests import web
 from tests.web import Site
 

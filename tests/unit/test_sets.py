@@ -12,7 +12,7 @@ import pytest
 
 from kiln import document, index, recipe, sets, wheelhouse
 from kiln.errors import UsageError
-from kiln.recipe import Source
+from kiln.source import Source
 from kiln.sources import Obtained
 from kiln.vault import sha256_of
 from tests import repository, wheels

@@ -12,7 +12,7 @@ import pytest
 
 from kiln import archive, sources
 from kiln.errors import SourceError, UsageError
-from kiln.recipe import GitOrigin, Origin, PypiOrigin, Source, UrlOrigin
+from kiln.source import GitOrigin, Origin, PypiOrigin, Source, UrlOrigin
 from kiln.sources import Obtained, Patience, Settings, Vault
 from tests import archives, web
 from tests.archives import File, pack

@@ -14,7 +14,7 @@ from kiln import report, sources, status
 from kiln.console import Console
 from kiln.download import Patience
 from kiln.errors import SourceError, UsageError
-from kiln.recipe import GitOrigin, Source, UrlOrigin
+from kiln.source import GitOrigin, Source, UrlOrigin
 from kiln.sources import Settings, Vault
 from tests.loopback import Notes, Server, server
 

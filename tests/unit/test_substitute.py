@@ -14,7 +14,7 @@ from kiln import plan, relock, report, sources
 from kiln.console import Console
 from kiln.errors import UsageError
 from kiln.plan import Plan, Request
-from kiln.recipe import Source
+from kiln.source import Source
 from kiln.sources import Obtained, Settings, Vault
 from tests import repository
 from tests.loopback import Notes

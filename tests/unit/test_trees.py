@@ -18,7 +18,7 @@ from kiln.console import Console
 from kiln.errors import SourceError
 from kiln.home import Home
 from kiln.plan import Request
-from kiln.recipe import GitOrigin, Source, UrlOrigin
+from kiln.source import GitOrigin, Source, UrlOrigin
 from kiln.sources import Settings, Vault
 from tests import repository
 from tests.loopback import Notes

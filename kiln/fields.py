@@ -1,0 +1,35 @@
+"""The types of the fields that recipes and other data files have, for pydantic to check."""
+
+from __future__ import annotations
+
+from typing import Annotated, Union
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, ConfigDict, Field, Strict
+
+Value = Union[bool, int, str]
+STRICT = ConfigDict(extra="forbid")
+
+Integer = Annotated[int, Strict()]
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+Script = Annotated[str, Field(pattern=r"^(scripts|common)/[A-Za-z0-9._-]+\.sh$")]
+NpmName = Annotated[str, Field(pattern=r"^(@[A-Za-z0-9~-][A-Za-z0-9._~-]*/)?[A-Za-z0-9~-][A-Za-z0-9._~-]*$")]
+
+
+def inside(path: str) -> str:
+    if not path or path.startswith("/") or ".." in path.split("/"):
+        raise ValueError("a relative path that stays inside its folder is wanted")
+    return path
+
+
+def with_host(text: str) -> str:
+    parts = urlsplit(text)
+    if not parts.hostname or parts.port == 0:  # both raise ValueError, too
+        raise ValueError("a URL with a host is wanted")
+    return text
+
+
+RelativePath = Annotated[str, AfterValidator(inside)]
