@@ -63,12 +63,13 @@ class Workspace:
     log_file: Path | None = None
 
     @property
-    def label(self) -> str:
-        return self.name or self.plan.key
+    def folder(self) -> Path:
+        return self.home.builds / (self.name or self.plan.key)
 
     @property
-    def folder(self) -> Path:
-        return self.home.builds / self.label
+    def label(self) -> str:
+        """What its containers carry: two homes may build the same plan on one engine."""
+        return str(self.folder)
 
     @property
     def trees(self) -> Path:

@@ -209,9 +209,9 @@ def kill_kiln(house: House, process: subprocess.Popen[str]) -> None:
 
 
 def kill_container(house: House, process: subprocess.Popen[str]) -> None:
-    (key,) = (folder.name for folder in (house.home / "builds").iterdir())
+    (folder,) = (house.home / "builds").iterdir()
     with container.connect(os.environ) as engine:
-        engine.remove(key)
+        engine.remove(str(folder))
 
 
 def kill_bazel(house: House, process: subprocess.Popen[str]) -> None:

@@ -112,18 +112,18 @@ def test_a_compile_error_is_shown_with_the_compilers_own_words(house: House) -> 
     assert "failed in the step compile" in done.stderr
     (log,) = (house.home / "builds").glob("*/build.log")
     assert str(log) in done.stderr and "nothere.h" in log.read_text()
-    assert containers(log.parent.name) == []
+    assert containers(str(log.parent)) == []
 
 
 def test_a_kept_container_gives_a_shell_in_what_the_failure_left(house: House) -> None:
     done = house.run("build", "toy", "--ending", "error", "--keep")
     (log,) = (house.home / "builds").glob("*/build.log")
     try:
-        (kept,) = containers(log.parent.name)
+        (kept,) = containers(str(log.parent))
         assert f"--volumes-from {kept}" in done.stderr
     finally:
         with container.connect(os.environ) as engine:
-            engine.remove(log.parent.name)
+            engine.remove(str(log.parent))
 
 
 def test_a_wheel_that_fails_its_smoke_suite_is_not_a_result(house: House) -> None:
@@ -203,7 +203,7 @@ def test_a_stopped_build_leaves_no_container_and_no_result_and_the_next_run_goes
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 130, output
     assert "run the same command again" in output and "Traceback" not in output
-    assert containers(log.parent.name) == []
+    assert containers(str(log.parent)) == []
     assert not list((house.home / "results").iterdir())
     assert house.run("build", "toy").returncode == 0
 
@@ -225,7 +225,7 @@ def test_a_build_that_its_budget_stops_goes_on_in_the_next_run_without_doing_fin
     assert sentence in stopped.stderr and "run the same command again" in stopped.stderr
     (log,) = (house.home / "builds").glob("*/build.log")
     assert "from the cache\nwaiting\ninterrupted\n" in log.read_text()
-    assert containers(log.parent.name) == []
+    assert containers(str(log.parent)) == []
     assert not list((house.home / "results").iterdir()) and not (house.root / "dist").exists()
 
     done = house.run(*command, "--time-budget", "2h")
@@ -247,21 +247,36 @@ def test_a_budget_does_not_change_what_is_built(house: House) -> None:
     assert again.returncode == 0 and "finished before under the same key" in again.stderr
 
 
+def test_the_same_plan_in_two_homes_on_one_engine_is_two_builds(house: House, tmp_path: Path) -> None:
+    other = House(house.root, tmp_path / "other")
+    other.home.mkdir()
+    (other.home / "sources").symlink_to((house.home / "sources").resolve())
+    builds = [(each, each.start("build", "toy", "--ending", "never")) for each in (house, other)]
+    try:
+        logs = [wait_for_log(each, process, "waiting") for each, process in builds]
+        assert [log.parent.name for log in logs[:1]] == [log.parent.name for log in logs[1:]]
+        assert [len(containers(str(log.parent))) for log in logs] == [1, 1]
+    finally:
+        for _, process in builds:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=120)
+
+
 def test_a_killed_build_leaves_no_lock_and_its_container_is_removed_by_the_next_run(house: House) -> None:
     process = house.start("build", "toy", "--ending", "never")
     log = wait_for_log(house, process, "waiting")
     process.kill()
     process.wait()
-    assert len(containers(log.parent.name)) == 1
+    assert len(containers(str(log.parent))) == 1
     house.replace("docker/opencv/compile.sh", "sleep 3600", "exit 9 ")
     house.replace("docker/opencv/compile.sh", "exit 9 ", "sleep 3600")
     log.unlink()  # what is waited for is the new one
     again = house.start("build", "toy", "--ending", "never")
     wait_for_log(house, again, "waiting")
-    assert len(containers(log.parent.name)) == 1
+    assert len(containers(str(log.parent))) == 1
     again.send_signal(signal.SIGINT)
     again.communicate(timeout=120)
-    assert containers(log.parent.name) == []
+    assert containers(str(log.parent)) == []
 
 
 def test_two_builds_of_one_key_at_once_build_once(house: House) -> None:
@@ -402,7 +417,7 @@ def test_an_engine_that_stops_half_way_is_exit_4_and_the_next_run_goes_on(house:
         service.kill()
     environment = {key: value for key, value in os.environ.items() if key != "DOCKER_HOST"}
     with container.connect({**environment, "DOCKER_HOST": ""}) as engine:
-        engine.remove(log.parent.name)
+        engine.remove(str(log.parent))
     assert house.run("build", "toy").returncode == 0
 
 
