@@ -52,7 +52,7 @@ def test_a_model_is_shown_in_a_browser_and_ctrl_c_ends_it_cleanly(tools_home: Pa
         assert picture.stat().st_size > 5000
         port = int(address.rstrip("/").rpartition(":")[2])
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
         with socket.socket() as sock:
             assert sock.connect_ex(("127.0.0.1", port)) != 0
 
