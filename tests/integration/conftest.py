@@ -7,6 +7,7 @@ import hashlib
 import http.server
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -23,6 +24,12 @@ from kiln.errors import UsageError
 from kiln.home import Home
 from tests import interpreters
 from tests.repository import ROOT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so would every build that is started here."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)
