@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Union
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-import pypi_simple
 import requests
 
 from kiln import index as indexing
@@ -229,6 +228,8 @@ def _upload(items: Sequence[Item], to: Upload, environment: Mapping[str, str]) -
 
 def _listed(simple: str, to: Upload, items: Sequence[Item], environment: Mapping[str, str]) -> dict[str, str]:
     """The sha256 of every file that an endpoint has of our projects, by name."""
+    import pypi_simple
+
     found: dict[str, str] = {}
     with pypi_simple.PyPISimple(simple, auth=_login(to, environment)) as client:
         for project in sorted({item.entry.project for item in items}):

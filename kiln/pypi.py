@@ -10,19 +10,21 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import pypi_simple
 import requests
 import requests.adapters
 import urllib3
 from packaging.utils import canonicalize_name
-from pypi_simple import ACCEPT_ANY, ProjectPage
 
 from kiln.download import Downloader, Logins, OriginError, Session, raise_for_status, without_login
 from kiln.errors import UsageError
 from kiln.source import PypiOrigin
+
+# It takes a tenth of a second to import, for which a plan or a finished build need not wait.
+if TYPE_CHECKING:
+    from pypi_simple import ProjectPage
 
 MAX_PAGE = 256 << 20  # bytes, of a page that lists files
 _TRUE = {"1", "y", "yes", "t", "true", "on"}
@@ -102,6 +104,8 @@ def parse(listing: str) -> Pip:
         sections = (":env:", "install", "download", "global")
         return next(filter(None, (settings.get(f"{section}.{name}") for section in sections)), "")
 
+    import pypi_simple
+
     indexes = [setting("index-url") or pypi_simple.PYPI_SIMPLE_ENDPOINT, *setting("extra-index-url").split()]
     if setting("no-index").lower() in _TRUE:
         indexes = []
@@ -171,6 +175,8 @@ def _local(origin: PypiOrigin, path: Path, index: bool) -> str | Path:
 def _page(
     origin: PypiOrigin, place: str, index: bool, session: Session, downloader: Downloader
 ) -> ProjectPage:
+    from pypi_simple import ACCEPT_ANY
+
     address = without_login(place)
     if index:
         address = f"{address.rstrip('/')}/{canonicalize_name(origin.pypi)}/"
@@ -188,11 +194,13 @@ def _page(
 
 
 def _parsed(origin: PypiOrigin, kind: str, body: bytes, url: str) -> ProjectPage:
+    import pypi_simple
+
     try:
         if kind == "application/vnd.pypi.simple.v1+json":
-            return ProjectPage.from_json_data(json.loads(body), url)
+            return pypi_simple.ProjectPage.from_json_data(json.loads(body), url)
         if kind in ("", "text/html", "application/vnd.pypi.simple.v1+html"):
-            return ProjectPage.from_html(origin.pypi, body, url)
+            return pypi_simple.ProjectPage.from_html(origin.pypi, body, url)
         raise OriginError(f"is no package index, but of the kind {kind[:60]}")
     except (pypi_simple.UnsupportedRepoVersionError, ValueError, TypeError, LookupError) as error:
         raise OriginError("is no package index that can be read") from error
