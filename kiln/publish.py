@@ -120,8 +120,8 @@ def _rsync(index: Path, items: Sequence[Item], to: Rsync, environment: Mapping[s
             try:
                 _put(call, index, stage, files)
                 whole = True
-            except SourceError:
-                # Who publishes at the same moment moves the same temporary files.
+            except (SourceError, DifferenceError):
+                # Who publishes at the same moment moves the same temporary files, and files may not be there yet.
                 whole = False
                 if attempt == ATTEMPTS - 1:
                     raise
