@@ -89,24 +89,16 @@ class Home:
 
     @contextlib.contextmanager
     def lock(self, name: str, notes: Notes) -> Iterator[None]:
-        """Only one process at a time holds a name. The kernel frees it however the process ends."""
-        with (self.locks / f"{name}.lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                notes.note(f"another kiln process is at work on {name}: waiting for it")
-                fcntl.flock(file, fcntl.LOCK_EX)
+        """Only one process at a time holds a name."""
+        waiting = f"another kiln process is at work on {name}: waiting for it"
+        with held(self.locks / f"{name}.lock", fcntl.LOCK_EX, notes, waiting):
             yield
 
     @contextlib.contextmanager
     def in_use(self, notes: Notes) -> Iterator[None]:
         """As long as somebody is in here, nothing of the home is collected."""
-        with (self.locks / "use.lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                notes.note(f"`./inv gc` is at work in {self.path}: waiting for it")
-                fcntl.flock(file, fcntl.LOCK_SH)
+        waiting = f"`./inv gc` is at work in {self.path}: waiting for it"
+        with held(self.locks / "use.lock", fcntl.LOCK_SH, notes, waiting):
             yield
 
     @contextlib.contextmanager
@@ -119,6 +111,21 @@ class Home:
                 yield False
             else:
                 yield True
+
+
+@contextlib.contextmanager
+def held(file: Path, kind: int, notes: Notes, waiting: str) -> Iterator[None]:
+    """A lock of a kind of fcntl's on a file; that somebody else holds it is told as `waiting`.
+
+    The kernel frees it however the process ends.
+    """
+    with file.open("w") as stream:
+        try:
+            fcntl.flock(stream, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            notes.note(waiting)
+            fcntl.flock(stream, kind)
+        yield
 
 
 def give(folder: Path, owner: int | None, all_inside: bool = False) -> None:

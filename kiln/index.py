@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from kiln import pages
 from kiln.errors import DifferenceError, SourceError, UsageError
-from kiln.home import Notes
+from kiln.home import Notes, held
 from kiln.vault import sha256_of
 from kiln.wheelhouse import Entry, Item
 
@@ -93,7 +93,8 @@ def update(target: Path, news: Iterable[Item], sets: Mapping[str, bytes], notes:
     """
     news = sorted(news, key=lambda item: item.entry.file)
     target.mkdir(parents=True, exist_ok=True)
-    with _alone(target, notes):
+    waiting = f"another process publishes to {target}: waiting for it"
+    with held(target / _LOCK, fcntl.LOCK_EX, notes, waiting):
         known = read(target)
         for entry in known:
             _check(target, entry)
@@ -184,15 +185,3 @@ def _new(path: Path) -> Iterator[Path]:
         copy.replace(path)
     finally:
         copy.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _alone(target: Path, notes: Notes) -> Iterator[None]:
-    """Only one process at a time changes an index. The kernel frees it however the process ends."""
-    with (target / _LOCK).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            notes.note(f"another process publishes to {target}: waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
