@@ -28,6 +28,8 @@ INSTRUCTIONS = {
     "avx2": re.compile(
         rb"\t(vp(?!ermilp|erm2f128|test)|vbroadcasti128|vinserti128|vextracti128|vgather)\S*\s.*%ymm"
     ),
+    # What compilers move halves of vectors by as soon as AVX2 is there, and by another instruction before.
+    "i128": re.compile(rb"\tv(inserti|extracti)128\s"),
 }
 # The libraries of a toolkit that are opened by name while the program runs, not by the loader.
 OPENED = re.compile(
@@ -80,7 +82,9 @@ def cxx_names(elf):
     section = elf.get_section_by_name(".dynstr")
     names = section.data().split(b"\0") if section else ()
     own = [
-        name for name in names if name.startswith(b"_Z") and not re.match(rb"_Z(T[A-Z])?(NK?)?S[a-z]", name)
+        name
+        for name in names
+        if name.startswith(b"_Z") and not re.match(rb"_Z(GTt|T[A-Z])?(NK?)?S[a-z]", name)
     ]
     return len(own), sum(b"NSt7__cxx11" in name or b"B5cxx11" in name for name in own)
 

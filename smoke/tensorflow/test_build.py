@@ -36,20 +36,21 @@ def test_guard_agrees_with_the_machine_code(record_property):
     for feature, kind in KINDS.items():
         name, flag = build_info.GUARD_NAMES[feature]
         if flag in flags:
-            assert (counts[kind] > FEW) == (name not in unused), (feature, counts, unused)
+            assert (counts[kind] > FEW[kind]) == (name not in unused), (feature, counts, unused)
 
 
 def test_machine_code_uses_the_features_asked_for(record_property):
     asked, counts = known.asked_features(), build_info.instruction_counts()
     record_property("asked for", " ".join(sorted(asked)) or "baseline")
     for feature, kind in KINDS.items():
-        assert (counts[kind] > FEW) == (feature in asked), (feature, counts)
+        assert (counts[kind] > FEW[kind]) == (feature in asked), (feature, counts)
 
 
-# Eigen's kernels are compiled for the target alone. A few vector instructions may come from libraries that choose at
-# run time, such as BoringSSL's (6,489 with AVX2 in the published wheel, which is compiled for AVX); ten thousands cannot.
-FEW = 10000
-KINDS = {"avx": "ymm", "avx2": "avx2", "fma": "fma", "avx512f": "zmm"}
+# The kind of instructions by which a feature is known, and how many of them libraries that choose at run time may bring
+# into a wheel without it. AVX2 is for integers, of which the kernels have few: what tells is how halves of vectors are
+# moved (42 in the published wheel, which is compiled for AVX; 956 in one for AVX2).
+KINDS = {"avx": "ymm", "avx2": "i128", "fma": "fma", "avx512f": "zmm"}
+FEW = {"ymm": 10000, "i128": 400, "fma": 10000, "zmm": 10000}
 
 
 def test_headers_and_flags_for_extensions(tmp_path):
