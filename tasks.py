@@ -481,7 +481,8 @@ def _collection() -> Collection:
         ),
         *(
             cli.recipe_task(
-                _build, each.options, True, each.command, f"Build {each.summary}.", recipe_name=each.name
+                _build, cli.options_of(ROOT, [each.name]), True, each.command, f"Build {each.summary}.",
+                recipe_name=each.name,
             )
             for each in (recipe.describe(ROOT, name) for name in names)
         ),

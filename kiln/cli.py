@@ -207,11 +207,12 @@ def device(asked: str, version: str | bool) -> str:
 
 
 def options_of(root: Path, names: list[str]) -> tuple[Option, ...]:
-    """The options of several recipes (their default versions), each name once."""
+    """The options of several recipes in all their versions, each name once: as the default version has it."""
     found: dict[str, Option] = {}
     for name in names:
-        for option in recipe.describe(root, name).options:
-            found.setdefault(option.name, option)
+        for version in (None, *recipe.versions(root, name)):
+            for option in recipe.describe(root, name, version).options:
+                found.setdefault(option.name, option)
     return tuple(found.values())
 
 

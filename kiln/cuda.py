@@ -82,8 +82,19 @@ def versions(root: Path) -> list[str]:
     return sorted(found, key=Version)
 
 
-def host_compiler(kit: Toolkit, base: str, compilers: Iterable[int]) -> str:
-    """The package of the newest g++ that a base offers and that nvcc takes; UsageError where there is none."""
+def host_compiler(kit: Toolkit, base: str, compilers: Iterable[int], asked: str = "") -> str:
+    """The package of the g++ that nvcc calls: that of the compiler `asked` for, such as gcc-9, else the newest.
+
+    Raises UsageError where nvcc does not take that one, or none that the base offers.
+    """
+    if asked:
+        version = int(asked.rpartition("-")[2]) if re.fullmatch(r"gcc-\d+", asked) else 0
+        if not 0 < version <= kit.newest_gcc:
+            raise UsageError(
+                f"CUDA {kit.version} compiles with gcc {kit.newest_gcc} at most, and --compiler is {asked}: "
+                f"give gcc-{kit.newest_gcc} or an older one that the recipe has"
+            )
+        return f"g++-{version}"
     offered = sorted(compilers)
     fitting = [version for version in offered if version <= kit.newest_gcc]
     if not fitting:

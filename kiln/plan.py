@@ -287,6 +287,9 @@ def make(root: Path, request: Request) -> Plan:
     kit = cuda.toolkit(root, variant.device)
     if kit and "cuda_arch" in options:
         options["cuda_arch"] = cuda.architectures(kit, str(options["cuda_arch"])).text
+    # A recipe that lets its compiler be chosen has it in its toolchain, and nvcc calls the same one.
+    compiler = str(options.get("compiler", ""))
+    host = cuda.host_compiler(kit, base.name, base.compilers, compiler) if kit else ""
     sources = tuple(source for source in chosen.sources if recipe.holds(source.when, facts))
     if request.accept_tree_hash:
         sources = tuple(source.accepting_tree() for source in sources)
@@ -308,7 +311,7 @@ def make(root: Path, request: Request) -> Plan:
             chosen.toolchain,
             base,
             _file(root, docker / "Dockerfile"),
-            cuda.host_compiler(kit, base.name, base.compilers) if kit else "",
+            "" if compiler else host,
         ),
         sources=sources,
         patches=tuple((patch, _file(root, patch_folder / patch.file)) for patch in patches),
@@ -317,7 +320,7 @@ def make(root: Path, request: Request) -> Plan:
         steps=_steps(chosen, sources, patches, (*scripts, *suite), facts),
         environment={
             **_environment(chosen, variant, options, sources),
-            **_cuda_environment(kit, base, options),
+            **_cuda_environment(kit, host, options),
         },
     )
 
@@ -426,7 +429,7 @@ def _environment(
     }
 
 
-def _cuda_environment(kit: cuda.Toolkit | None, base: Base, options: Mapping[str, Value]) -> dict[str, str]:
+def _cuda_environment(kit: cuda.Toolkit | None, host: str, options: Mapping[str, Value]) -> dict[str, str]:
     if kit is None:
         return {}
     wanted = cuda.architectures(kit, str(options.get("cuda_arch", "")))
@@ -435,18 +438,24 @@ def _cuda_environment(kit: cuda.Toolkit | None, base: Base, options: Mapping[str
         "KILN_CUDA_RELEASE": kit.release,
         "KILN_CUDA_ARCH": " ".join(wanted.native),
         "KILN_CUDA_PTX": wanted.ptx,
-        "KILN_HOST_COMPILER": cuda.host_compiler(kit, base.name, base.compilers),
+        "KILN_HOST_COMPILER": host,
     }
 
 
 def _release(root: Path, request: Request) -> str | None:
     """The release that has the device asked for, where the recipe's own choice has not: the newest of these."""
-    if not request.device.startswith(cuda.PREFIX):
+    if request.device != cuda.ANY and not request.device.startswith(cuda.PREFIX):
         return None
     own = recipe.describe(root, request.recipe)
     others = (recipe.describe(root, request.recipe, each) for each in recipe.versions(root, request.recipe))
-    having = [each.version for each in (*others, own) if request.device in each.variants.device]
+    having = [each.version for each in (*others, own) if _has(each, request.device)]
     return having[-1] if having else None
+
+
+def _has(described: Recipe, device: str) -> bool:
+    """Whether a recipe is built for a device, or for any CUDA where no version is said."""
+    devices = described.variants.device
+    return device in devices or (device == cuda.ANY and any(each.startswith(cuda.PREFIX) for each in devices))
 
 
 def _options(chosen: Recipe, given: Mapping[str, Value], facts: Mapping[str, Value]) -> dict[str, Value]:

@@ -146,8 +146,22 @@ def test_a_device_that_the_default_release_lacks_is_built_of_the_newest_release_
     assert plan.make(root, Request("toy")).recipe.version == "1.0"
     assert plan.make(root, Request("toy", device="cuda-11.8")).recipe.version == "1.2"
     assert plan.make(root, Request("toy", device="cuda-11.8", release="1.1")).recipe.version == "1.1"
+    assert plan.make(root, Request("toy", device="cuda")).recipe.version == "1.2"
     with pytest.raises(UsageError, match=r"not built for device 'cuda-10\.0'"):
         plan.make(root, Request("toy", device="cuda-10.0"))
+
+
+def test_nvcc_calls_the_compiler_that_the_recipe_lets_be_chosen(tmp_path: Path) -> None:
+    text = WITH_CUDA.replace(
+        "sources:\n", "  - {name: compiler, type: str, default: gcc-9, help: which}\nsources:\n", 1
+    )
+    root = repository.make(tmp_path, text, **FILES)
+    made = plan.make(root, Request("toy", device="cuda"))
+    assert made.environment["KILN_HOST_COMPILER"] == "g++-9"
+    assert made.toolchain.compiler == "", "it is in the toolchain already"
+    for asked in ("gcc-12", "clang", "gcc-"):
+        with pytest.raises(UsageError, match=f"gcc 11 at most, and --compiler is {asked}"):
+            plan.make(root, Request("toy", device="cuda", options={"compiler": asked}))
 
 
 def test_a_recipe_without_cuda_says_so(tmp_path: Path) -> None:
