@@ -668,9 +668,12 @@ def _filled(templates: Iterable[str], origin: Origin) -> list[str]:
 def _ways_out(missing: Sequence[_Missing], total: int) -> str:
     lines = [f"{len(missing)} of {total} sources cannot be had:"]
     for each in missing:
-        for origin in each.source.origins:
-            size = f", {origin.size} bytes" if origin.size is not None else ""
-            lines.append(f"  {each.source.name}: {origin.filename}, sha256 {origin.sha256}{size}")
+        files = (
+            f"  {each.source.name}: {origin.filename}, sha256 {origin.sha256}"
+            + (f", {origin.size} bytes" if origin.size is not None else "")
+            for origin in each.source.origins
+        )
+        lines += dict.fromkeys(files)
         lines += [f"    {where} {reason}" for where, reason in each.failures]
     lines.append(
         "put the files, under any names, into a folder and run `./inv fetch RECIPE --folder FOLDER`; "
