@@ -26,7 +26,9 @@ def accept(text: str, name: str, sha256: str) -> str:
     """
 
     def changed(found: "re.Match[str]") -> str:
-        block, count = re.subn(r'"[0-9a-f]{64}"', '"{}"'.format(sha256), found.group(0))
+        # A hash, or the name of a constant that has it.
+        hashes = r'"[0-9a-f]{64}"|(?<=sha256 = )[A-Z][A-Z0-9_]*'
+        block, count = re.subn(hashes, '"{}"'.format(sha256), found.group(0))
         if count != 1:
             raise ValueError("the rule for {} has {} hashes, not one".format(name, count))
         return block
@@ -50,8 +52,8 @@ def main(workspace: Path, rc: Path, archive: Path) -> None:
         *(workspace / "third_party").glob("*/workspace.bzl"),
     ]:
         text = file.read_text(encoding="utf-8")
-        other = accept(text, name, hashlib.sha256(archive.read_bytes()).hexdigest())
-        if other != text:
+        if rule(name).search(text):
+            other = accept(text, name, hashlib.sha256(archive.read_bytes()).hexdigest())
             file.write_text(other, encoding="utf-8")
             print("{}: another archive, told to {}".format(name, file.relative_to(workspace)))
             return

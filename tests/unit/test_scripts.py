@@ -71,6 +71,7 @@ def test_the_flags_for_the_processor_are_those_that_a_person_would_type(
     environment = {
         "PATH": "/usr/bin:/bin",
         "KILN_VENV": "/nowhere",
+        "KILN_VERSION": "1.15.5",
         "KILN_OPT_COMPILER": "gcc-9",
         "KILN_OPT_MKL": "0",
         "KILN_CPU_FEATURES": features,
@@ -101,6 +102,13 @@ def test_a_rule_that_has_the_hash_as_a_key_is_told_another() -> None:
         f'    filegroup_external(\n        name = "page",\n        sha256_urls = {{"{OLD}": ["u"]}},\n    )\n'
     )
     assert program(ACCEPT).accept(text, "page", NEW) == text.replace(OLD, NEW)
+
+
+def test_a_rule_that_names_a_constant_is_told_another_hash_itself() -> None:
+    text = (
+        f'    X = "{OLD}"\n    rule(\n        name = "x",\n        sha256 = X,\n        urls = URLS,\n    )\n'
+    )
+    assert program(ACCEPT).accept(text, "x", NEW) == text.replace("sha256 = X,", f'sha256 = "{NEW}",')
 
 
 def test_an_archive_that_stands_in_is_told_to_the_workspace_or_overrides_its_repository(
