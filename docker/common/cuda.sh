@@ -53,6 +53,20 @@ for wheel in /kiln/files/nvidia_*.whl; do
     done
 done
 rm -rf "$parts"
+
+# What programs are linked with where the driver is not: its functions' names, each of which answers that it is a stub
+# (CUDA_ERROR_STUB_LIBRARY). NVIDIA's installers have one.
+if [ ! -e "$toolkit/lib64/stubs/libcuda.so" ]; then
+    mkdir -p "$toolkit/lib64/stubs"
+    { grep -ohE '\<cu[A-Z][A-Za-z0-9_]*' "$toolkit/include/cuda.h" || true; } | LC_ALL=C sort -u |
+        sed 's/.*/int &(void) { return 34; }/' > "$TMPDIR/stub.c"
+    "/usr/bin/${KILN_HOST_COMPILER/g++/gcc}" -shared -fPIC -Wl,-soname,libcuda.so.1 \
+        -o "$toolkit/lib64/stubs/libcuda.so" "$TMPDIR/stub.c"
+fi
+# Who asks for the run time as an archive is given the shared one, for the Python packages have no other.
+if [ ! -e "$toolkit/lib64/libcudart_static.a" ]; then
+    echo "INPUT($(echo "$toolkit"/lib64/libcudart.so.*))" > "$toolkit/lib64/libcudart_static.a"
+fi
 # Debian links to a profile of its own folders.
 rm -f "$toolkit/compiler/nvcc.profile"
 chmod 0755 "$toolkit"/compiler/* "$toolkit"/nvvm/bin/*

@@ -12,9 +12,13 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from types import MappingProxyType
 from typing import Dict, List, Mapping, NamedTuple, Set
 
 PROVIDES = Path("/kiln/build/cuda/provides.txt")
+# Which libraries a shared object opens by name while it runs, beside those that it is linked with; a toolchain whose
+# wheels do so has this list.
+OPENED = Path("/kiln/scripts/opened.txt")
 RECORD = "cuda.json"
 
 
@@ -36,6 +40,12 @@ def runpath(name: str, folders: Set[str]) -> str:
     """The search path of the file `name` of a wheel for folders below the same site-packages."""
     up = "../" * posixpath.dirname(name).count("/") + ("../" if posixpath.dirname(name) else "")
     return ":".join("$ORIGIN/" + up + folder for folder in sorted(folders))
+
+
+def opened(text: str) -> Dict[str, Set[str]]:
+    """The lines of opened.txt, the name of a shared object and those of libraries, by the former."""
+    rows = (line.split() for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    return {row[0]: set(row[1:]) for row in rows}
 
 
 def requirements(found: Set[Package]) -> List[str]:
@@ -62,6 +72,14 @@ def needed(content: bytes) -> Set[str]:
     return {tag.needed for tag in dynamic.iter_tags() if tag.entry.d_tag == "DT_NEEDED"} if dynamic else set()
 
 
+def used(
+    name: str, content: bytes, known: Mapping[str, Package], also: Mapping[str, Set[str]]
+) -> Set[Package]:
+    """The packages whose libraries the shared object `name` is linked with or, says `also`, opens by name."""
+    names = needed(content) | also.get(posixpath.basename(name), set())
+    return {known[each] for each in names & set(known)}
+
+
 def with_runpath(content: bytes, path: str) -> bytes:
     """A shared object that looks for what it names along a path."""
     with tempfile.TemporaryDirectory() as folder:
@@ -83,9 +101,12 @@ def record(environment: Mapping[str, str]) -> bytes:
     return (json.dumps(said, indent=2, sort_keys=True) + "\n").encode()
 
 
-def link(wheel: Path, known: Dict[str, Package], said: bytes) -> List[str]:
+def link(
+    wheel: Path, known: Dict[str, Package], said: bytes, also: Mapping[str, Set[str]] = MappingProxyType({})
+) -> List[str]:
     """Make a wheel find the `known` CUDA libraries in Python packages; what it requires of these.
 
+    `also` are the libraries that a file of some name opens beside those that it is linked with.
     What it has code for is written into it as well.
     """
     found: Set[Package] = set()
@@ -93,9 +114,7 @@ def link(wheel: Path, known: Dict[str, Package], said: bytes) -> List[str]:
     with zipfile.ZipFile(wheel) as archive:
         for entry in archive.infolist():
             content = archive.read(entry)
-            uses = (
-                {known[name] for name in needed(content) & set(known)} if ".so" in entry.filename else set()
-            )
+            uses = used(entry.filename, content, known, also) if ".so" in entry.filename else set()
             if uses:
                 content = with_runpath(content, runpath(entry.filename, {each.folder for each in uses}))
             found |= uses
@@ -113,7 +132,8 @@ def link(wheel: Path, known: Dict[str, Package], said: bytes) -> List[str]:
 def main(wheel: str) -> None:
     pypi = os.environ["KILN_OPT_CUDA_LIBS"] == "pypi"
     known = packages(PROVIDES.read_text(encoding="utf-8")) if pypi else {}
-    lines = link(Path(wheel), known, record(os.environ))
+    also = opened(OPENED.read_text(encoding="utf-8")) if OPENED.exists() else {}
+    lines = link(Path(wheel), known, record(os.environ), also)
     print("CUDA's libraries are found in: {}".format(", ".join(lines) or os.environ["KILN_OPT_CUDA_LIBS"]))
 
 

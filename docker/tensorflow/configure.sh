@@ -42,7 +42,12 @@ jobs=$((jobs > 1 ? jobs : 1))
     echo "build --action_env=PATH=$PATH"
     echo "build --action_env=PYTHONHASHSEED=0"
     echo "build --action_env=GIT_TAG_OVERRIDE=v$KILN_VERSION"
-    echo "build --config=nonccl"
+    if [ -n "${KILN_CUDA:-}" ]; then
+        # Bazel remembers finished actions itself; the toolkit's nvcc need not.
+        echo "build --action_env=CCACHE_DISABLE=1"
+    else
+        echo "build --config=nonccl"
+    fi
     for part in aws gcp hdfs ignite kafka; do
         option=KILN_OPT_${part^^}
         if ! ((${!option})); then echo "build --config=no$part"; fi
@@ -63,8 +68,19 @@ done
 export PYTHON_BIN_PATH=$python
 PYTHON_LIB_PATH=$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 export PYTHON_LIB_PATH
-export TF_ENABLE_XLA=$KILN_OPT_XLA TF_NEED_CUDA=0 TF_NEED_ROCM=0 TF_NEED_OPENCL_SYCL=0 TF_NEED_MPI=0
+export TF_ENABLE_XLA=$KILN_OPT_XLA TF_NEED_CUDA=0 TF_NEED_TENSORRT=0 TF_NEED_ROCM=0 TF_NEED_OPENCL_SYCL=0 TF_NEED_MPI=0
 export TF_DOWNLOAD_CLANG=0 TF_SET_ANDROID_WORKSPACE=0 TF_CONFIGURE_IOS=0
+if [ -n "${KILN_CUDA:-}" ]; then
+    toolkit=/kiln/build/cuda
+    # A library's major version, as its header says it; nothing for one that the toolkit has not, which is then built
+    # from the source that TensorFlow pins.
+    major() { cat "$toolkit/include"/$1 2> /dev/null | awk -v name="$2" '$2 == name { print $3; exit }'; }
+    TF_CUDNN_VERSION=$(major 'cudnn*.h' CUDNN_MAJOR)
+    TF_NCCL_VERSION=$(major nccl.h NCCL_MAJOR)
+    export TF_CUDNN_VERSION TF_NCCL_VERSION
+    export TF_NEED_CUDA=1 TF_CUDA_CLANG=0 TF_CUDA_VERSION=$KILN_CUDA TF_CUDA_PATHS=$toolkit
+    export TF_CUDA_COMPUTE_CAPABILITIES=${KILN_CUDA_ARCH// /,} GCC_HOST_COMPILER_PATH=$CC
+fi
 # What --config=opt adds. The processor's flags are in the command; an empty answer would mean -march=native.
 export CC_OPT_FLAGS=-Wno-sign-compare
 (cd "$workspace" && ./configure < /dev/null)

@@ -44,6 +44,9 @@ ldd --version | sed -n 1p
 include=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
 numpy=$("$python" -c 'import numpy; print(numpy.get_include())')
 suffix=$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
+if grep -q 'const npy_intp\* dimensions' "$workspace/tensorflow/python/lib/core/bfloat16.cc"; then
+    options+=(-DCONSTANT_COUNTS)
+fi
 "$CXX" "${options[@]}" -shared -I"$include" -I"$numpy" -o "$probe/extension$suffix" /kiln/scripts/preflight/extension.cc ||
     fail "$CXX does not compile a Python extension against $include and $numpy"
 

@@ -20,6 +20,9 @@ export PATH=/kiln/build/bin:$KILN_VENV/bin:/usr/bin:/bin
 # Bazel asks for its user's name, and this user has no entry in /etc/passwd.
 export USER=kiln
 
+# NVIDIA's line says its own release in the version: 1.15.5+nv22.12.
+case $KILN_VERSION in *+nv*) export RELEASE_VERSION=${KILN_VERSION#*+nv} ;; esac
+
 case $KILN_OPT_COMPILER in
     gcc-9 | gcc-12) export CC=/usr/bin/$KILN_OPT_COMPILER CXX=/usr/bin/${KILN_OPT_COMPILER/gcc/g++} ;;
     *) fail "--compiler $KILN_OPT_COMPILER is not in the toolchain: give gcc-9 or gcc-12" ;;
@@ -38,7 +41,8 @@ build_command() {
     echo build -c opt --config=v1
     cpu_flags | sed 's/^/--copt=/'
     echo --config=opt
-    if ((KILN_OPT_MKL)); then echo --config=mkl; fi
+    if [ -n "${KILN_CUDA:-}" ]; then echo --config=cuda; fi
+    if ((${KILN_OPT_MKL:-0})); then echo --config=mkl; fi
     echo "$target"
 }
 

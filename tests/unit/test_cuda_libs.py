@@ -52,3 +52,15 @@ def test_the_requirements_join_those_that_are_there(body: bytes) -> None:
     assert message.get_all("Requires-Dist") == ["numpy", "a>=1", "b>=2"]
     assert message["Name"] == "toy"
     assert str(message.get_payload()).strip() == body.decode().strip()
+
+
+def test_libraries_that_are_opened_by_name_count_like_those_that_are_linked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    also = LIBS.opened("# why\nmodule.so libnppc.so.11 libother.so.1\n\n")
+    assert also == {"module.so": {"libnppc.so.11", "libother.so.1"}}
+    monkeypatch.setattr(LIBS, "needed", lambda content: {"libcublas.so.11", "libc.so.6"})
+    known = LIBS.packages(PROVIDES)
+    found = LIBS.used("toy/module.so", b"", known, also)
+    assert sorted(each.project for each in found) == ["nvidia-cublas-cu11", "nvidia-npp-cu11"]
+    assert LIBS.used("toy/other.so", b"", known, also) == {known["libcublas.so.11"]}

@@ -6,10 +6,15 @@
 
 namespace {
 
-// The very type of a loop before NumPy 1.19, which made the last three arguments constant.
-using Loop = void (*)(char**, npy_intp*, npy_intp*, void*);
+// The very type of a loop: NumPy 1.19 made the counts constant, which TensorFlow's own extension follows or does not.
+#ifdef CONSTANT_COUNTS
+using Count = const npy_intp;
+#else
+using Count = npy_intp;
+#endif
+using Loop = void (*)(char**, Count*, Count*, void*);
 
-void Twice(char** args, npy_intp* dimensions, npy_intp* steps, void*) {
+void Twice(char** args, Count* dimensions, Count* steps, void*) {
   for (npy_intp i = 0; i < *dimensions; ++i)
     *reinterpret_cast<float*>(args[1] + i * steps[1]) = 2.f * *reinterpret_cast<float*>(args[0] + i * steps[0]);
 }
