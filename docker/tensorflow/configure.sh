@@ -71,6 +71,10 @@ export PYTHON_LIB_PATH
 export TF_ENABLE_XLA=$KILN_OPT_XLA TF_NEED_CUDA=0 TF_NEED_TENSORRT=0 TF_NEED_ROCM=0 TF_NEED_OPENCL_SYCL=0 TF_NEED_MPI=0
 export TF_DOWNLOAD_CLANG=0 TF_SET_ANDROID_WORKSPACE=0 TF_CONFIGURE_IOS=0
 if [ -n "${KILN_CUDA:-}" ]; then
+    case $KILN_OPT_CUDA_LIBS in
+        pypi | system) ;;
+        *) fail "--cuda-libs '$KILN_OPT_CUDA_LIBS' is neither pypi nor system: TensorFlow opens CUDA's libraries by name, which no wheel can carry for it" ;;
+    esac
     toolkit=/kiln/build/cuda
     # A library's major version, as its header says it; nothing for one that the toolkit has not, which is then built
     # from the source that TensorFlow pins.
