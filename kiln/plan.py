@@ -280,7 +280,7 @@ def make(root: Path, request: Request) -> Plan:
     Raises UsageError for a recipe, variant or option that does not exist or does not fit.
     """
     chosen = recipe.load(root, request.recipe, request.release or _release(root, request))
-    variant = _variant(chosen, request)
+    variant = _variant(root, chosen, request)
     base = _base(root, variant.base)
     options = _options(chosen, request.options, {**asdict(variant), "glibc": base.glibc})
     facts: dict[str, Value] = {**asdict(variant), **options, "glibc": base.glibc}
@@ -471,7 +471,7 @@ def _options(chosen: Recipe, given: Mapping[str, Value], facts: Mapping[str, Val
     return {name: given.get(name, option.default) for name, option in known.items()}
 
 
-def _variant(chosen: Recipe, request: Request) -> Variant:
+def _variant(root: Path, chosen: Recipe, request: Request) -> Variant:
     variants = chosen.variants
     if request.device == cuda.ANY:
         first = next((each for each in variants.device if each.startswith(cuda.PREFIX)), cuda.ANY)
@@ -479,9 +479,10 @@ def _variant(chosen: Recipe, request: Request) -> Variant:
     for axis in ("device", "base", "python"):
         value, allowed = getattr(request, axis), getattr(variants, axis)
         if value and value not in allowed:
+            elsewhere = _elsewhere(root, chosen) if axis == "device" and not request.release else ()
             raise UsageError(
                 f"{chosen.name} {chosen.version} is not built for {axis} {value!r}: "
-                f"choose one of {', '.join(allowed)}"
+                f"choose one of {', '.join((*allowed, *elsewhere))}"
             )
     return Variant(
         device=request.device or variants.defaults.device,
@@ -489,6 +490,16 @@ def _variant(chosen: Recipe, request: Request) -> Variant:
         python=request.python or variants.defaults.python,
         cpu_features=cpu.canonical(request.cpu_features or variants.defaults.cpu_features),
     )
+
+
+def _elsewhere(root: Path, chosen: Recipe) -> list[str]:
+    """The devices that other versions of a recipe are built for, each with the newest such version."""
+    found: dict[str, str] = {}
+    for version in recipe.versions(root, chosen.name):
+        for device in recipe.describe(root, chosen.name, version).variants.device:
+            if device not in chosen.variants.device:
+                found[device] = f"{device} ({chosen.name} {version})"
+    return list(found.values())
 
 
 def _base(root: Path, name: str) -> Base:

@@ -147,7 +147,8 @@ def test_a_device_that_the_default_release_lacks_is_built_of_the_newest_release_
     assert plan.make(root, Request("toy", device="cuda-11.8")).recipe.version == "1.2"
     assert plan.make(root, Request("toy", device="cuda-11.8", release="1.1")).recipe.version == "1.1"
     assert plan.make(root, Request("toy", device="cuda")).recipe.version == "1.2"
-    with pytest.raises(UsageError, match=r"not built for device 'cuda-10\.0'"):
+    says = r"not built for device 'cuda-10\.0': choose one of cpu, cuda-11\.8 \(toy 1\.2\)"
+    with pytest.raises(UsageError, match=says):
         plan.make(root, Request("toy", device="cuda-10.0"))
 
 
