@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -445,8 +446,8 @@ def bench(context: Context, name: str = "") -> None:
 
 
 def _collection() -> Collection:
-    names = recipe.names(ROOT)
-    every = cli.options_of(ROOT, names)
+    lines = [recipe.line(ROOT, name) for name in recipe.names(ROOT)]
+    every = cli.options_of(chain(*lines))
     tasks = [
         cli.recipe_task(_build, every, True, "build", "Build a recipe's wheel, test it and record it."),
         cli.recipe_task(
@@ -481,10 +482,10 @@ def _collection() -> Collection:
         ),
         *(
             cli.recipe_task(
-                _build, cli.options_of(ROOT, [each.name]), True, each.command, f"Build {each.summary}.",
-                recipe_name=each.name,
+                _build, cli.options_of(line), True, line[0].command, f"Build {line[0].summary}.",
+                recipe_name=line[0].name,
             )
-            for each in (recipe.describe(ROOT, name) for name in names)
+            for line in lines
         ),
     ]  # fmt: skip
     collection = Collection()

@@ -8,7 +8,7 @@ import inspect
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,11 @@ from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 from invoke.tasks import Task
 
-from kiln import __version__, cuda, recipe, relock
+from kiln import __version__, cuda, relock
 from kiln.errors import KilnError, UsageError
 from kiln.fields import Value
 from kiln.plan import Request
-from kiln.recipe import Option
+from kiln.recipe import Option, Recipe
 
 REQUEST_HELP = {
     "release": "the version to build, a folder under recipes/ (default: the recipe's own choice)",
@@ -206,13 +206,12 @@ def device(asked: str, version: str | bool) -> str:
     return asked or wanted
 
 
-def options_of(root: Path, names: list[str]) -> tuple[Option, ...]:
-    """The options of several recipes in all their versions, each name once: as the default version has it."""
+def options_of(recipes: Iterable[Recipe]) -> tuple[Option, ...]:
+    """The options of several recipes, or versions of one, each name once: as the first has it."""
     found: dict[str, Option] = {}
-    for name in names:
-        for version in (None, *recipe.versions(root, name)):
-            for option in recipe.describe(root, name, version).options:
-                found.setdefault(option.name, option)
+    for each in recipes:
+        for option in each.options:
+            found.setdefault(option.name, option)
     return tuple(found.values())
 
 

@@ -57,6 +57,13 @@ class Architectures:
         return "" if self.default else ",".join(self.native)
 
 
+def pick(devices: Iterable[str], asked: str) -> str | None:
+    """The one of a recipe's devices that is asked for: itself, or for ANY the first with CUDA; None if there is none."""
+    return next(
+        (each for each in devices if each == asked or (asked == ANY and each.startswith(PREFIX))), None
+    )
+
+
 def toolkit(root: Path, device: str) -> Toolkit | None:
     """The toolkit of a device such as cuda-11.8; None for a device without one.
 

@@ -446,16 +446,9 @@ def _release(root: Path, request: Request) -> str | None:
     """The release that has the device asked for, where the recipe's own choice has not: the newest of these."""
     if request.device != cuda.ANY and not request.device.startswith(cuda.PREFIX):
         return None
-    own = recipe.describe(root, request.recipe)
-    others = (recipe.describe(root, request.recipe, each) for each in recipe.versions(root, request.recipe))
-    having = [each.version for each in (*others, own) if _has(each, request.device)]
+    own, *others = recipe.line(root, request.recipe)
+    having = [each.version for each in (*others, own) if cuda.pick(each.variants.device, request.device)]
     return having[-1] if having else None
-
-
-def _has(described: Recipe, device: str) -> bool:
-    """Whether a recipe is built for a device, or for any CUDA where no version is said."""
-    devices = described.variants.device
-    return device in devices or (device == cuda.ANY and any(each.startswith(cuda.PREFIX) for each in devices))
 
 
 def _options(chosen: Recipe, given: Mapping[str, Value], facts: Mapping[str, Value]) -> dict[str, Value]:
@@ -473,9 +466,7 @@ def _options(chosen: Recipe, given: Mapping[str, Value], facts: Mapping[str, Val
 
 def _variant(root: Path, chosen: Recipe, request: Request) -> Variant:
     variants = chosen.variants
-    if request.device == cuda.ANY:
-        first = next((each for each in variants.device if each.startswith(cuda.PREFIX)), cuda.ANY)
-        request = replace(request, device=first)
+    request = replace(request, device=cuda.pick(variants.device, request.device) or request.device)
     for axis in ("device", "base", "python"):
         value, allowed = getattr(request, axis), getattr(variants, axis)
         if value and value not in allowed:
@@ -494,12 +485,12 @@ def _variant(root: Path, chosen: Recipe, request: Request) -> Variant:
 
 def _elsewhere(root: Path, chosen: Recipe) -> list[str]:
     """The devices that other versions of a recipe are built for, each with the newest such version."""
-    found: dict[str, str] = {}
-    for version in recipe.versions(root, chosen.name):
-        for device in recipe.describe(root, chosen.name, version).variants.device:
-            if device not in chosen.variants.device:
-                found[device] = f"{device} ({chosen.name} {version})"
-    return list(found.values())
+    newest = {device: each for each in recipe.line(root, chosen.name) for device in each.variants.device}
+    return [
+        f"{device} ({each.name} {each.version})"
+        for device, each in newest.items()
+        if device not in chosen.variants.device
+    ]
 
 
 def _base(root: Path, name: str) -> Base:

@@ -160,6 +160,13 @@ def versions(root: Path, name: str) -> list[str]:
     return sorted(folders, key=_version_order)
 
 
+def line(root: Path, name: str) -> tuple[Recipe, ...]:
+    """Every version of a recipe by itself: its default, then the others, the newest last."""
+    own = describe(root, name)
+    others = (each for each in versions(root, name) if each != own.version)
+    return own, *(describe(root, name, each) for each in others)
+
+
 def every(root: Path) -> list[Recipe]:
     """All versions of all recipes, each by itself."""
     folders = sorted(path.parent for path in (root / "recipes").glob("*/*/recipe.yaml"))

@@ -12,7 +12,6 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from types import MappingProxyType
 from typing import Dict, List, Mapping, NamedTuple, Set
 
 PROVIDES = Path("/kiln/build/cuda/provides.txt")
@@ -101,9 +100,7 @@ def record(environment: Mapping[str, str]) -> bytes:
     return (json.dumps(said, indent=2, sort_keys=True) + "\n").encode()
 
 
-def link(
-    wheel: Path, known: Dict[str, Package], said: bytes, also: Mapping[str, Set[str]] = MappingProxyType({})
-) -> List[str]:
+def link(wheel: Path, known: Dict[str, Package], said: bytes, also: Mapping[str, Set[str]]) -> List[str]:
     """Make a wheel find the `known` CUDA libraries in Python packages; what it requires of these.
 
     `also` are the libraries that a file of some name opens beside those that it is linked with.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kiln import cli, matrix, plan
+from kiln import cli, matrix, plan, recipe
 from kiln.errors import UsageError
 from kiln.matrix import Wanted
 from kiln.plan import Request
@@ -47,7 +47,7 @@ def test_the_arguments_of_a_row_are_those_of_its_plan(tmp_path: Path) -> None:
         "build toy/1.0 --cpu-features baseline",
         "build toy/1.0 --no-fast --parts a,b",
     ]
-    options = cli.options_of(root, ["toy"])
+    options = cli.options_of([recipe.describe(root, "toy")])
     last = cli.chosen(options, {"fast": False, "parts": "a,b"})
     assert plan.make(root, Request("toy", "1.0", options=last)).key == rows[-1].plan.key
 
