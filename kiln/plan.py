@@ -279,11 +279,13 @@ def make(root: Path, request: Request) -> Plan:
 
     Raises UsageError for a recipe, variant or option that does not exist or does not fit.
     """
-    chosen = recipe.load(root, request.recipe, request.release or _release(root, request))
-    variant = _variant(root, chosen, request)
+    whole = recipe.load(root, request.recipe, request.release or _release(root, request))
+    variant = _variant(root, whole, request)
     base = _base(root, variant.base)
-    options = _options(chosen, request.options, {**asdict(variant), "glibc": base.glibc})
-    facts: dict[str, Value] = {**asdict(variant), **options, "glibc": base.glibc}
+    axes: dict[str, Value] = {**asdict(variant), "glibc": base.glibc}
+    options = _options(whole, request.options, axes)
+    chosen = replace(whole, options=recipe.options(whole, axes))
+    facts = {**axes, **options}
     kit = cuda.toolkit(root, variant.device)
     if kit and "cuda_arch" in options:
         options["cuda_arch"] = cuda.architectures(kit, str(options["cuda_arch"])).text
@@ -298,8 +300,8 @@ def make(root: Path, request: Request) -> Plan:
     if interpreter.kind != "source":
         sources = tuple(source for source in sources if source.name != "cpython")
     _check_unique(chosen, sources)
-    patches = [patch for patch in recipe.patches(root, chosen) if recipe.holds(patch.when, facts)]
-    patch_folder = Path("patches", chosen.name, chosen.version)
+    patches = [patch for patch in recipe.patches(root, whole) if recipe.holds(patch.when, facts)]
+    patch_folder = Path("patches", chosen.name)
     docker = Path("docker", chosen.toolchain)
     scripts = _files(root, [docker, Path("docker/common")])
     return Plan(
@@ -314,7 +316,7 @@ def make(root: Path, request: Request) -> Plan:
             "" if compiler else host,
         ),
         sources=sources,
-        patches=tuple((patch, _file(root, patch_folder / patch.file)) for patch in patches),
+        patches=tuple((patch, _file(root, patch_folder / patch.path(chosen))) for patch in patches),
         scripts=tuple(file for file in scripts if Path(file.path).name != "Dockerfile"),
         suite=(suite := _files(root, map(Path, suite_folders(chosen)))),
         steps=_steps(chosen, sources, patches, (*scripts, *suite), facts),
@@ -452,7 +454,7 @@ def _release(root: Path, request: Request) -> str | None:
 
 
 def _options(chosen: Recipe, given: Mapping[str, Value], facts: Mapping[str, Value]) -> dict[str, Value]:
-    known = {option.name: option for option in chosen.options if recipe.holds(option.when, facts)}
+    known = {option.name: option for option in recipe.options(chosen, facts)}
     elsewhere = {option.name for option in chosen.options} - set(known)
     for name in given:
         if name not in known:

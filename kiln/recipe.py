@@ -120,15 +120,22 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Patch:
-    """One change to one source tree, and the reason for it."""
+    """One change to one source tree, and the reason for it.
 
-    file: Annotated[str, Field(pattern=r"^\d{4}-[A-Za-z0-9._+-]+\.patch$")]
+    `file` is beside the series, or in the folder of another version of the same recipe: `1.15.5/0004-grpc-gettid.patch`.
+    """
+
+    file: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._+-]*/)?\d{4}-[A-Za-z0-9._+-]+\.patch$")]
     tree: Name
     why: str
     upstream: str | None = None
     when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
 
     __pydantic_config__ = STRICT
+
+    def path(self, recipe: Recipe) -> str:
+        """Where the file is in the folder of all patches for the recipe, whatever its version."""
+        return self.file if "/" in self.file else f"{recipe.version}/{self.file}"
 
 
 @dataclass(frozen=True)
@@ -215,17 +222,19 @@ def names(root: Path) -> list[str]:
 
 def patches(root: Path, recipe: Recipe) -> tuple[Patch, ...]:
     """The patches of a recipe in the order of their numbers; none where it has no series file."""
-    series = root / "patches" / recipe.name / recipe.version / "series.yaml"
+    folder = root / "patches" / recipe.name
+    series = folder / recipe.version / "series.yaml"
     if not series.exists():
         return ()
     document = read(series)
     listed = typed(document, _PatchList).patches
     trees = {source.name for source in recipe.sources if not source.is_file}
+    missing = [patch for patch in listed if not (folder / patch.path(recipe)).is_file()]
     problems = [
         document.error(("patches", number, key), message)
         for number, patch in enumerate(listed)
         for key, bad, message in (
-            ("file", not (series.parent / patch.file).exists(), f"there is no file {patch.file} beside it"),
+            ("file", patch in missing, f"there is no patches/{recipe.name}/{patch.path(recipe)}"),
             ("tree", patch.tree not in trees, f"the recipe has no source tree named {patch.tree!r}"),
         )
         if bad
@@ -233,7 +242,12 @@ def patches(root: Path, recipe: Recipe) -> tuple[Patch, ...]:
     problems += _condition_problems(document, "patches", [patch.when for patch in listed], recipe)
     if problems:
         raise UsageError("\n".join(problems))
-    return tuple(sorted(listed, key=lambda patch: patch.file))
+    return tuple(sorted(listed, key=lambda patch: patch.file.rpartition("/")[2]))
+
+
+def options(recipe: Recipe, facts: Mapping[str, Value]) -> tuple[Option, ...]:
+    """The options that a build with these facts has."""
+    return tuple(option for option in recipe.options if holds(option.when, facts))
 
 
 def holds(when: Mapping[str, tuple[Value, ...]], facts: Mapping[str, Value]) -> bool:
@@ -277,17 +291,23 @@ def _recipe_problems(recipe: Recipe, document: Document, path: Path) -> list[str
                     ("variants", "defaults", axis), f"{default!r} is not one of the values of variants.{axis}"
                 )
             )
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     for number, option in enumerate(recipe.options):
         place = ("options", number)
-        if option.name in seen:
+        # One name may have several defaults for different conditions, never two for the same.
+        identity = (option.name, _conditions(option.when))
+        if identity in seen:
             problems.append(document.error((*place, "name"), f"option {option.name!r} is there twice"))
-        seen.add(option.name)
+        seen.add(identity)
         if isinstance(option.default, bool) != (option.type == "bool"):
             problems.append(document.error((*place, "default"), f"the default is not of type {option.type}"))
     for part, conditions in (("options", recipe.options), ("steps", recipe.steps)):
         problems += _condition_problems(document, part, [each.when for each in conditions], recipe)
     return problems
+
+
+def _conditions(when: Mapping[str, tuple[Value, ...]]) -> str:
+    return repr(sorted((key, str(value)) for key, value in when.items()))
 
 
 def _source_problems(documents: list[Document], recipe: Recipe) -> list[str]:
@@ -298,8 +318,7 @@ def _source_problems(documents: list[Document], recipe: Recipe) -> list[str]:
         for number, source in enumerate(listed):
             place = ("sources", number)
             # One name may be pinned several times for different conditions, never twice for the same.
-            conditions = repr(sorted((key, str(value)) for key, value in source.when.items()))
-            identity = (source.use, source.name, conditions)
+            identity = (source.use, source.name, _conditions(source.when))
             here = document.error((*place, "name"), f"source {source.name!r} is there twice")
             if identity in seen:
                 problems.append(f"{here}; the first is at {seen[identity]}")

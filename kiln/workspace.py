@@ -164,7 +164,9 @@ class Workspace:
         return {
             **_variables(self.plan),
             "KILN_JOBS": str(self.jobs),
-            "KILN_PATCHES": " ".join(f"{patch.tree}:{patch.file}" for patch, _ in self.plan.patches),
+            "KILN_PATCHES": " ".join(
+                f"{each.tree}:{each.path(self.plan.recipe)}" for each, _ in self.plan.patches
+            ),
             **told,
         }
 
@@ -187,8 +189,7 @@ class Workspace:
             return [*mounts, *(Mount(self.root / folder, f"/kiln/{folder}") for folder in plan.suite_folders)]
         mounts.append(Mount(self.home.ccache, "/kiln/ccache", writable=True))
         if plan.patches:
-            folder = self.root / "patches" / plan.recipe.name / plan.recipe.version
-            mounts.append(Mount(folder, "/kiln/patches"))
+            mounts.append(Mount(self.root / "patches" / plan.recipe.name, "/kiln/patches"))
         for source in plan.sources:
             if not source.is_file:
                 writable = step.name in ("patch", prepares(source))

@@ -22,7 +22,7 @@ for pair in ${KILN_PATCHES:-}; do
     if ! said=$(patch --directory="/kiln/trees/$tree" -p1 --fuzz=0 --forward --batch --no-backup-if-mismatch \
                       --reject-file=- --input="/kiln/patches/$file" 2>&1); then
         echo "$said"
-        echo "kiln-error: patch $file does not apply: $(reason <<<"$said")" >&2
+        echo "kiln-error: patch $KILN_NAME/$file does not apply: $(reason <<<"$said")" >&2
         exit 1
     fi
 done

@@ -178,7 +178,7 @@ def test_a_patch_that_does_not_apply_is_named_with_its_hunk(house: House) -> Non
     )
     done = house.run("build", "toy")
     assert done.returncode == 1
-    assert "patch 0001-x.patch does not apply: hunk #1 of toy.c" in done.stderr
+    assert "patch toy/1.0/0001-x.patch does not apply: hunk #1 of toy.c" in done.stderr
 
 
 def test_a_patch_that_applies_changes_the_wheel(house: House) -> None:

@@ -183,10 +183,51 @@ def test_a_file_that_is_not_yaml_is_told_with_its_line(tmp_path: Path) -> None:
     assert found.startswith("recipes/toy/1.0/recipe.yaml:3: this is not YAML")
 
 
+def test_an_option_may_have_another_default_under_another_condition_and_no_two_under_the_same(
+    tmp_path: Path,
+) -> None:
+    first = "  - {name: gcc, type: str, default: gcc-9, help: x, when: {device: cpu}}\n"
+    other = "  - {name: gcc, type: str, default: gcc-7, help: x, when: {device: cuda-10.0}}\n"
+    text = RECIPE.replace("sources:\n", f"{first}{other}sources:\n", 1)
+    loaded = recipe.load(repository.make(tmp_path / "right", text), "toy")
+    defaults = [
+        [option.default for option in recipe.options(loaded, {"device": device}) if option.name == "gcc"]
+        for device in ("cpu", "cuda-10.0", "cuda-11.8")
+    ]
+    assert defaults == [["gcc-9"], ["gcc-7"], []]
+    (found,) = mistakes(tmp_path / "wrong", text.replace(other, first))
+    assert found.endswith("options[3].name: option 'gcc' is there twice")
+
+
 def test_a_patch_without_its_file_is_named(tmp_path: Path) -> None:
     series = "patches:\n  - {file: 0001-x.patch, tree: toy, why: because}\n"
     found = mistakes(tmp_path, RECIPE, **{"patches/toy/1.0/series.yaml": series})
-    assert any("patches[0].file: there is no file 0001-x.patch beside it" in line for line in found)
+    assert any("patches[0].file: there is no patches/toy/1.0/0001-x.patch" in line for line in found)
+
+
+def test_a_patch_may_be_another_versions(tmp_path: Path) -> None:
+    series = "patches:\n  - {file: 0002-y.patch, tree: toy, why: b}\n  - {file: 0.9/0001-x.patch, tree: toy, why: a}\n"
+    root = repository.make(
+        tmp_path,
+        RECIPE.replace("    origins:", f"    tree: {'c' * 64}\n    origins:", 1),
+        **{
+            "patches/toy/1.0/series.yaml": series,
+            "patches/toy/1.0/0002-y.patch": "",
+            "patches/toy/0.9/0001-x.patch": "",
+        },
+    )
+    loaded = recipe.load(root, "toy")
+    assert [each.path(loaded) for each in recipe.patches(root, loaded)] == [
+        "0.9/0001-x.patch",
+        "1.0/0002-y.patch",
+    ]
+
+
+@pytest.mark.parametrize("file", ["../0001-x.patch", "/0001-x.patch", "a/b/0001-x.patch", "x.patch"])
+def test_a_patch_cannot_be_outside_the_recipes_own_patches(tmp_path: Path, file: str) -> None:
+    series = f"patches:\n  - {{file: {file}, tree: toy, why: because}}\n"
+    (found,) = mistakes(tmp_path, RECIPE, **{"patches/toy/1.0/series.yaml": series})
+    assert found.startswith("patches/toy/1.0/series.yaml:2: patches[0].file")
 
 
 def test_a_recipe_or_version_that_does_not_exist_is_answered_with_those_that_do(tmp_path: Path) -> None:
