@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -207,11 +208,16 @@ def device(asked: str, version: str | bool) -> str:
 
 
 def options_of(recipes: Iterable[Recipe]) -> tuple[Option, ...]:
-    """The options of several recipes, or versions of one, each name once: as the first has it."""
+    """The options of several recipes, or versions of one, each name once: as the first has it.
+
+    Where texts have different defaults, the default here is "", which stands for one that was not given.
+    """
     found: dict[str, Option] = {}
     for each in recipes:
         for option in each.options:
-            found.setdefault(option.name, option)
+            first = found.setdefault(option.name, option)
+            if option.type == "str" and option.default != first.default:
+                found[option.name] = replace(first, default="")
     return tuple(found.values())
 
 

@@ -141,9 +141,9 @@ class _Maker:
 
     def _facts(self, name: str, release: str, axes: Mapping[str, str]) -> dict[str, Value]:
         loaded = recipe.load(self._root, name, release)
-        options = {option.name: option.default for option in loaded.options}
         # Of glibc's version nothing depends that only an installed wheel needs.
-        return {**options, **asdict(loaded.variants.defaults), "glibc": "0", **axes}
+        facts = {**asdict(loaded.variants.defaults), "glibc": "0", **axes}
+        return {**{option.name: option.default for option in recipe.options(loaded, facts)}, **facts}
 
     def _pins(
         self, name: str, release: str, facts: Mapping[str, Value], use: str = "smoke"

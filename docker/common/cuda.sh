@@ -6,17 +6,36 @@ parts=/kiln/build/cuda-parts
 rm -rf "$toolkit" "$parts"
 mkdir -p "$HOME" "${TMPDIR:-/tmp}" "$parts" "$toolkit"/{bin,compiler,include,lib64,nvvm,licences}
 shopt -s nullglob
+# The base's package, or what the step `gcc` has made.
+host=$(PATH=/kiln/build/gcc/bin:$PATH command -v "$KILN_HOST_COMPILER") || {
+    echo "kiln-error: $KILN_HOST_COMPILER, the compiler that nvcc $KILN_CUDA_RELEASE wants, is not in the toolchain" >&2
+    exit 1
+}
 
 merge() { # what is in a folder, into a folder of the toolkit
     if [ -d "$1" ]; then cp -r --no-preserve=mode,ownership --no-dereference "$1/." "$toolkit/$2/"; fi
 }
 
 for file in /kiln/files/cuda_*_linux*; do
-    # NVIDIA's own installer unpacks the toolkit alone; it is told not to look for a driver or a compiler.
-    sh "$file" --silent --override --toolkit --toolkitpath="$parts/run" --tmpdir="$TMPDIR"
-    merge "$parts/run/bin" compiler
-    for part in include lib64 nvvm; do merge "$parts/run/$part" "$part"; done
-    cp "$parts/run/EULA.txt" "$toolkit/licences/CUDA-EULA.txt"
+    # NVIDIA's installer is an archive that unpacks itself. It is told to do no more: the driver, the samples and the
+    # tools with a window stay in it.
+    mkdir "$parts/run"
+    (cd "$parts/run" && sh "$file" --keep --noexec > /dev/null)
+    trees=("$parts"/run/pkg/builds/{cuda-toolkit,cublas})
+    if [ ! -d "${trees[0]}" ]; then
+        # Up to 10.0 the toolkit is another such archive in it, with a script that lays it out.
+        (cd "$parts/run/pkg/run_files" && sh cuda-linux*.run --keep --noexec > /dev/null)
+        (cd "$parts/run/pkg/run_files/pkg" && PERL5LIB=. perl install-linux.pl --prefix="$parts/toolkit" > /dev/null)
+        trees=("$parts/toolkit")
+    fi
+    for tree in "${trees[@]}"; do
+        merge "$tree/bin" compiler
+        for part in include lib64 nvvm; do merge "$tree/$part" "$part"; done
+        for part in include lib64; do merge "$tree/extras/CUPTI/$part" "$part"; done
+    done
+    cp "$(find "$parts" -name EULA.txt -print -quit)" "$toolkit/licences/CUDA-EULA.txt"
+    ln -sf ../nvvm/bin/cicc "$toolkit/compiler/cicc"
+    rm -rf "$parts/run" "$parts/toolkit"
 done
 for file in /kiln/files/cudnn-*.tgz; do
     mkdir -p "$parts/cudnn"
@@ -60,7 +79,7 @@ if [ ! -e "$toolkit/lib64/stubs/libcuda.so" ]; then
     mkdir -p "$toolkit/lib64/stubs"
     { grep -ohE '\<cu[A-Z][A-Za-z0-9_]*' "$toolkit/include/cuda.h" || true; } | LC_ALL=C sort -u |
         sed 's/.*/int &(void) { return 34; }/' > "$TMPDIR/stub.c"
-    "/usr/bin/${KILN_HOST_COMPILER/g++/gcc}" -shared -fPIC -Wl,-soname,libcuda.so.1 \
+    "${host/g++/gcc}" -shared -fPIC -Wl,-soname,libcuda.so.1 \
         -o "$toolkit/lib64/stubs/libcuda.so" "$TMPDIR/stub.c"
 fi
 # Who asks for the run time as an archive is given the shared one, for the Python packages have no other.
@@ -121,7 +140,7 @@ du -sh "$toolkit" | cut -f1
 printf '%s\n' '#include <cstdio>' '__global__ void f(float *x) { x[threadIdx.x] *= 2; }' \
     'int main() { f<<<1, 1>>>(nullptr); return cudaGetLastError() == cudaSuccess; }' > "$TMPDIR/probe.cu"
 for arch in $KILN_CUDA_ARCH; do codes+=(-gencode "arch=compute_${arch/./},code=sm_${arch/./}"); done
-"$toolkit/bin/nvcc" -ccbin "/usr/bin/$KILN_HOST_COMPILER" "${codes[@]}" -c -o "$TMPDIR/probe.o" "$TMPDIR/probe.cu" || {
+"$toolkit/bin/nvcc" -ccbin "$host" "${codes[@]}" -c -o "$TMPDIR/probe.o" "$TMPDIR/probe.cu" || {
     echo "kiln-error: nvcc $KILN_CUDA_RELEASE does not compile with $KILN_HOST_COMPILER: see above" >&2
     exit 1
 }

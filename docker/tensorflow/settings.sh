@@ -24,9 +24,11 @@ export USER=kiln
 case $KILN_VERSION in *+nv*) export RELEASE_VERSION=${KILN_VERSION#*+nv} ;; esac
 
 case $KILN_OPT_COMPILER in
-    gcc-9 | gcc-12) export CC=/usr/bin/$KILN_OPT_COMPILER CXX=/usr/bin/${KILN_OPT_COMPILER/gcc/g++} ;;
-    *) fail "--compiler $KILN_OPT_COMPILER is not in the toolchain: give gcc-9 or gcc-12" ;;
+    gcc-9 | gcc-12) compilers=/usr/bin ;;
+    *) compilers=/kiln/build/gcc/bin ;;      # what the step `gcc` has made, if anything
 esac
+export CC=$compilers/$KILN_OPT_COMPILER CXX=$compilers/${KILN_OPT_COMPILER/gcc/g++}
+[ -x "$CXX" ] || fail "--compiler $KILN_OPT_COMPILER is not in the toolchain: give gcc-9 or gcc-12"
 
 # The flags for the processor, sorted: "avx,avx2,fma,sse4.2" is -mavx -mavx2 -mfma -mfpmath=both -msse4.2
 cpu_flags() {

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from invoke.exceptions import Exit
 
-from kiln import cli
+from kiln import cli, recipe
 from kiln.errors import CompileError, EngineError, KilnError, SourceError, UsageError
 from kiln.recipe import Option
-from tests import wheels
-from tests.repository import ROOT
+from tests import repository, wheels
+from tests.repository import RECIPE, ROOT
 
 
 def run(
@@ -126,6 +126,21 @@ def test_only_what_differs_from_its_default_is_chosen() -> None:
     options = (Option("fast", "bool", True, "x"), Option("parts", "str", "all", "x"))
     assert cli.chosen(options, {"fast": True, "parts": "all"}) == {}
     assert cli.chosen(options, {"fast": False, "parts": "all", "other": 1}) == {"fast": False}
+
+
+def test_a_text_whose_default_differs_between_variants_is_chosen_whatever_it_is(tmp_path: Path) -> None:
+    text = RECIPE.replace(
+        "sources:\n",
+        "  - {name: gcc, type: str, default: gcc-9, help: x, when: {device: cpu}}\n"
+        "  - {name: gcc, type: str, default: gcc-7, help: y, when: {device: cuda-10.0}}\nsources:\n",
+        1,
+    )
+    options = cli.options_of([recipe.describe(repository.make(tmp_path, text), "toy")])
+    by_name = {option.name: option for option in options}
+    assert (by_name["gcc"].default, by_name["gcc"].help) == ("", "x")
+    given = {option.name: option.default for option in options}
+    assert cli.chosen(options, given) == {}
+    assert cli.chosen(options, {**given, "gcc": "gcc-9"}) == {"gcc": "gcc-9"}
 
 
 def test_jobs_are_what_was_asked_for_else_at_least_one() -> None:

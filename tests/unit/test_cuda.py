@@ -205,6 +205,33 @@ def test_every_toolkit_has_sources_for_a_plan_on_a_base_that_fits(version: str, 
     assert made.toolchain.compiler == "g++-7"
 
 
+def test_tensorflow_for_cuda_10_is_compiled_with_the_gcc_that_is_compiled_before() -> None:
+    made = plan.make(ROOT, Request("tensorflow", device="cuda"))
+    assert (made.recipe.version, made.variant.device) == ("1.15.5", "cuda-10.0")
+    assert [step.name for step in made.steps][:4] == ["patch", "python", "gcc", "cuda"]
+    assert made.environment["KILN_HOST_COMPILER"] == "g++-7"
+    assert {"gcc", "nvidia-cuda-toolkit", "nvidia-cudnn", "nccl_archive"} <= {
+        each.name for each in made.sources
+    }
+    assert made.environment["KILN_LOCAL_VERSION"] == "cu100"
+    assert made.variant_name == "cp37-cuda-10.0-bookworm-sse4.2_avx_avx2_fma"
+
+
+def test_tensorflow_for_cuda_10_refuses_a_newer_compiler() -> None:
+    with pytest.raises(UsageError, match="gcc 7 at most, and --compiler is gcc-9: give gcc-7"):
+        plan.make(ROOT, Request("tensorflow", device="cuda-10.0", options={"compiler": "gcc-9"}))
+
+
+def test_tensorflow_for_the_processor_needs_no_file_of_cudas() -> None:
+    made = plan.make(ROOT, Request("tensorflow"))
+    assert made.options["compiler"] == "gcc-9"
+    assert not {"gcc", "nvidia-cuda-toolkit", "nvidia-cudnn"} & {each.name for each in made.sources}
+
+
+def test_another_version_of_cuda_is_another_release_of_tensorflow() -> None:
+    assert plan.make(ROOT, Request("tensorflow", device="cuda-11.8")).recipe.version == "1.15.5+nv22.12"
+
+
 @pytest.mark.parametrize("name", recipe.names(ROOT))
 def test_every_device_that_a_recipe_lists_has_a_toolkit_and_a_plan(name: str) -> None:
     for version in recipe.versions(ROOT, name):
