@@ -25,7 +25,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from kiln.progress import Pace, count
+from kiln.progress import Pace, count, total
 
 # Columns of a table that goes to a file or a pipe, where nothing needs to be wrapped.
 FILE_WIDTH = 240
@@ -89,12 +89,13 @@ class Console:
             pace = Pace(self._clock())
 
             def line(said: str) -> None:
+                pace.expected = total(said) or pace.expected
                 counted = count(said)
                 if not counted:
                     progress.update(task, detail=_cut(said))
                     return
                 now = self._clock()
-                pace.at(now, counted)
+                counted = pace.at(now, counted)
                 seconds = pace.left(now)
                 done, left = f"{counted.done:,}/{counted.total:,}", _about(seconds) if seconds else ""
                 progress.update(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 # Ninja's and Bazel's own progress: "[12/345] Building…", "[1,234 / 5,678] Compiling…".
 COUNT = re.compile(r"^\s*\[\s*([\d,]+)\s*/\s*([\d,]+)\s*\]\s*(.*)")
+# What a script says of a tool that does not know at first how much it has to do.
+TOTAL = re.compile(r"^kiln-total: (\d+)$")
 
 # Seconds over which the pace is taken: one slow file, or a run of cached ones, is not the pace of a build.
 WINDOW = 600.0
@@ -33,23 +35,34 @@ def count(line: str) -> Count | None:
     return Count(done, total, found.group(3))
 
 
+def total(line: str) -> int | None:
+    """How many actions there will be at least, if a line says so."""
+    found = TOTAL.match(line)
+    return int(found.group(1)) if found else None
+
+
 @dataclass
 class Pace:
-    """The progress of one step. Times are seconds of any one clock."""
+    """The progress of one step. Times are seconds of any one clock.
+
+    `expected` is how many actions there are at least, whatever the tool has found by now.
+    """
 
     begun: float
     latest: Count | None = None
+    expected: int = 0
     _samples: deque[tuple[float, int]] = field(default_factory=deque)
     _told: tuple[float, float] | None = None
 
-    def at(self, now: float, latest: Count) -> None:
-        """Take note of a count."""
-        self.latest = latest
+    def at(self, now: float, latest: Count) -> Count:
+        """Take note of a count; it is given back with the total that is known."""
+        self.latest = latest = replace(latest, total=max(latest.total, self.expected))
         if self._samples and latest.done < self._samples[-1][1]:
             self._samples.clear()  # another tool, or another run of the same one, counts from its own beginning
         self._samples.append((now, latest.done))
         while len(self._samples) > 2 and self._samples[1][0] <= now - WINDOW:
             self._samples.popleft()
+        return latest
 
     def left(self, now: float) -> float | None:
         """Seconds until all that is known by now is done, at the pace of the last minutes; None if not known."""

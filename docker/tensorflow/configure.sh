@@ -37,7 +37,8 @@ jobs=$((jobs > 1 ? jobs : 1))
     done
     # Finished actions outlive the build that made them: an interrupted one goes on from here.
     echo "build --disk_cache=$disk_cache"
-    echo "build --color=no --curses=no --show_progress_rate_limit=5 --noshow_loading_progress --verbose_failures"
+    # Without "curses" Bazel says less and less of its progress, after an hour once in ten minutes.
+    echo "build --color=no --curses=yes --show_progress_rate_limit=5 --noshow_loading_progress --verbose_failures"
     # Actions see these variables and no others.
     echo "build --action_env=PATH=$PATH"
     echo "build --action_env=PYTHONHASHSEED=0"
@@ -72,7 +73,11 @@ export TF_ENABLE_XLA=$KILN_OPT_XLA TF_NEED_CUDA=0 TF_NEED_TENSORRT=0 TF_NEED_ROC
 export TF_DOWNLOAD_CLANG=0 TF_SET_ANDROID_WORKSPACE=0 TF_CONFIGURE_IOS=0
 if [ -n "${KILN_CUDA:-}" ]; then
     case $KILN_OPT_CUDA_LIBS in
-        pypi | system) ;;
+        system) ;;
+        pypi)
+            [ -e /kiln/build/cuda/provides.txt ] ||
+                fail "NVIDIA has no Python packages of CUDA $KILN_CUDA that a wheel could require: give --cuda-libs system"
+            ;;
         *) fail "--cuda-libs '$KILN_OPT_CUDA_LIBS' is neither pypi nor system: TensorFlow opens CUDA's libraries by name, which no wheel can carry for it" ;;
     esac
     toolkit=/kiln/build/cuda

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiln.progress import LATE, SOON, WINDOW, Count, Pace, count
+from kiln.progress import LATE, SOON, WINDOW, Count, Pace, count, total
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,15 @@ def test_the_rest_takes_as_long_as_it_did_lately() -> None:
     assert pace.left(10 + 20 * 60) == pytest.approx(480 * 60)
 
 
+def test_a_tool_that_finds_its_actions_on_the_way_is_measured_by_what_there_will_be() -> None:
+    assert (total("kiln-total: 5114"), total("kiln-total: many"), total("[1/2] x")) == (5114, None, None)
+    pace = Pace(0, expected=5000)
+    pace.at(0, Count(0, 20))
+    assert pace.at(10, Count(10, 30, "x")) == Count(10, 5000, "x")
+    assert pace.left(10) == pytest.approx(4990)
+    assert pace.at(20, Count(5100, 5200)).total == 5200
+
+
 def test_another_count_from_the_beginning_is_another_pace() -> None:
     pace = Pace(0)
     pace.at(0, Count(0, 10))
@@ -63,9 +72,9 @@ def test_another_count_from_the_beginning_is_another_pace() -> None:
 @given(st.lists(st.tuples(st.floats(0, 1000), st.integers(0, 100), st.integers(0, 100)), min_size=1))
 def test_an_estimate_is_never_negative_and_lines_are_never_close(steps: list[tuple[float, int, int]]) -> None:
     pace, now, told = Pace(0), 0.0, [0.0]
-    for passed, done, total in steps:
+    for passed, done, known in steps:
         now += passed
-        pace.at(now, Count(done, total))
+        pace.at(now, Count(done, known))
         left = pace.left(now)
         assert left is None or left >= 0
         if pace.due(now):
