@@ -113,17 +113,20 @@ def host_compiler(kit: Toolkit, base: str, compilers: Iterable[int], asked: str 
     return f"g++-{fitting[-1]}"
 
 
-def architectures(kit: Toolkit, asked: str) -> Architectures:
+def architectures(kit: Toolkit, asked: str, others: Iterable[Toolkit] = ()) -> Architectures:
     """What `--cuda-arch` comes to: a list such as 7.5,8.6, or nothing for the toolkit's defaults.
 
-    PTX is that of the newest. Raises UsageError for what the toolkit does not compile for.
+    PTX is that of the newest. Raises UsageError for what the toolkit does not compile for, with the one of `others`
+    that does.
     """
     wanted = {part for part in re.split(r"[,;\s]+", asked.strip()) if part} or set(kit.defaults)
     unknown = sorted(wanted - set(kit.capabilities))
     if unknown:
+        able = [other.version for other in others if wanted <= set(other.capabilities)]
         raise UsageError(
             f"CUDA {kit.version} does not compile for the compute capability {', '.join(unknown)}: "
             f"choose of {', '.join(kit.capabilities)}"
+            + (f"; or give --cuda={able[-1]}, which has all that you ask for" if able else "")
         )
     native = tuple(sorted(wanted, key=Version))
     return Architectures(native, native[-1], native == kit.defaults)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -288,7 +288,8 @@ def make(root: Path, request: Request) -> Plan:
     facts = {**axes, **options}
     kit = cuda.toolkit(root, variant.device)
     if kit and "cuda_arch" in options:
-        options["cuda_arch"] = cuda.architectures(kit, str(options["cuda_arch"])).text
+        others = _toolkits(root, request.recipe)
+        options["cuda_arch"] = cuda.architectures(kit, str(options["cuda_arch"]), others).text
     # A recipe that lets its compiler be chosen has it in its toolchain, and nvcc calls the same one.
     compiler = str(options.get("compiler", ""))
     host = cuda.host_compiler(kit, base.name, base.compilers, compiler) if kit else ""
@@ -442,6 +443,12 @@ def _cuda_environment(kit: cuda.Toolkit | None, host: str, options: Mapping[str,
         "KILN_CUDA_PTX": wanted.ptx,
         "KILN_HOST_COMPILER": host,
     }
+
+
+def _toolkits(root: Path, name: str) -> Iterator[cuda.Toolkit]:
+    """The toolkits of every version of a recipe."""
+    devices = (device for each in recipe.line(root, name) for device in each.variants.device)
+    yield from (kit for device in devices if (kit := cuda.toolkit(root, device)))
 
 
 def _release(root: Path, request: Request) -> str | None:

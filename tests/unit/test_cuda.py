@@ -222,6 +222,15 @@ def test_tensorflow_for_cuda_10_refuses_a_newer_compiler() -> None:
         plan.make(ROOT, Request("tensorflow", device="cuda-10.0", options={"compiler": "gcc-9"}))
 
 
+def test_a_gpu_too_new_for_the_toolkit_is_answered_with_the_toolkit_that_knows_it() -> None:
+    with pytest.raises(
+        UsageError, match=r"for the compute capability 8\.6: .*; or give --cuda=11\.8, which has all"
+    ):
+        plan.make(ROOT, Request("tensorflow", device="cuda", options={"cuda_arch": "7.5,8.6"}))
+    with pytest.raises(UsageError, match=r"capability 99\.0: choose of [0-9., ]+$"):
+        plan.make(ROOT, Request("tensorflow", device="cuda", options={"cuda_arch": "99.0"}))
+
+
 def test_tensorflow_for_the_processor_needs_no_file_of_cudas() -> None:
     made = plan.make(ROOT, Request("tensorflow"))
     assert made.options["compiler"] == "gcc-9"
