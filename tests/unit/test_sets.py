@@ -218,7 +218,8 @@ def test_the_committed_sets_pin_nothing_but_what_recipes_pin_and_kiln_makes() ->
         for name in each.recipes:
             known |= {source.digest for source in recipe.load(ROOT, *name.split("/")).sources}
         made = {"tensorflow", "opencv-python", "fireclay"}
-        for name, text in files.items():
+        for name in (name for name in files if name.startswith(f"{each.name}-cp")):
+            text = files[name]
             pins = re.findall(r"^(\S+)==\S+ \\\n    --hash=sha256:([0-9a-f]{64})$", text, re.M)
             assert len(pins) > 20, name
             for project, digest in pins:
