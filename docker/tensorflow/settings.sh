@@ -5,8 +5,9 @@ disk_cache=/kiln/ccache/bazel
 python=$KILN_VENV/bin/python
 target=//tensorflow/tools/pip_package:build_pip_package
 
-# In MiB: what one compiler and Bazel itself take at most, and what the build leaves on the disk.
-COMPILER_MEMORY=1450
+# In MiB: what one of several compilers takes (a single file takes twice that), what Bazel takes at most, and what the
+# build leaves on the disk.
+COMPILER_MEMORY=1700
 BAZEL_MEMORY=2500
 DISK_NEEDED=12000
 # What Bazel counts in the end for the processor, with the flags that compile each file once.
