@@ -63,6 +63,8 @@ jobs=$((jobs > 1 ? jobs : 1))
     fi
 } > "$rc"
 for file in ${KILN_OTHER_ARCHIVES:-}; do
+    # The compiler and the toolkit are not Bazel's: the steps before this one took them.
+    case $file in gcc-* | cuda_* | cudnn-* | nvidia_* | *.deb) continue ;; esac
     "$python" /kiln/scripts/accept.py "$workspace" "$rc" "/kiln/files/$file"
 done
 
