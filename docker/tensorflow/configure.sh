@@ -86,7 +86,7 @@ if [ -n "${KILN_CUDA:-}" ]; then
     toolkit=/kiln/build/cuda
     # A library's major version, as its header says it; nothing for one that the toolkit has not, which is then built
     # from the source that TensorFlow pins.
-    major() { cat "$toolkit/include"/$1 2> /dev/null | awk -v name="$2" '$2 == name { print $3; exit }'; }
+    major() { { cat "$toolkit/include"/$1 2> /dev/null || true; } | awk -v name="$2" '$2 == name { print $3; exit }'; }
     TF_CUDNN_VERSION=$(major 'cudnn*.h' CUDNN_MAJOR)
     TF_NCCL_VERSION=$(major nccl.h NCCL_MAJOR)
     export TF_CUDNN_VERSION TF_NCCL_VERSION
