@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import io
-import tarfile
 from collections.abc import Mapping
+
+from tests.archives import File, pack
 
 NVCC = """\
 #!/bin/sh
@@ -78,14 +78,11 @@ def cudnn() -> bytes:
 
 
 def _archive(files: Mapping[str, str | bytes]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name, content in files.items():
-            data = content if isinstance(content, bytes) else content.encode()
-            info = tarfile.TarInfo(name)
-            info.size, info.mode = len(data), 0o755
-            tar.addfile(info, io.BytesIO(data))
-    return packed.getvalue()
+    tree = {
+        name: File(content if isinstance(content, bytes) else content.encode(), executable=True)
+        for name, content in files.items()
+    }
+    return pack(tree, "tar.gz")
 
 
 def _unpacks_itself(files: Mapping[str, str | bytes]) -> bytes:

@@ -10,8 +10,6 @@ target=//tensorflow/tools/pip_package:build_pip_package
 COMPILER_MEMORY=1700
 BAZEL_MEMORY=2500
 DISK_NEEDED=12000
-# What Bazel counts in the end for the processor, with the flags that compile each file once.
-ACTIONS=5114
 
 fail() {
     echo "kiln-error: $*" >&2
