@@ -97,7 +97,7 @@ def test_libraries_from_outside_are_those_that_the_tag_promises():
         pytest.skip("the wheel's tag promises no library of the system")
     # The loader itself, and what the interpreter's process has loaded; a toolkit's are there where it is installed.
     python = re.compile(
-        r"ld-linux|libpython|lib(cuda|cudart|cudnn|cublas|cufft|curand|cusolver|cusparse|nccl)\.so"
+        r"ld-linux|libpython|lib(cuda|cudart|cudnn|cublas|cufft|curand|cusolver|cusparse|nccl|npp[a-z]*)\.so"
     )
     assert {name: users for name, users in facts["outside"].items() if not python.match(name)} == {}
 
