@@ -102,7 +102,7 @@ def test_parts_of_a_picture_are_views():
 def test_types_are_converted_on_the_gpu():
     picture = noise((30, 50))
     assert_within(
-        sent(picture).convertTo(cv2.CV_32F, 1 / 255.0, -0.5).download(), picture / 255.0 - 0.5, 1e-6
+        sent(picture).convertTo(cv2.CV_32F, 1 / 255.0, beta=-0.5).download(), picture / 255.0 - 0.5, 1e-6
     )
     wide = noise((30, 50), np.int16)
     assert_equal(sent(wide).convertTo(cv2.CV_8U).download(), np.clip(wide, 0, 255))

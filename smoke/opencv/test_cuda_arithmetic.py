@@ -63,13 +63,13 @@ def test_bits():
 )
 def test_functions_of_one_picture(name, of_numpy):
     picture = noise((60, 90), np.float32) + np.float32(0.01)
-    assert_within(getattr(cv2.cuda, name)(sent(picture)).download(), of_numpy(picture), 2e-6)
+    assert_within(getattr(cv2.cuda, name)(sent(picture)).download(), of_numpy(picture), 1e-5)
 
 
 @on("cudaarithm")
 def test_powers():
     picture = noise((60, 90), np.float32) + np.float32(0.1)
-    assert_within(cv2.cuda.pow(sent(picture), 2.5).download(), picture**2.5, 1e-5)
+    assert_within(cv2.cuda.pow(sent(picture), 2.5).download(), picture**2.5, 1e-4)
 
 
 @on("cudaarithm")
@@ -105,9 +105,10 @@ def test_sums_are_those_of_numpy(dtype, shape):
     picture = noise(shape, dtype)
     there = sent(picture)
     exact = picture.astype(np.float64)
-    assert cv2.cuda.sum(there)[0] == pytest.approx(exact.sum(), rel=1e-6)
-    assert cv2.cuda.sqrSum(there)[0] == pytest.approx((exact**2).sum(), rel=1e-6)
-    assert cv2.cuda.norm(there, cv2.NORM_L2) == pytest.approx(np.sqrt((exact**2).sum()), rel=1e-6)
+    near = 1e-12 if dtype is np.uint8 else 1e-5
+    assert cv2.cuda.sum(there)[0] == pytest.approx(exact.sum(), rel=near)
+    assert cv2.cuda.sqrSum(there)[0] == pytest.approx((exact**2).sum(), rel=near)
+    assert cv2.cuda.norm(there, cv2.NORM_L2) == pytest.approx(np.sqrt((exact**2).sum()), rel=1e-5)
     assert cv2.cuda.norm(there, cv2.NORM_INF) == pytest.approx(exact.max())
     if dtype is np.uint8:
         assert cv2.cuda.countNonZero(there) == np.count_nonzero(picture)
