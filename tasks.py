@@ -85,7 +85,7 @@ def _fetch(_: Context, request: Request, given: Mapping[str, Any]) -> None:
             sources.adopt(Path(given["folder"]), planned.sources, vault)
         with console.station("sources"), console.transfers() as transfers:
             obtained = sources.obtain(planned.sources, vault, settings, transfers)
-    report.fetched(obtained, Console.for_output())
+    report.fetched(obtained, vault, Console.for_output())
 
 
 def _bundle(_: Context, request: Request, given: Mapping[str, Any]) -> None:

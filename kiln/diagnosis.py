@@ -27,6 +27,7 @@ _EXACT = (
     ),
     re.compile(r"line \d+:\s+\d+ (Killed|Segmentation fault|Illegal instruction|Aborted)"),  # bash
     re.compile(r"^Server terminated abruptly"),  # Bazel's client
+    re.compile(r"^error: patch failed: "),  # git apply, which Bazel's rules call
 )
 # What is said of them by the tools that ran them, or by anything else.
 _GENERAL = (

@@ -21,7 +21,7 @@ from kiln.matrix import Row
 from kiln.plan import Plan
 from kiln.sources import Obtained
 from kiln.status import Standing
-from kiln.vault import sha256_of
+from kiln.vault import Vault, sha256_of
 
 
 def planned(plan: Plan, console: Console) -> None:
@@ -62,12 +62,14 @@ def built(result: Result, console: Console) -> None:
     console.say(f"install  pip install {shlex.quote(str(_short(wheel)))}")
 
 
-def fetched(obtained: Sequence[Obtained], console: Console) -> None:
-    """Each source with where it came from."""
+def fetched(obtained: Sequence[Obtained], vault: Vault, console: Console) -> None:
+    """Each source with where it came from: a mirror or a folder, too, which a record of a build does not name."""
     table = Table("source", "sha256", "MB", "from", box=None, pad_edge=False, header_style="bold")
     for each in obtained:
         size = f"{each.path.stat().st_size / 1e6:.1f}"
-        table.add_row(each.source.name, each.path.name[:16], size, each.origin)
+        table.add_row(
+            each.source.name, each.path.name[:16], size, vault.origin_of(each.path.name) or each.origin
+        )
     console.table(table)
 
 

@@ -27,7 +27,7 @@ def assert_equal(actual, expected):
 def psnr(actual, expected):
     """Peak signal-to-noise ratio of 8-bit pictures in dB."""
     error = np.mean((actual.astype(np.float64) - expected.astype(np.float64)) ** 2)
-    return 10 * np.log10(255.0**2 / error)
+    return 10 * np.log10(255.0**2 / error) if error else float("inf")
 
 
 def noise(shape, dtype=np.uint8, seed=0):

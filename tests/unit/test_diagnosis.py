@@ -107,6 +107,28 @@ repository @mixing which failed to fetch. no such package '@mixing//': java.io.I
 """.splitlines()
 
 
+# A stand-in that the tree's own patch does not fit, as Bazel's fetch tells of it.
+UNPATCHED = """\
+ERROR: An error occurred during the fetch of repository 'eigen_archive':
+   Traceback (most recent call last):
+	File "/kiln/build/tensorflow/third_party/repo.bzl", line 71, in _apply_patch
+		_execute_and_check_ret_code(ctx, cmd)
+Non-zero return code(1) when executing 'git apply -v /kiln/build/tensorflow/third_party/eigen3/some.patch':
+Stderr: Checking patch Eigen/src/Core/arch/Default/BFloat16.h...
+error: while searching for:
+#if __cplusplus > 199711L
+error: patch failed: Eigen/src/Core/arch/Default/BFloat16.h:660
+error: Eigen/src/Core/arch/Default/BFloat16.h: patch does not apply
+ERROR: Analysis of target '//x:y' failed; build aborted: no such package '@eigen_archive//': Traceback
+""".splitlines()
+
+
+def test_of_a_patch_that_does_not_fit_an_external_the_file_is_named() -> None:
+    assert diagnosis.cause(UNPATCHED).startswith(
+        "  error: patch failed: Eigen/src/Core/arch/Default/BFloat16.h:660"
+    )
+
+
 def test_of_a_failed_bazel_action_the_compilers_first_error_is_shown() -> None:
     shown = diagnosis.cause(BAZEL).splitlines()
     assert (
@@ -132,6 +154,7 @@ def test_an_external_that_is_not_at_hand_is_named() -> None:
         (BAZEL, "0004-grpc-gettid"),
         (GENERATOR, "pin keras_applications and keras_preprocessing"),
         (UNREACHABLE, "add the external named below to the lock"),
+        (UNPATCHED, "that git apply takes that patch for"),
         (["c++: fatal error: Killed signal terminated program cc1plus"], "fewer --jobs"),
         (["/kiln/scripts/settings.sh: line 49:   31 Killed     bazel --batch"], "fewer --jobs"),
     ],

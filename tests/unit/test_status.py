@@ -56,6 +56,19 @@ def test_a_dead_url_is_followed_by_its_fallback_and_that_is_recorded(web: Server
     assert (standing.size, standing.supply) == (len(CONTENT), ())
 
 
+def test_what_was_fetched_is_listed_with_the_place_that_it_came_from(
+    web: Server, vault: Vault, tmp_path: Path
+) -> None:
+    folder = tmp_path / "stick"
+    folder.mkdir()
+    (folder / "file").write_bytes(CONTENT)
+    sources.adopt(folder, [SOURCE], vault)
+    output = io.StringIO()
+    obtained = sources.obtain([SOURCE], vault, settings(web), Notes())
+    report.fetched(obtained, vault, Console(rich.console.Console(width=200, file=output)))
+    assert str(folder / "file") in output.getvalue() and "gone.invalid" not in output.getvalue()
+
+
 def test_mirrors_are_asked_before_every_origin_and_fallbacks_after_every_origin(
     web: Server, vault: Vault
 ) -> None:
