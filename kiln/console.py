@@ -6,6 +6,7 @@ On anything but a terminal there are no bars: one line a station, the notes, and
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -97,13 +98,14 @@ class Console:
                 now = self._clock()
                 counted = pace.at(now, counted)
                 seconds = pace.left(now)
-                done, left = f"{counted.done:,}/{counted.total:,}", _about(seconds) if seconds else ""
+                left = _about(seconds) if seconds else ""
+                whole = counted.total if math.isfinite(counted.total) else None
                 progress.update(
-                    task, completed=counted.done, total=counted.total, count=done, left=left,
+                    task, completed=counted.done, total=whole, count=str(counted), left=left,
                     detail=_cut(counted.rest),
                 )  # fmt: skip
                 if not self._console.is_terminal and pace.due(now):
-                    self.say(f"  {text} {done} after {duration(now - pace.begun)}{left and ', ' + left}")
+                    self.say(f"  {text} {counted} after {duration(now - pace.begun)}{left and ', ' + left}")
 
             yield line
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from dataclasses import dataclass, field, replace
 
 # Ninja's and Bazel's own progress: "[12/345] Building…", "[1,234 / 5,678] Compiling…".
 COUNT = re.compile(r"^\s*\[\s*([\d,]+)\s*/\s*([\d,]+)\s*\]\s*(.*)")
-# What a script says of a tool that does not know at first how much it has to do.
-TOTAL = re.compile(r"^kiln-total: (\d+)$")
+# What a script says of a tool that does not know at first how much it has to do: the script does, or neither.
+TOTAL = re.compile(r"^kiln-total: (\d+|unknown)$")
 
 # Seconds over which the pace is taken: one slow file, or a run of cached ones, is not the pace of a build.
 WINDOW = 600.0
@@ -19,11 +20,14 @@ SOON, STEP, LATE = 30.0, 0.05, 300.0
 
 @dataclass(frozen=True)
 class Count:
-    """How many actions are done, of how many that are known by now; `rest` is what the tool says of the last."""
+    """How many actions are done, of how many: infinitely many where nobody knows. `rest` is what is said of the last."""
 
     done: int
-    total: int
+    total: float
     rest: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.done:,}" + (f"/{int(self.total):,}" if math.isfinite(self.total) else " done")
 
 
 def count(line: str) -> Count | None:
@@ -35,10 +39,12 @@ def count(line: str) -> Count | None:
     return Count(done, total, found.group(3))
 
 
-def total(line: str) -> int | None:
-    """How many actions there will be at least, if a line says so."""
+def total(line: str) -> float | None:
+    """How many actions there will be at least, if a line says so; infinite where it says that this is not known."""
     found = TOTAL.match(line)
-    return int(found.group(1)) if found else None
+    if not found:
+        return None
+    return math.inf if found.group(1) == "unknown" else int(found.group(1))
 
 
 @dataclass
@@ -50,7 +56,7 @@ class Pace:
 
     begun: float
     latest: Count | None = None
-    expected: int = 0
+    expected: float = 0
     _samples: deque[tuple[float, int]] = field(default_factory=deque)
     _told: tuple[float, float] | None = None
 
@@ -70,7 +76,7 @@ class Pace:
             return None
         since, before = self._samples[0]
         done, rest = self.latest.done - before, self.latest.total - self.latest.done
-        if done <= 0 or now <= since or rest < 0:
+        if done <= 0 or now <= since or rest < 0 or math.isinf(rest):
             return None
         return rest * (now - since) / done
 

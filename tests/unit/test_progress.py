@@ -59,6 +59,14 @@ def test_a_tool_that_finds_its_actions_on_the_way_is_measured_by_what_there_will
     assert pace.at(20, Count(5100, 5200)).total == 5200
 
 
+def test_where_nobody_knows_how_much_there_is_nothing_is_estimated() -> None:
+    pace = Pace(0, expected=total("kiln-total: unknown") or 0)
+    pace.at(0, Count(0, 20))
+    counted = pace.at(60, Count(1200, 1230, "x"))
+    assert str(counted) == "1,200 done" and pace.left(60) is None
+    assert not pace.due(60) and pace.due(LATE)
+
+
 def test_another_count_from_the_beginning_is_another_pace() -> None:
     pace = Pace(0)
     pace.at(0, Count(0, 10))
