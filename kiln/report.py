@@ -49,7 +49,7 @@ def planned(plan: Plan, console: Console) -> None:
 
 
 def built(result: Result, console: Console) -> None:
-    """Where the wheel is, how long each station took, and how to install it."""
+    """Where the wheel is, how long each station took, how to install it, and where its GPU's part is tested."""
     wheel = result.wheel
     console.say()
     if not result.built and not set(console.times) & {"smoke"}:
@@ -60,6 +60,9 @@ def built(result: Result, console: Console) -> None:
     console.say(f"results  {_short(result.folder)}")
     console.say(f"wheel    {wheel.name} ({size:.1f} MB)")
     console.say(f"install  pip install {shlex.quote(str(_short(wheel)))}")
+    if result.plan.variant.device != "cpu":
+        # The container of the smoke run is given no GPU.
+        console.say(f"on a GPU ./inv smoke {shlex.quote(str(_short(wheel)))} --venv")
 
 
 def fetched(obtained: Sequence[Obtained], vault: Vault, console: Console) -> None:
