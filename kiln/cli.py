@@ -18,7 +18,7 @@ from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 from invoke.tasks import Task
 
-from kiln import __version__, cuda, relock
+from kiln import __version__, cuda, gpu, relock
 from kiln.errors import KilnError, UsageError
 from kiln.fields import Value
 from kiln.plan import Request
@@ -171,7 +171,7 @@ def recipe_task(
         request = Request(
             recipe=first,
             release=given.pop("release") or version,
-            options=chosen(options, given),
+            options=_of_this_machine(chosen(options, given)),
             substitute=relock.named_paths(given.pop("substitute"), "--substitute"),
             **{key: given.pop(key) for key in REQUEST_HELP if key not in ("release", "substitute")},
         )
@@ -195,6 +195,13 @@ def recipe_task(
         **{key: text for key, (_, text) in extra.items()},
     }
     return Task(guarded, name=name, help=help_texts, optional=("cuda",), auto_shortflags=False)
+
+
+def _of_this_machine(options: Mapping[str, Value]) -> Mapping[str, Value]:
+    """The options with --cuda-arch native as the list that it means here: a plan says what is built."""
+    if options.get("cuda_arch") != gpu.NATIVE:
+        return options
+    return {**options, "cuda_arch": gpu.native(gpu.present())}
 
 
 def device(asked: str, version: str | bool) -> str:

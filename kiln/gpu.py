@@ -21,6 +21,8 @@ from kiln import cuda
 from kiln.doctor import Finding
 from kiln.errors import UsageError
 
+# The value of --cuda-arch for the GPUs of this machine.
+NATIVE = "native"
 # What docker/common/cuda_libs.py leaves in a wheel's .dist-info folder.
 RECORD = "cuda.json"
 _QUERY = ("--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader")
@@ -93,6 +95,17 @@ def verdict(code: Code, kit: cuda.Toolkit, gpu: Gpu) -> Verdict:
             f"only its PTX fits, and the driver {gpu.driver} is older than {kit.driver_ptx}, which compiles it",
         )
     return Verdict("by PTX", f"PTX of {code.ptx}, compiled by the driver at the first call")
+
+
+def native(gpus: Iterable[Gpu]) -> str:
+    """The capabilities of these GPUs as a list for --cuda-arch; UsageError where there is no GPU."""
+    found = sorted({each.capability for each in gpus}, key=Version)
+    if not found:
+        raise UsageError(
+            f"--cuda-arch {NATIVE} stands for the GPUs of this machine, and no driver shows one (see `./inv doctor "
+            "--cuda`): give their compute capabilities, such as 7.5,8.6"
+        )
+    return ",".join(found)
 
 
 def code_of(wheel: Path) -> Code | None:

@@ -186,6 +186,15 @@ def test_a_cuda_that_a_recipe_has_not_is_refused_with_those_it_has(tmp_path: Pat
     )
 
 
+def test_the_native_capabilities_are_a_list_in_the_plan(tmp_path: Path) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'Tesla T4, 7.5, 535.104.05'\n")
+    program.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    native = run(tmp_path, "plan", "opencv", "--cuda", "--cuda-arch", "native", PATH=path)
+    assert native.stdout == run(tmp_path, "plan", "opencv", "--cuda", "--cuda-arch", "7.5").stdout
+
+
 def test_what_is_under_terms_of_its_own_is_not_fetched_before_they_are_accepted(tmp_path: Path) -> None:
     done = run(tmp_path, "fetch", "opencv", "--cuda", KILN_OFFLINE="1")
     assert done.returncode == 2

@@ -120,6 +120,13 @@ def test_the_program_is_asked_for_name_capability_and_driver(
     assert gpu.present() == (Gpu("Tesla T4", "7.5", "535.104.05"),)
 
 
+def test_native_is_the_capabilities_of_the_gpus_that_are_here() -> None:
+    card = Gpu("a GPU", "10.0", "570.10")
+    assert gpu.native([card, Gpu("another", "8.6", "570.10"), card]) == "8.6,10.0"
+    with pytest.raises(UsageError, match="no driver shows one"):
+        gpu.native([])
+
+
 def test_a_wheel_tells_what_it_has_code_for(tmp_path: Path) -> None:
     assert gpu.code_of(wheel(tmp_path, {"cuda": "11.8", "native": ["7.5"], "ptx": "7.5"})) == Code(
         "11.8", ("7.5",), "7.5"
