@@ -10,6 +10,8 @@ import sys
 # Ours to compute with: one thread, the same order of additions. Read when TensorFlow is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# A GPU's float32 in full: from Ampere on it would multiply with ten bits.
+os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "common"))
 
@@ -35,6 +37,7 @@ def graph():
 def session(graph):
     # Without the optimiser constants would be folded by another code than the kernel under test.
     config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+    config.gpu_options.allow_growth = True
     config.graph_options.optimizer_options.opt_level = -1
     config.graph_options.rewrite_options.disable_meta_optimizer = True
     with tf.compat.v1.Session(graph=graph, config=config) as session:
