@@ -30,6 +30,7 @@ from kiln.fields import STRICT, Integer, Sha256
 from kiln.home import Home
 from kiln.plan import Plan, Request
 from kiln.sources import Obtained, Vault
+from kiln.trees import adopt_packed
 from kiln.vault import BLOCK, sha256_of
 
 FORMAT = 1
@@ -172,7 +173,7 @@ def take(
                 with tempfile.TemporaryDirectory(dir=home.work) as folder:
                     _copy(stream, packed, Path(folder) / packed.sha256)
                     origin = f"the bundle {file.name}"
-                    sources.adopt_packed(Path(folder) / packed.sha256, trees[packed.tree], vault, origin)
+                    adopt_packed(Path(folder) / packed.sha256, trees[packed.tree], vault, origin)
             elif not packed.tag and packed.sha256 in wanted:
                 with vault.lock(packed.sha256, console.note):
                     if vault.get(packed.sha256, console.note) is None:

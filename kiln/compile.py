@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kiln import sources
+from kiln import trees
 from kiln.console import Console
 from kiln.errors import CompileError, UsageError
 from kiln.home import give, remove
@@ -26,7 +26,7 @@ def run(workspace: Workspace, console: Console) -> Path:
             if not each.source.is_file:
                 line(each.source.name)
                 tree = workspace.trees / each.source.name
-                sources.unpack_tree(each, tree, epoch)
+                trees.unpack_tree(each, tree, epoch)
                 if each.source.name in patched or each.source.prepare:
                     give(tree, workspace.engine.owner, all_inside=True)
     interpreter(workspace, console)
@@ -37,7 +37,7 @@ def run(workspace: Workspace, console: Console) -> Path:
             source = prepared.get(step.name)
             if source:
                 tree = workspace.trees / source.name
-                sources.settle_prepared(source, tree, epoch)
+                trees.settle_prepared(source, tree, epoch)
                 if source.name in patched:
                     give(tree, workspace.engine.owner, all_inside=True)
     wheels = sorted((workspace.out / "raw").glob("*.whl"))

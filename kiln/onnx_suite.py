@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiln import proof, sources
+from kiln import proof, sources, trees
 from kiln.console import Console
 from kiln.document import read, typed
 from kiln.environment import Environment
@@ -74,7 +74,7 @@ def run(
     results = []
     with tempfile.TemporaryDirectory(dir=suite.home.work) as folder:
         tree = Path(folder) / "tree"
-        sources.unpack_tree(obtained, tree, _EPOCH)
+        trees.unpack_tree(obtained, tree, _EPOCH)
         reports = output.absolute() if output else Path(folder)
         reports.mkdir(parents=True, exist_ok=True)
         for opset in wanted:

@@ -12,6 +12,7 @@ from kiln.errors import DifferenceError, SourceError, UsageError
 from kiln.home import Home
 from kiln.lookup import Lookup
 from kiln.source import Source
+from kiln.trees import unpack_tree
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class _Trees:
 
     def _unpacked(self, obtained: sources.Obtained) -> Path:
         target = self.work / obtained.source.name
-        sources.unpack_tree(obtained, target, 0)
+        unpack_tree(obtained, target, 0)
         return target
 
 

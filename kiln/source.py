@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 from urllib.parse import urlsplit
 
@@ -264,3 +265,16 @@ class Source:
         """The name under which build scripts find a file source."""
         first = self.origins[0]
         return self.filename or posixpath.basename((self.sha256 and first.member) or "") or first.filename
+
+
+@dataclass(frozen=True)
+class Obtained:
+    """A source and the verified file in the vault that it was found as: itself, or a tree's archive.
+
+    `origin` is the text of `origin_value` for the record.
+    """
+
+    source: Source
+    path: Path
+    origin: str
+    origin_value: Origin

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kiln import sources
+from kiln import sources, supply, trees
 from kiln.download import Downloader, OriginError, Pinned, raise_for_status
 from kiln.source import Source, UrlOrigin
 from kiln.sources import Settings, Vault
@@ -93,7 +93,7 @@ def _recorded_size(source: Source) -> int | None:
 
 def _found(source: Source, vault: Vault) -> Path | None:
     if source.tree and not source.prepare:
-        path = vault.packed(source.tree, sources.packed_kind(source))
+        path = vault.packed(source.tree, trees.packed_kind(source))
         if path:
             return path
     hashes = [*([source.sha256] if source.sha256 else []), *(origin.sha256 for origin in source.origins)]
@@ -107,7 +107,7 @@ def _asked(source: Source, settings: Settings, downloader: Downloader) -> tuple[
             pinned = Pinned(origin.sha256, origin.size)
             answers.append(_answer(origin.url, pinned, downloader))
             if answers[-1].reason:
-                places = sources.fallbacks(origin, settings)
+                places = supply.fallbacks(origin, settings)
                 answers += [_answer(place, pinned, downloader) for place in places if "://" in place]
     return tuple(answers)
 

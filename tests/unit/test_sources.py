@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kiln import archive, sources
+from kiln import archive, sources, trees
 from kiln.errors import SourceError, UsageError
 from kiln.source import GitOrigin, Origin, PypiOrigin, Source, UrlOrigin
 from kiln.sources import Obtained, Patience, Settings, Vault
@@ -382,7 +382,7 @@ def test_the_same_tree_is_taken_from_archives_of_other_form(at: Machine, site: S
     )
     (obtained,) = at.obtain(source(*origins, tree=tree))
     assert obtained.origin_value == origins[1]
-    sources.unpack_tree(obtained, tmp_path / "unpacked", 1_000_000_000)
+    trees.unpack_tree(obtained, tmp_path / "unpacked", 1_000_000_000)
     assert archive.tree_digest(tmp_path / "unpacked") == tree
     assert list((at.vault.root / "work").iterdir()) == []
 
@@ -434,7 +434,7 @@ def test_a_tree_that_changed_since_it_was_obtained_is_not_used(
     obtained.path.chmod(0o644)
     obtained.path.write_bytes(other)
     with pytest.raises(SourceError, match=f"is the tree [0-9a-f]*, not {tree}"):
-        sources.unpack_tree(obtained, tmp_path / "unpacked", 0)
+        trees.unpack_tree(obtained, tmp_path / "unpacked", 0)
 
 
 # Git and pip

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import rich.console
 
-from kiln import report, sources, status
+from kiln import report, sources, status, supply
 from kiln.console import Console
 from kiln.download import Patience
 from kiln.errors import SourceError, UsageError
@@ -92,7 +92,7 @@ def test_a_place_that_two_origins_lead_to_is_asked_once(web: Server, vault: Vaul
 
 
 def test_by_default_tensorflows_mirror_and_the_wayback_machine_are_the_fallbacks() -> None:
-    assert sources.fallbacks(ORIGIN, Settings()) == [
+    assert supply.fallbacks(ORIGIN, Settings()) == [
         "https://storage.googleapis.com/mirror.tensorflow.org/gone.invalid/a/file-1.tar.gz?raw=1",
         "http://mirror.tensorflow.org/gone.invalid/a/file-1.tar.gz?raw=1",
         "https://web.archive.org/web/2020id_/http://gone.invalid/a/file-1.tar.gz?raw=1",
@@ -101,27 +101,27 @@ def test_by_default_tensorflows_mirror_and_the_wayback_machine_are_the_fallbacks
 
 def test_there_is_no_mirror_of_a_mirror() -> None:
     mirrored = UrlOrigin("http://mirror.tensorflow.org/host/file", SHA256)
-    places = sources.fallbacks(mirrored, Settings())
+    places = supply.fallbacks(mirrored, Settings())
     assert not any(place.startswith("http://mirror.tensorflow.org/mirror") for place in places)
 
 
 @pytest.mark.parametrize("off", ["0", ""])
 def test_fallbacks_can_be_switched_off(off: str) -> None:
     assert Settings.from_environment({"KILN_FALLBACKS": off}).fallbacks == ()
-    assert sources.fallbacks(ORIGIN, Settings.from_environment({"KILN_FALLBACKS": off})) == []
+    assert supply.fallbacks(ORIGIN, Settings.from_environment({"KILN_FALLBACKS": off})) == []
 
 
 def test_only_urls_have_fallbacks() -> None:
     git = GitOrigin("https://forge.example/a/b", "c" * 40, "b-1/", "tar.gz", SHA256)
-    assert sources.fallbacks(git, Settings()) == []
+    assert supply.fallbacks(git, Settings()) == []
 
 
 def test_git_mirrors_of_the_command_come_before_those_of_the_variable(vault: Vault) -> None:
     git = GitOrigin("https://forge.example/a/b", "c" * 40, "b-1/", "tar.gz", SHA256)
     given = "/first/{owner}/{repo}.git https://x.example/{repo}"
     asked = Settings.from_environment({"KILN_GIT_MIRRORS": "/second/{repo}.git"}, git_mirrors=given)
-    (supply,) = sources.supplies([Source("file", (git,))], vault, asked)
-    assert [place.split(" ")[1] for place in supply] == [
+    (places,) = sources.supplies([Source("file", (git,))], vault, asked)
+    assert [place.split(" ")[1] for place in places] == [
         "/first/a/b.git", "https://x.example/b", "/second/b.git", "https://forge.example/a/b",
     ]  # fmt: skip
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import rich.console
 
-from kiln import archive, bundle, collect, plan, report, sources, status
+from kiln import archive, bundle, collect, plan, report, sources, status, trees
 from kiln.console import Console
 from kiln.errors import SourceError
 from kiln.home import Home
@@ -130,9 +130,9 @@ def test_a_pinned_tree_is_taken_from_its_commit_whatever_the_forges_archive_was(
     vault, notes = Vault(tmp_path / "vault"), Notes()
     found = obtain(source, vault, forge.settings(), notes)
     assert "but the right tree, which is taken" in "".join(notes.notes)
-    sources.unpack_tree(found, tmp_path / "out", 0)
+    trees.unpack_tree(found, tmp_path / "out", 0)
     assert archive.tree_digest(tmp_path / "out") == inner
-    sources.unpack_tree(obtain(source, vault, Settings(offline=True)), tmp_path / "again", 0)
+    trees.unpack_tree(obtain(source, vault, Settings(offline=True)), tmp_path / "again", 0)
 
 
 def test_a_packed_tree_needs_no_acceptance(forge: Forge, tmp_path: Path) -> None:
@@ -209,13 +209,13 @@ def test_a_prepared_tree_is_left_as_if_it_had_been_unpacked(tmp_path: Path) -> N
     (made / "generated.c").write_text("int y;\n")
     (made / "generated.c").chmod(0o600)
     source = Source("b", (UrlOrigin(GONE, "a" * 64),), tree=archive.tree_digest(made), prepare="scripts/b.sh")
-    sources.settle_prepared(source, made, 1000)
+    trees.settle_prepared(source, made, 1000)
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
     assert (made / "generated.c").stat().st_mtime == 1000
     assert (made / "generated.c").stat().st_mode & 0o777 == 0o644
     os.truncate(made / "generated.c", 1)
     with pytest.raises(SourceError, match=r"b as scripts/b\.sh leaves it is the tree"):
-        sources.settle_prepared(source, made, 1000)
+        trees.settle_prepared(source, made, 1000)
 
 
 def test_a_plan_runs_the_scripts_that_prepare_before_all_else(tmp_path: Path) -> None:
@@ -264,13 +264,13 @@ def test_a_tree_without_a_file_is_had_from_a_mirror_that_lacks_it(
     vault = Vault(tmp_path / "vault")
     found = obtain(source, vault, forge.settings(), notes)
     assert "but the right tree, which is taken" in "".join(notes.notes)
-    sources.unpack_tree(found, tmp_path / "out", 0)
+    trees.unpack_tree(found, tmp_path / "out", 0)
     assert archive.tree_digest(tmp_path / "out") == source.tree
 
     whole = replace(source, origins=(UrlOrigin(GONE, hashlib.sha256(published).hexdigest(), member=member),))
     other = Vault(tmp_path / "other")
     other.add(tmp_path / "whole", whole.origins[0].sha256)
-    sources.unpack_tree(obtain(whole, other, Settings(offline=True)), tmp_path / "same", 0)
+    trees.unpack_tree(obtain(whole, other, Settings(offline=True)), tmp_path / "same", 0)
     assert archive.tree_digest(tmp_path / "same") == source.tree
     assert not (tmp_path / "same" / large).exists()
 
