@@ -14,6 +14,9 @@ if [ "${KILN_OPT_CUDA_LIBS:-}" = system ]; then
     LD_LIBRARY_PATH=$(printf '%s:' "$venv"/lib/python*/site-packages/nvidia/*/lib)
     export LD_LIBRARY_PATH
 fi
+# Python looks where it is started, too: what was compiled there must not be taken for what is installed.
+mkdir -p "$build/nowhere"
+cd "$build/nowhere"
 export PYTHONPATH=$root/smoke/common KILN_FACTS=$build/facts.json KILN_PIP_CHECK=$build/pip-check.txt
 exec "$venv/bin/python" -m pytest -c "$root/smoke/common/pytest.ini" --rootdir "$root/smoke" -p recording \
     "$root/smoke/common" "$root/$KILN_SUITE" --junitxml="$build/smoke.xml" -q -p no:cacheprovider

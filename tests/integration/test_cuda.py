@@ -1,12 +1,17 @@
-"""The step that puts a CUDA toolkit together, run on stand-ins for NVIDIA's files."""
+"""CUDA in a build: 11.8's own compiler and run time, and the older installers by stand-ins for NVIDIA's files."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import re
+import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests import cuda_installer
 from tests.integration.conftest import House
@@ -61,6 +66,70 @@ def test_an_installer_that_does_not_unpack_ends_the_build(house: House, served: 
     done = house.run("build", "toy", "--cuda", "--accept-cuda-eula")
     assert done.returncode == 1
     assert "failed in the step cuda" in done.stderr
+
+
+# What compiles a kernel and links it, without the libraries of 1.4 GB that only OpenCV and TensorFlow call.
+PARTS = {"nvidia-cuda-toolkit", "nvidia-cuda-nvcc-cu11", "nvidia-cuda-runtime-cu11"}
+OPTIONS = """
+  - {name: cuda_arch, type: str, default: "", help: "capabilities", when: {device: cuda-11.8}}
+  - {name: cuda_libs, type: str, default: pypi, help: "pypi or bundled", when: {device: cuda-11.8}}
+"""
+
+
+def test_a_kernel_is_compiled_by_nvcc_and_its_wheel_is_imported_without_a_driver(house: House) -> None:
+    given_11_8(house)
+    asked = ("build", "toy", "--cuda", "--cuda-arch", "7.5,9.0", "--accept-cuda-eula")
+    done = house.run(*asked)
+    assert done.returncode == 0, done.stderr
+    folder = house.root / "dist/toy/1.0"
+    (log,) = folder.glob("*/build.log")
+    said = log.read_text()
+    assert "a kernel compiles with g++-11 for 7.5 9.0" in said
+    assert set(re.findall(r"sm_\d+(?=\.cubin)", said)) == {"sm_75", "sm_90"} and "sm_90.ptx" in said
+    assert "twice the same object" in said
+    names, metadata, record = contents(folder)
+    assert "Requires-Dist: nvidia-cuda-runtime-cu11>=11.8.89" in metadata
+    assert json.loads(record)["native"] == ["7.5", "9.0"]
+    assert not [name for name in names if "cudart" in name]
+
+    shutil.rmtree(folder)
+    done = house.run(*asked, "--cuda-libs", "bundled")
+    assert done.returncode == 0, done.stderr
+    names, metadata, _ = contents(folder)
+    assert "Requires-Dist" not in metadata
+    assert [name for name in names if "libcudart" in name]
+
+
+def contents(folder: Path) -> tuple[list[str], str, str]:
+    """The names in the one wheel below a folder, its METADATA, and what it says of its CUDA."""
+    (wheel,) = folder.glob("*/*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        metadata, record = (
+            archive.read(next(name for name in names if name.endswith(end))).decode()
+            for end in (".dist-info/METADATA", ".dist-info/cuda.json")
+        )
+    return names, metadata, record
+
+
+def given_11_8(house: House) -> None:
+    """The recipe `toy` as an extension with a kernel, for the CUDA 11.8 that this repository pins."""
+    target = house.root / "recipes/cuda/11.8"
+    target.mkdir(parents=True)
+    for name in ("licences.yaml", "11.8/toolkit.yaml"):
+        shutil.copy(ROOT / "recipes/cuda" / name, house.root / "recipes/cuda" / name)
+    pinned = yaml.safe_load((ROOT / "recipes/cuda/11.8/base.yaml").read_text(encoding="utf-8"))
+    parts = [source for source in pinned["sources"] if source["name"] in PARTS]
+    (target / "base.yaml").write_text(yaml.safe_dump({"sources": parts}), encoding="utf-8")
+    recipe = "recipes/toy/1.0/recipe.yaml"
+    house.replace(recipe, "device: [cpu]", "device: [cpu, cuda-11.8]")
+    house.replace(recipe, "shared/pytest.yaml]", "shared/pytest.yaml, cuda/11.8/base.yaml]")
+    house.replace(recipe, "sources:\n", OPTIONS.lstrip("\n") + "sources:\n")
+    house.replace(
+        recipe, "steps:\n", "steps:\n  - {name: cuda, run: common/cuda.sh, when: {device: cuda-11.8}}\n"
+    )
+    shutil.copy(ROOT / "tests/toy/compile_cuda.sh", house.root / "docker/opencv/compile.sh")
+    shutil.copy(ROOT / "tests/toy/test_toy_cuda.py", house.root / "smoke/toy/test_toy.py")
 
 
 def given(house: House, served: tuple[str, Path], files: dict[str, bytes]) -> None:
