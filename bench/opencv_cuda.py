@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from bench.opencv_wheel import ROOT, environment
+from kiln import gpu
 
 
 def newest() -> Path:
@@ -26,6 +27,11 @@ def main() -> None:
         "result", nargs="?", type=Path, help="the folder of a build (default: the newest with CUDA)"
     )
     result = parser.parse_args().result or newest()
+    # The environment of a wheel with CUDA is some gigabytes.
+    if not gpu.present():
+        raise SystemExit(
+            "no GPU of NVIDIA's and its driver here (see `./inv doctor --cuda`): nothing is timed"
+        )
     (wheel,) = result.glob("*.whl")
     python = json.loads((result / "plan.json").read_text())["inputs"]["interpreter"]["executable"]
     with tempfile.TemporaryDirectory() as folder:
