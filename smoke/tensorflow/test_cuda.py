@@ -9,6 +9,9 @@ import tensorflow as tf
 import known
 from reference import assert_equal, assert_within, noise
 
+if not tf.test.is_built_with_cuda():
+    pytest.skip("this wheel is for the processor", allow_module_level=True)
+
 
 def gpus():
     from tensorflow.python.client import device_lib
@@ -18,8 +21,6 @@ def gpus():
 
 @pytest.fixture(autouse=True)
 def gpu():
-    if not tf.test.is_built_with_cuda():
-        pytest.skip("this wheel is for the processor")
     found = gpus()
     if not found:
         pytest.skip("no GPU of NVIDIA's and its driver here: only imported, not computed")
