@@ -7,10 +7,11 @@ back.
 
 import argparse
 import platform
-import time
 
 import cv2
 import numpy as np
+
+from opencv_operations import least
 
 HEIGHT, WIDTH = 2160, 3840
 
@@ -155,19 +156,6 @@ def operations():
             grey,
         ),
     }
-
-
-def least(call, seconds):
-    """The shortest of many calls, in milliseconds: what is not the operation can only make a call longer."""
-    call()
-    shortest, end = float("inf"), time.perf_counter() + seconds
-    while True:
-        begun = time.perf_counter()
-        call()
-        ended = time.perf_counter()
-        shortest = min(shortest, ended - begun)
-        if ended > end:
-            return shortest * 1000
 
 
 def timed(name, here, resident, back, seconds):

@@ -45,7 +45,7 @@ def obtain(
     Raises SourceError that lists all that cannot be had, with the reasons and the ways to supply it.
     """
     stopped = threading.Event()
-    fetcher = _Fetcher(vault, settings, progress, stopped)
+    fetcher = _Fetcher(vault, settings, progress, Ways(vault, settings, progress, stopped))
     try:
         results = each(fetcher.obtain, sources, settings.parallel)
     except OSError as error:
@@ -96,16 +96,14 @@ def supplies(sources: Sequence[Source], vault: Vault, settings: Settings) -> lis
     return [[way.text for _, way in ways.of(source)] for source in sources]
 
 
+@dataclass(frozen=True)
 class _Fetcher:
     """What one call of `obtain` shares between its threads."""
 
-    def __init__(
-        self, vault: Vault, settings: Settings, progress: Progress, stopped: threading.Event
-    ) -> None:
-        self._vault = vault
-        self._settings = settings
-        self._progress = progress
-        self._ways = Ways(vault, settings, progress, stopped)
+    vault: Vault
+    settings: Settings
+    progress: Progress
+    ways: Ways
 
     def obtain(self, source: Source) -> Obtained | _Missing:
         failures: list[tuple[str, str]] = []
@@ -114,7 +112,7 @@ class _Fetcher:
         if found:
             return found
         absent: Counter[Origin] = Counter()
-        for origin, way in self._ways.of(source):
+        for origin, way in self.ways.of(source):
             try:
                 path = None if origin in useless else self._fetch(source, origin, way, failures)
             except pypi.AbsentError as error:
@@ -135,15 +133,15 @@ class _Fetcher:
         self, source: Source, failures: list[tuple[str, str]], useless: set[Origin]
     ) -> Obtained | None:
         """The source out of the vault alone; origins whose files do not hold it become `useless`."""
-        path = self._vault.get(source.sha256, self._note(source)) if source.sha256 else None
+        path = self.vault.get(source.sha256, self._note(source)) if source.sha256 else None
         if path:
             return Obtained(source, path, str(source.origins[0]), source.origins[0])
         if source.tree and not source.prepare:
-            path = self._vault.packed(source.tree, trees.packed_kind(source))
+            path = self.vault.packed(source.tree, trees.packed_kind(source))
             if path:
                 return self._obtained(source, source.origins[0], path)
         for origin in source.origins:
-            path = self._vault.get(origin.sha256, self._note(source))
+            path = self.vault.get(origin.sha256, self._note(source))
             settled = path and self._settled(source, origin, path, failures)
             if settled:
                 return self._obtained(source, origin, settled)
@@ -166,14 +164,14 @@ class _Fetcher:
     def _packed(self, source: Source, origin: Origin, path: Path) -> Path:
         """The archive of the tree in an origin's file, which is known to be the right one."""
         tree = str(source.tree)
-        with self._vault.lock(tree), self._vault.workspace(tree) as folder:
+        with self.vault.lock(tree), self.vault.workspace(tree) as folder:
             archive.unpack(path, folder / "tree", origin.member, without=source.without)
-            return trees.pack_tree(source, folder, self._vault, f"the tree of {origin}")
+            return trees.pack_tree(source, folder, self.vault, f"the tree of {origin}")
 
     def _obtained(self, source: Source, origin: Origin, path: Path) -> Obtained:
         if source.tree and path.name != origin.sha256:
             # An archive of the tree alone.
-            text = self._vault.origin_of(path.name) or f"the tree {source.tree}"
+            text = self.vault.origin_of(path.name) or f"the tree {source.tree}"
             return Obtained(source, path, text, replace(origin, sha256=path.name, size=None, member=None))
         return Obtained(source, path, str(origin), origin)
 
@@ -183,7 +181,7 @@ class _Fetcher:
         """The one file of an archive that is the source, in the vault under its own hash."""
         sha256, member = str(source.sha256), str(origin.member)
         where = f"{origin}, member {member},"
-        with self._vault.lock(sha256), self._vault.workspace(sha256) as folder:
+        with self.vault.lock(sha256), self.vault.workspace(sha256) as folder:
             try:
                 archive.extract(path, member, folder / "member")
             except SourceError as error:
@@ -193,20 +191,20 @@ class _Fetcher:
             if found != sha256:
                 self._failed(source, where, f"is another file, with the sha256 {found}", failures)
                 return None
-            added = self._vault.add(folder / "member", sha256)
-            self._vault.record_origin(sha256, f"{origin}, member {member}")
+            added = self.vault.add(folder / "member", sha256)
+            self.vault.record_origin(sha256, f"{origin}, member {member}")
             return added
 
     def _fetch(
         self, source: Source, origin: Origin, way: Way, failures: list[tuple[str, str]]
     ) -> Path | None:
         """An origin's file by one way; None where that fails, AbsentError where it merely has it not."""
-        with self._vault.lock(origin.sha256, self._note(source)):
-            path = self._vault.get(origin.sha256)
+        with self.vault.lock(origin.sha256, self._note(source)):
+            path = self.vault.get(origin.sha256)
             if path:
                 return path  # another process was faster
-            self._vault.drop(origin.sha256)
-            if self._settings.offline and not way.local:
+            self.vault.drop(origin.sha256)
+            if self.settings.offline and not way.local:
                 failures.append((way.text, "was not asked: offline"))
                 return None
             try:
@@ -217,7 +215,7 @@ class _Fetcher:
                 self._failed(source, way.text, str(error), failures)
                 return None
             if path.name == origin.sha256:
-                self._vault.record_origin(origin.sha256, way.text.removesuffix(","))
+                self.vault.record_origin(origin.sha256, way.text.removesuffix(","))
             return path
 
     def _is_tree(self, source: Source, origin: Origin, path: Path, failures: list[tuple[str, str]]) -> bool:
@@ -225,16 +223,16 @@ class _Fetcher:
         if source.tree is None or source.prepare:
             return True
         part = _part(source, origin)
-        found = self._vault.tree_of(origin.sha256, part)
+        found = self.vault.tree_of(origin.sha256, part)
         if found != source.tree:  # a record of another tree may be a damaged one
-            with self._vault.lock(origin.sha256), self._vault.workspace(origin.sha256) as folder:
+            with self.vault.lock(origin.sha256), self.vault.workspace(origin.sha256) as folder:
                 try:
                     archive.unpack(path, folder / "tree", origin.member, without=source.without)
                     found = archive.tree_digest(folder / "tree")
                 except SourceError as error:
                     self._failed(source, str(origin), str(error), failures)
                     return False
-            self._vault.record_tree(origin.sha256, part, found)
+            self.vault.record_tree(origin.sha256, part, found)
         if found != source.tree:
             self._failed(source, str(origin), f"gives the tree {found}, not {source.tree}", failures)
         return found == source.tree
@@ -244,7 +242,7 @@ class _Fetcher:
         self._note(source)(f"{where} {reason}")
 
     def _note(self, source: Source) -> Note:
-        return lambda text: self._progress.note(f"{source.name}: {text}")
+        return lambda text: self.progress.note(f"{source.name}: {text}")
 
 
 def _part(source: Source, origin: Origin) -> str | None:

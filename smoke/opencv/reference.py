@@ -95,6 +95,19 @@ def bilinear(image, x, y):
     return upper * (1 - dy) + lower * dy
 
 
+def moved_pictures(dx, dy):
+    """Two pictures of one scene; what is at (x, y) in the first is at (x + dx, y + dy) in the second."""
+    scene = texture(200, 240).astype(np.float64)
+    y, x = np.mgrid[20:180, 20:220].astype(np.float64)
+    first, second = bilinear(scene, x, y), bilinear(scene, x - dx, y - dy)
+    return np.rint(first).astype(np.uint8), np.rint(second).astype(np.uint8)
+
+
+def places(keypoints):
+    """The (x, y) of key points, a row each."""
+    return np.array([keypoint.pt for keypoint in keypoints])
+
+
 def rotation(axis_angle):
     """The 3x3 matrix of a rotation by |v| radians about v (Rodrigues' formula)."""
     axis_angle = np.asarray(axis_angle, dtype=np.float64).ravel()

@@ -6,23 +6,11 @@ import pytest
 
 import build_info
 from gpu import on, sent
-from reference import assert_within, bilinear, noise, texture
+from reference import assert_within, moved_pictures, noise, places, texture
 
 pytestmark = build_info.needs("cudaarithm")
 
 INSIDE = np.s_[25:-25, 25:-25]
-
-
-def moved_pictures(dx, dy):
-    """Two pictures of one scene; what is at (x, y) in the first is at (x + dx, y + dy) in the second."""
-    scene = texture(200, 240).astype(np.float64)
-    y, x = np.mgrid[20:180, 20:220].astype(np.float64)
-    first, second = bilinear(scene, x, y), bilinear(scene, x - dx, y - dy)
-    return np.rint(first).astype(np.uint8), np.rint(second).astype(np.uint8)
-
-
-def places(keypoints):
-    return np.array([keypoint.pt for keypoint in keypoints])
 
 
 # --- features and their matches --------------------------------------------------------------------------------------

@@ -5,15 +5,11 @@ import numpy as np
 import pytest
 
 from build_info import needs
-from reference import assert_equal, assert_within, noise, texture
+from reference import assert_equal, assert_within, noise, places, texture
 
 pytestmark = needs("features2d", "imgproc")
 
 DETECTORS = ["ORB", "AKAZE", "BRISK", "KAZE"]
-
-
-def places(keypoints):
-    return np.array([keypoint.pt for keypoint in keypoints])
 
 
 @pytest.mark.parametrize("name", DETECTORS)

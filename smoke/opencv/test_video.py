@@ -5,17 +5,9 @@ import numpy as np
 import pytest
 
 from build_info import needs
-from reference import assert_within, bilinear, noise, texture
+from reference import assert_within, moved_pictures, noise, texture
 
 pytestmark = needs("video", "imgproc")
-
-
-def moved_pictures(dx, dy):
-    """Two pictures of one scene; what is at (x, y) in the first is at (x + dx, y + dy) in the second."""
-    scene = texture(200, 240).astype(np.float64)
-    y, x = np.mgrid[20:180, 20:220].astype(np.float64)
-    first, second = bilinear(scene, x, y), bilinear(scene, x - dx, y - dy)
-    return np.rint(first).astype(np.uint8), np.rint(second).astype(np.uint8)
 
 
 @pytest.mark.parametrize("shift", [(3.0, -2.0), (0.5, 0.25), (-9.0, 7.0)])

@@ -17,6 +17,7 @@ from tests import cuda_installer
 from tests.integration.conftest import House
 from tests.repository import ROOT
 
+RECIPE = "recipes/toy/1.0/recipe.yaml"
 TOOLKIT = """\
 version: "10.0"
 release: 10.0.130
@@ -121,13 +122,9 @@ def given_11_8(house: House) -> None:
     pinned = yaml.safe_load((ROOT / "recipes/cuda/11.8/base.yaml").read_text(encoding="utf-8"))
     parts = [source for source in pinned["sources"] if source["name"] in PARTS]
     (target / "base.yaml").write_text(yaml.safe_dump({"sources": parts}), encoding="utf-8")
-    recipe = "recipes/toy/1.0/recipe.yaml"
-    house.replace(recipe, "device: [cpu]", "device: [cpu, cuda-11.8]")
-    house.replace(recipe, "shared/pytest.yaml]", "shared/pytest.yaml, cuda/11.8/base.yaml]")
-    house.replace(recipe, "sources:\n", OPTIONS.lstrip("\n") + "sources:\n")
-    house.replace(
-        recipe, "steps:\n", "steps:\n  - {name: cuda, run: common/cuda.sh, when: {device: cuda-11.8}}\n"
-    )
+    add_device(house, "cuda-11.8")
+    house.replace(RECIPE, "shared/pytest.yaml]", "shared/pytest.yaml, cuda/11.8/base.yaml]")
+    house.replace(RECIPE, "sources:\n", OPTIONS.lstrip("\n") + "sources:\n")
     shutil.copy(ROOT / "tests/toy/compile_cuda.sh", house.root / "docker/opencv/compile.sh")
     shutil.copy(ROOT / "tests/toy/test_toy_cuda.py", house.root / "smoke/toy/test_toy.py")
 
@@ -143,14 +140,17 @@ def given(house: House, served: tuple[str, Path], files: dict[str, bytes]) -> No
             f"  - {{name: {name.partition('-')[0].partition('_')[0]}, when: {{device: cuda-10.0}}, filename: {name}, "
             f"origins: [{{url: '{address}/{sha256}-{name}', sha256: {sha256}}}]}}\n"
         )
-    recipe = "recipes/toy/1.0/recipe.yaml"
-    house.replace(recipe, "device: [cpu]", "device: [cpu, cuda-10.0]")
-    house.replace(recipe, "sources:\n", sources)
-    house.replace(
-        recipe, "steps:\n", "steps:\n  - {name: cuda, run: common/cuda.sh, when: {device: cuda-10.0}}\n"
-    )
+    add_device(house, "cuda-10.0")
+    house.replace(RECIPE, "sources:\n", sources)
     folder = house.root / "recipes/cuda/10.0"
     folder.mkdir(parents=True)
     (folder / "toolkit.yaml").write_text(TOOLKIT, encoding="utf-8")
     licences = (ROOT / "recipes/cuda/licences.yaml").read_bytes()
     (house.root / "recipes/cuda/licences.yaml").write_bytes(licences)
+
+
+def add_device(house: House, device: str) -> None:
+    """The recipe `toy` for this device too, whose toolkit the step `cuda` puts together."""
+    house.replace(RECIPE, "device: [cpu]", f"device: [cpu, {device}]")
+    step = f"  - {{name: cuda, run: common/cuda.sh, when: {{device: {device}}}}}\n"
+    house.replace(RECIPE, "steps:\n", f"steps:\n{step}")
