@@ -100,6 +100,7 @@ PROFILE
 
 # nvcc names its intermediate files by its process, and the names get into the object: kept in a folder that is named
 # by the object, they are the same in every build. ccache knows a compiler by its content, which is this script's.
+# Machine code is most of a module, and a sixth of that when compressed; the driver unpacks what it loads.
 # Build systems find nvcc as bin/nvcc of the toolkit, whatever else they are told.
 mkdir "$toolkit/kept"
 identity=$(cat "$toolkit"/compiler/{nvcc,cicc,ptxas,fatbinary,cudafe++} | sha256sum | cut -d' ' -f1)
@@ -110,7 +111,7 @@ for ((i = 1; i < \$#; i++)); do
     if [ "\${!i}" = -o ]; then next=\$((i + 1)); kept=\${!next}.kept; fi
 done
 mkdir -p "\$kept"
-$toolkit/compiler/nvcc --keep --keep-dir "\$kept" "\$@"
+$toolkit/compiler/nvcc --keep --keep-dir "\$kept" -Xfatbin=-compress-all "\$@"
 status=\$?
 rm -rf "\$kept"
 exit \$status

@@ -117,9 +117,8 @@ if [ -n "$cuda" ]; then
         -DWITH_CUDA=ON "-DCUDA_TOOLKIT_ROOT_DIR=$toolkit"
         "-DCUDA_HOST_COMPILER=$compiler" -DCUDA_USE_STATIC_CUDA_RUNTIME=OFF
         "-DCUDA_ARCH_BIN=$KILN_CUDA_ARCH" "-DCUDA_ARCH_PTX=$KILN_CUDA_PTX"
-        # Thrust says of every file that C++11 will not do for its next release. Machine code is most of the module, and
-        # a sixth of that when compressed; the driver unpacks what it loads.
-        "-DCUDA_NVCC_FLAGS=-DTHRUST_IGNORE_DEPRECATED_CPP_DIALECT;-Xfatbin=-compress-all"
+        # Thrust says of every file that C++11 will not do for its next release.
+        -DCUDA_NVCC_FLAGS=-DTHRUST_IGNORE_DEPRECATED_CPP_DIALECT
         -DWITH_CUBLAS=ON -DWITH_CUFFT=ON -DWITH_NVCUVID=OFF
         # Only what is called is named in the module: a user need not have all of NPP for two functions.
         -DCMAKE_MODULE_LINKER_FLAGS=-Wl,--as-needed
