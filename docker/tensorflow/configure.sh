@@ -29,6 +29,7 @@ memory=$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
 fitting=$(((memory - BAZEL_MEMORY) / COMPILER_MEMORY))
 jobs=$((KILN_JOBS < fitting ? KILN_JOBS : fitting))
 jobs=$((jobs > 1 ? jobs : 1))
+tools=$(tools)
 {
     echo "build --jobs=$jobs --local_cpu_resources=$jobs"
     echo "build --repository_cache=/kiln/build/repository-cache"
@@ -37,7 +38,7 @@ jobs=$((jobs > 1 ? jobs : 1))
         if [ "$name" != tensorflow ]; then echo "build --override_repository=$name=/kiln/trees/$name"; fi
     done
     # Finished actions outlive the build that made them: an interrupted one goes on from here.
-    echo "build --disk_cache=$disk_cache"
+    echo "build --disk_cache=$disk_cache/$tools"
     # Without "curses" Bazel says less and less of its progress, after an hour once in ten minutes.
     echo "build --color=no --curses=yes --show_progress_rate_limit=5 --noshow_loading_progress --verbose_failures"
     # Actions see these variables and no others.

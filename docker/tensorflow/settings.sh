@@ -38,6 +38,15 @@ cpu_flags() {
     } | LC_ALL=C sort
 }
 
+# Which programs Bazel's actions run: the image's, and the compilers of the steps before. Bazel does not look into them, and
+# would take an action of another compiler at the same path for finished.
+tools() {
+    {
+        dpkg-query --show && cat "$("$CC" -print-prog-name=cc1plus)" &&
+            if [ -n "${KILN_CUDA:-}" ]; then cat /kiln/build/cuda/kept/nvcc; fi
+    } | sha256sum | cut -c1-16
+}
+
 # The command that a person would type; all that is Kiln's own is in $rc.
 build_command() {
     echo build -c opt --config=v1

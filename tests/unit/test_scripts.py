@@ -7,6 +7,7 @@ import io
 import re
 import subprocess
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -47,6 +48,19 @@ def program(path: str) -> ModuleType:
     return module
 
 
+def with_settings(code: str, told: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """What a step of TensorFlow's does by this code, after what all of them share."""
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "KILN_VENV": "/nowhere",
+        "KILN_VERSION": "1.15.5",
+        "KILN_OPT_COMPILER": "gcc-9",
+        **told,
+    }
+    command = ["bash", "-euo", "pipefail", "-c", f"source {ROOT}/docker/tensorflow/settings.sh; {code}"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_script_is_bash_and_what_it_names_is_there(script: Path) -> None:
     subprocess.run(["bash", "-n", str(script)], check=True)
@@ -68,24 +82,37 @@ def test_a_script_is_bash_and_what_it_names_is_there(script: Path) -> None:
 def test_the_flags_for_the_processor_are_those_that_a_person_would_type(
     features: str, fpmath: str, flags: str
 ) -> None:
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "KILN_VENV": "/nowhere",
-        "KILN_VERSION": "1.15.5",
-        "KILN_OPT_COMPILER": "gcc-9",
-        "KILN_OPT_MKL": "0",
-        "KILN_CPU_FEATURES": features,
-        "KILN_OPT_FPMATH": fpmath,
-    }
-    code = f"source {ROOT}/docker/tensorflow/settings.sh; cpu_flags; echo; build_command"
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    said, _, command = done.stdout.partition("\n\n") if flags else ("", "", done.stdout)
+    told = {"KILN_OPT_MKL": "0", "KILN_CPU_FEATURES": features, "KILN_OPT_FPMATH": fpmath}
+    stdout = with_settings("cpu_flags; echo; build_command", told).stdout
+    said, _, command = stdout.partition("\n\n") if flags else ("", "", stdout)
     assert said.split() == flags.split()
     copts = "".join(f"--copt={flag} " for flag in flags.split())
     target = "//tensorflow/tools/pip_package:build_pip_package"
     assert " ".join(command.split()) == f"build -c opt --config=v1 {copts}--config=opt {target}"
+
+
+def test_finished_actions_are_kept_apart_by_the_compiler_and_the_packages_of_the_image(
+    tmp_path: Path,
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    compiler, packages = tmp_path / "cc1plus", tmp_path / "packages"
+    for name, text in (("gcc", f"echo {compiler}"), ("dpkg-query", f"cat {packages}")):
+        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+        (programs / name).chmod(0o755)
+
+    def tools(cc1plus: str, installed: str) -> str:
+        compiler.write_text(cc1plus)
+        packages.write_text(installed)
+        done = with_settings("CC=gcc; tools=$(tools); echo $tools", {"KILN_VENV": str(tmp_path)})
+        assert re.fullmatch("[0-9a-f]{16}\n", done.stdout), done.stderr
+        return done.stdout
+
+    first = tools("9.3.0", "libc6-dev 2.36")
+    assert tools("9.3.0", "libc6-dev 2.36") == first
+    assert len({first, tools("9.4.0", "libc6-dev 2.36"), tools("9.3.0", "libc6-dev 2.37")}) == 3
+    compiler.unlink()
+    assert with_settings("CC=gcc; tools=$(tools)", {"KILN_VENV": str(tmp_path)}).returncode != 0
 
 
 def test_a_rule_is_told_another_hash_and_its_neighbours_are_not() -> None:
