@@ -48,6 +48,8 @@ tools=$(tools)
     if [ -n "${KILN_CUDA:-}" ]; then
         # Bazel remembers finished actions itself; the toolkit's nvcc need not.
         echo "build --action_env=CCACHE_DISABLE=1"
+        # The generators of the API import what was just linked, and that with NCCL.
+        echo "build --action_env=LD_LIBRARY_PATH=/kiln/build/cuda/lib64"
     else
         echo "build --config=nonccl"
     fi
