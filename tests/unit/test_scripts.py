@@ -83,8 +83,9 @@ def test_the_flags_for_the_processor_are_those_that_a_person_would_type(
     features: str, fpmath: str, flags: str
 ) -> None:
     told = {"KILN_OPT_MKL": "0", "KILN_CPU_FEATURES": features, "KILN_OPT_FPMATH": fpmath}
-    stdout = with_settings("cpu_flags; echo; build_command", told).stdout
-    said, _, command = stdout.partition("\n\n") if flags else ("", "", stdout)
+    done = with_settings("cpu_flags; echo; build_command", told)
+    assert done.returncode == 0, done.stderr
+    said, _, command = done.stdout.partition("\n\n") if flags else ("", "", done.stdout)
     assert said.split() == flags.split()
     copts = "".join(f"--copt={flag} " for flag in flags.split())
     target = "//tensorflow/tools/pip_package:build_pip_package"
@@ -105,7 +106,7 @@ def test_finished_actions_are_kept_apart_by_the_compiler_and_the_packages_of_the
         compiler.write_text(cc1plus)
         packages.write_text(installed)
         done = with_settings("CC=gcc; tools=$(tools); echo $tools", {"KILN_VENV": str(tmp_path)})
-        assert re.fullmatch("[0-9a-f]{16}\n", done.stdout), done.stderr
+        assert done.returncode == 0 and re.fullmatch("[0-9a-f]{16}\n", done.stdout), done.stderr
         return done.stdout
 
     first = tools("9.3.0", "libc6-dev 2.36")
