@@ -49,7 +49,9 @@ ROOT = Path(__file__).resolve().parent
 
 def _build(_: Context, request: Request, given: Mapping[str, Any]) -> None:
     console = Console()
-    supply = sources.Settings.from_environment(os.environ, given["offline"], given["git_mirror"])
+    supply = sources.Settings.from_environment(
+        os.environ, given["offline"], given["git_mirror"], given["folder"]
+    )
     settings = build.Settings(
         home=Home.of(os.environ),
         sources=supply,
@@ -77,19 +79,18 @@ def _fetch(_: Context, request: Request, given: Mapping[str, Any]) -> None:
     planned = plan.make(ROOT, request)
     home = Home.of(os.environ)
     vault = sources.Vault(home.sources)
-    settings = sources.Settings.from_environment(os.environ, git_mirrors=given["git_mirror"])
+    settings = sources.Settings.from_environment(os.environ, False, given["git_mirror"], given["folder"])
     accept = consent.given(given["accept_cuda_eula"], os.environ)
     consent.require(consent.terms(ROOT, planned.sources), home, accept, console)
-    with home.in_use(console):
-        if given["folder"]:
-            sources.adopt(Path(given["folder"]), planned.sources, vault)
-        with console.station("sources"), console.transfers() as transfers:
-            obtained = sources.obtain(planned.sources, vault, settings, transfers)
+    with home.in_use(console), console.station("sources"), console.transfers() as transfers:
+        obtained = sources.obtain(planned.sources, vault, settings, transfers)
     report.fetched(obtained, vault, Console.for_output())
 
 
 def _bundle(_: Context, request: Request, given: Mapping[str, Any]) -> None:
-    supply = sources.Settings.from_environment(os.environ, given["offline"], given["git_mirror"])
+    supply = sources.Settings.from_environment(
+        os.environ, given["offline"], given["git_mirror"], given["folder"]
+    )
     home, planned = Home.of(os.environ), plan.make(ROOT, request)
     accept = consent.given(given["accept_cuda_eula"], os.environ)
     consent.require(consent.terms(ROOT, planned.sources), home, accept, Console())
@@ -457,7 +458,7 @@ def _collection() -> Collection:
         cli.recipe_task(
             _fetch, every, False, "fetch", "Get every source of a recipe into the vault.",
             extra={
-                "folder": ("", "first take what is there of them from this folder, by hash"),
+                **cli.FOLDER,
                 **cli.GIT_MIRROR,
                 **cli.CONSENT,
             },
@@ -468,6 +469,7 @@ def _collection() -> Collection:
                 "output": ("", "the file to write (default: dist/NAME-VERSION-VARIANT.bundle.tar)"),
                 "setup": (False, cli.RUN_HELP["setup"]),
                 "offline": (False, cli.RUN_HELP["offline"]),
+                **cli.FOLDER,
                 **cli.GIT_MIRROR,
                 **cli.CONSENT,
             },

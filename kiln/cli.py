@@ -42,6 +42,7 @@ RUN_HELP = {
     "setup": "install missing system packages with apt-get",
     "offline": "touch no network at all",
     "git_mirror": "git mirrors, such as /mirrors/{owner}/{repo}.git, asked before those of KILN_GIT_MIRRORS",
+    "folder": "first take what is there of the sources from this folder, by hash, whatever the names",
     "bundle": "first take what is there of the sources and images from this file of `./inv bundle`",
     "keep": "keep the container of a failed step, for a shell in it",
     **{key: text for key, (_, text) in CONSENT.items()},
@@ -53,11 +54,12 @@ OPTIONAL = {"bench": "name", "serve": "folder", "smoke": "wheel"}
 # Tasks that take any number of arguments, the option that each stands for, and the options that take a value.
 REPEATED = {"index": ("folder", {"--output"}), "sets": ("folder", {"--output"})}
 RUN_DEFAULTS: dict[str, Any] = {
-    "jobs": 0, "setup": False, "offline": False, "git_mirror": "", "bundle": "", "keep": False,
+    "jobs": 0, "setup": False, "offline": False, "git_mirror": "", "folder": "", "bundle": "", "keep": False,
     **{key: default for key, (default, _) in CONSENT.items()},
     "time_budget": "",
 }  # fmt: skip
 GIT_MIRROR = {"git_mirror": ("", RUN_HELP["git_mirror"])}
+FOLDER = {"folder": ("", RUN_HELP["folder"])}
 
 
 class KilnProgram(Program):

@@ -38,12 +38,15 @@ def obtain(
 ) -> tuple[Obtained, ...]:
     """Every source as a verified file of the vault, several at a time; those that are there touch no network.
 
-    Mirrors are asked first, then the origins in the recipe's order, then the fallbacks; every one that fails
-    is told in one note.
+    What the settings' folder has is taken first; then mirrors are asked, the origins in the recipe's order, and the
+    fallbacks; every one that fails is told in one note.
     A tree is checked against its digest as well.
 
-    Raises SourceError that lists all that cannot be had, with the reasons and the ways to supply it.
+    Raises SourceError that lists all that cannot be had, with the reasons and the ways to supply it; UsageError where
+    there is no such folder.
     """
+    if settings.folder:
+        adopt(settings.folder, sources, vault)
     stopped = threading.Event()
     fetcher = _Fetcher(vault, settings, progress, Ways(vault, settings, progress, stopped))
     try:
@@ -294,7 +297,8 @@ def _ways_out(missing: Sequence[_Missing], total: int) -> str:
         lines += dict.fromkeys(files)
         lines += [f"    {where} {reason}" for where, reason in each.failures]
     lines.append(
-        "put the files, under any names, into a folder and run `./inv fetch RECIPE --folder FOLDER`; "
+        "put the files, under any names, into a folder and run `./inv fetch RECIPE --folder FOLDER`, or the build "
+        "itself with that option; "
         "or name a mirror in KILN_MIRRORS (such as https://mirror.example/{host}/{path}) or mirrored "
         "repositories in KILN_GIT_MIRRORS (such as /mirrors/{owner}/{repo}.git); or run again "
         "when the network is back"

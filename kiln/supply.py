@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from kiln.download import Patience, without_login
@@ -27,10 +28,12 @@ class Settings:
     """How this machine gets sources; nothing in it changes which bytes they are.
 
     `mirrors` and `git_mirrors` are templates of URLs or absolute paths, asked before the origins themselves,
-    `fallbacks` after them. They may hold logins, which are used and never shown.
+    `fallbacks` after them. They may hold logins, which are used and never shown. What is there in `folder`, by its hash,
+    is taken before anything else.
     """
 
     offline: bool = False
+    folder: Path | None = None
     mirrors: tuple[str, ...] = ()
     git_mirrors: tuple[str, ...] = ()
     fallbacks: tuple[str, ...] = FALLBACKS
@@ -40,7 +43,7 @@ class Settings:
 
     @classmethod
     def from_environment(
-        cls, environment: Mapping[str, str], offline: bool = False, git_mirrors: str = ""
+        cls, environment: Mapping[str, str], offline: bool = False, git_mirrors: str = "", folder: str = ""
     ) -> Settings:
         """What the KILN_… variables say, after what was asked for; UsageError for what is no template.
 
@@ -54,6 +57,7 @@ class Settings:
 
         return cls(
             offline=offline or environment.get("KILN_OFFLINE", "0") not in ("", "0"),
+            folder=Path(folder) if folder else None,
             mirrors=variable("KILN_MIRRORS", web, PLACEHOLDERS),
             git_mirrors=(
                 *_templates("--git-mirror", git_mirrors, git, GIT_PLACEHOLDERS),

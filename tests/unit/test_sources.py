@@ -556,9 +556,21 @@ def test_a_file_is_adopted_in_the_place_of_a_damaged_one(at: Machine, tmp_path: 
     assert path.read_bytes() == DATA
 
 
+def test_sources_are_taken_from_the_folder_of_the_settings_without_a_network(
+    at: Machine, tmp_path: Path
+) -> None:
+    folder = tmp_path / "supplied"
+    folder.mkdir()
+    (folder / "anything").write_bytes(DATA)
+    wanted = source(url("https://forge.example/toy.tar.gz"))
+    (obtained,) = at.obtain(wanted, offline=True, folder=folder)
+    assert obtained.path.read_bytes() == DATA
+    assert at.vault.origin_of(obtained.path.name) == str(folder / "anything")
+
+
 def test_a_folder_that_is_not_there_is_told(at: Machine, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nowhere cannot be listed"):
-        sources.adopt(tmp_path / "nowhere", [source(url("https://forge.example/x"))], at.vault)
+        at.obtain(source(url("https://forge.example/x")), folder=tmp_path / "nowhere")
 
 
 # Settings
