@@ -12,7 +12,7 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Dict, List, Mapping, NamedTuple, Set
+from typing import Any, Dict, List, Mapping, NamedTuple, Set
 
 PROVIDES = Path("/kiln/build/cuda/provides.txt")
 # Which libraries a shared object opens by name while it runs, beside those that it is linked with; a toolchain whose
@@ -35,10 +35,20 @@ def packages(text: str) -> Dict[str, Package]:
     return {row[0]: Package(*row[1:]) for row in rows}
 
 
-def runpath(name: str, folders: Set[str]) -> str:
-    """The search path of the file `name` of a wheel for folders below the same site-packages."""
-    up = "../" * posixpath.dirname(name).count("/") + ("../" if posixpath.dirname(name) else "")
-    return ":".join("$ORIGIN/" + up + folder for folder in sorted(folders))
+def runpath(name: str, folders: Set[str], before: str, own: Set[str]) -> str:
+    """The search path of the file `name` of a wheel for folders below the same site-packages.
+
+    What its path was `before` comes first, so far as that leads to the wheel's `own` folders.
+    """
+    here = posixpath.dirname(name)
+    kept = [
+        each
+        for each in before.split(":")
+        if each.startswith("$ORIGIN")
+        and posixpath.normpath(posixpath.join(here, each.replace("$ORIGIN", ".", 1))) in own
+    ]
+    up = "../" * here.count("/") + ("../" if here else "")
+    return ":".join([*kept, *("$ORIGIN/" + up + folder for folder in sorted(folders))])
 
 
 def opened(text: str) -> Dict[str, Set[str]]:
@@ -59,16 +69,27 @@ def with_requirements(metadata: bytes, lines: List[str]) -> bytes:
     return head.rstrip(b"\n") + more.encode() + (blank or b"\n") + body
 
 
-def needed(content: bytes) -> Set[str]:
-    """The libraries that a shared object names; none for a file that is none."""
+def dynamic(content: bytes, *kinds: str) -> List[Any]:
+    """The entries of these kinds in a shared object's dynamic section; none for a file that is none."""
     from elftools.common.exceptions import ELFError
     from elftools.elf.elffile import ELFFile
 
     try:
-        dynamic = ELFFile(io.BytesIO(content)).get_section_by_name(".dynamic")
+        section = ELFFile(io.BytesIO(content)).get_section_by_name(".dynamic")
     except ELFError:
-        return set()
-    return {tag.needed for tag in dynamic.iter_tags() if tag.entry.d_tag == "DT_NEEDED"} if dynamic else set()
+        return []
+    return [tag for tag in section.iter_tags() if tag.entry.d_tag in kinds] if section else []
+
+
+def needed(content: bytes) -> Set[str]:
+    """The libraries that a shared object names."""
+    return {tag.needed for tag in dynamic(content, "DT_NEEDED")}
+
+
+def searched(content: bytes) -> str:
+    """The search path that a shared object has; "" where it has none."""
+    paths = [tag.runpath for tag in dynamic(content, "DT_RUNPATH")]
+    return ":".join(paths or [tag.rpath for tag in dynamic(content, "DT_RPATH")])
 
 
 def used(
@@ -109,11 +130,14 @@ def link(wheel: Path, known: Dict[str, Package], said: bytes, also: Mapping[str,
     found: Set[Package] = set()
     files = {}
     with zipfile.ZipFile(wheel) as archive:
+        own = {posixpath.dirname(name) or "." for name in archive.namelist()}
         for entry in archive.infolist():
             content = archive.read(entry)
             uses = used(entry.filename, content, known, also) if ".so" in entry.filename else set()
             if uses:
-                content = with_runpath(content, runpath(entry.filename, {each.folder for each in uses}))
+                folders = {each.folder for each in uses}
+                path = runpath(entry.filename, folders, searched(content), own)
+                content = with_runpath(content, path)
             found |= uses
             files[entry] = content
     lines = requirements(found)

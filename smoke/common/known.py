@@ -59,11 +59,12 @@ def facts():
         return json.load(file)
 
 
-def library_facts(name):
-    """The facts of the library with this path in the wheel, which may end in a version."""
+def library_facts(*names):
+    """The facts of the first of these libraries that the wheel has, by paths in it, which may end in a version."""
     found = facts()["libraries"]
-    (path,) = (path for path in found if path == name or re.match(re.escape(name) + r"(\.\d+)+$", path))
-    return found[path]
+    paths = [path for name in names for path in found if re.match(re.escape(name) + r"(\.\d+)*$", path)]
+    assert paths, "the wheel has none of " + ", ".join(names)
+    return found[paths[0]]
 
 
 def instruction_counts(library):

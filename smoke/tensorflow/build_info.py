@@ -18,8 +18,14 @@ GUARD_NAMES = {
     "fma": ("FMA", "fma"),
 }
 FOLDER = "tensorflow_core"
-MAIN_LIBRARY = FOLDER + "/python/_pywrap_tensorflow_internal.so"
+# Where the kernels are: in NVIDIA's line in a library of their own, which pywrap shares.
+MAIN_LIBRARIES = (FOLDER + "/libtensorflow_cc.so", FOLDER + "/python/_pywrap_tensorflow_internal.so")
 FRAMEWORK_LIBRARY = FOLDER + "/libtensorflow_framework.so"
+
+
+def has_lite():
+    """Whether TensorFlow Lite is to be expected: NVIDIA's line leaves it out of the package."""
+    return "+nv" not in known.distribution().version
 
 
 def unused_features():
@@ -32,7 +38,7 @@ def unused_features():
 
 def instruction_counts():
     """The instructions of the main library, where the kernels are."""
-    return known.instruction_counts(known.library_facts(MAIN_LIBRARY))
+    return known.instruction_counts(known.library_facts(*MAIN_LIBRARIES))
 
 
 def package():

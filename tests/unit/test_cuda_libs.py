@@ -31,12 +31,19 @@ def test_a_library_is_known_with_its_package_and_folder() -> None:
     ],
 )
 def test_a_module_finds_its_libraries_beside_its_own_package(name: str, path: str) -> None:
-    assert LIBS.runpath(name, {"nvidia/npp/lib"}) == path
+    assert LIBS.runpath(name, {"nvidia/npp/lib"}, "", {".", "cv2", "a/b"}) == path
 
 
 def test_folders_are_in_one_order() -> None:
     folders = {"nvidia/npp/lib", "nvidia/cublas/lib"}
-    assert LIBS.runpath("m.so", folders) == "$ORIGIN/nvidia/cublas/lib:$ORIGIN/nvidia/npp/lib"
+    path = "$ORIGIN/nvidia/cublas/lib:$ORIGIN/nvidia/npp/lib"
+    assert LIBS.runpath("m.so", folders, "", {"."}) == path
+
+
+def test_a_module_still_finds_the_libraries_of_its_own_wheel_and_nothing_where_it_was_compiled() -> None:
+    before = "$ORIGIN/..:$ORIGIN:/kiln/build/cuda/lib64:$ORIGIN/../../_solib:$ORIGINAL:$ORIGIN/../.."
+    path = LIBS.runpath("toy/python/m.so", {"nvidia/nccl/lib"}, before, {".", "toy", "toy/python"})
+    assert path == "$ORIGIN/..:$ORIGIN:$ORIGIN/../..:$ORIGIN/../../nvidia/nccl/lib"
 
 
 def test_each_package_is_required_once_in_the_release_that_was_linked_or_a_later_one() -> None:
