@@ -68,7 +68,7 @@ class Made:
 
 
 def make(root: Path, built: Sequence[Item], obtain: Obtain, work: Path) -> Made:
-    """Every set, with the wheels `built`. Pure wheels are made in the folder `work`.
+    """Every set whose first wheel there is, with the wheels `built`. Pure wheels are made in the folder `work`.
 
     Raises UsageError where a set's packages do not fit together, SourceError where one cannot be had.
     """
@@ -78,9 +78,11 @@ def make(root: Path, built: Sequence[Item], obtain: Obtain, work: Path) -> Made:
     for each in document.typed(document.read(root / FILE), _Sets).sets:
         for device in each.device:
             for python in each.python:
-                name = f"{each.name}-cp{python.replace('.', '')}-{device}.txt"
-                text, items = maker.set(each, device, python)
-                texts[name] = text.encode()
+                found = maker.set(each, device, python)
+                if found is None:
+                    continue
+                text, items = found
+                texts[f"{each.name}-cp{python.replace('.', '')}-{device}.txt"] = text.encode()
                 needed.update((item.entry.file, item) for item in items)
     for item in built:
         needed.update((other.entry.file, other) for other in maker.dependencies(item))
@@ -95,8 +97,11 @@ class _Maker:
         self._work = work
         self._known: dict[str, Item] = {}
 
-    def set(self, wanted: Set, device: str, python: str) -> tuple[str, list[Item]]:
-        """The text of a set for one device and Python, and the files that it lists, and pip."""
+    def set(self, wanted: Set, device: str, python: str) -> tuple[str, list[Item]] | None:
+        """The text of a set for one device and Python, and the files that it lists, and pip.
+
+        None where its first recipe's wheel, what it is for, was neither built nor published.
+        """
         pins: dict[str, Source] = {}
         roots: list[Item] = []
         notes: list[str] = []
@@ -106,6 +111,8 @@ class _Maker:
             for project, source in self._pins(name, release, facts).items():
                 pins.setdefault(project, source)
             item = self._own(name, release, device, python) or self._published(wanted, name, facts)
+            if item is None and each == wanted.recipes[0]:
+                return None
             roots += [item] if item else []
             notes.append(_note(f"{name} {release}", item))
         first, _, release = wanted.recipes[0].partition("/")

@@ -97,6 +97,35 @@ def test_cuda_is_of_the_version_asked_for(record_property):
     assert json.loads(said)["cuda"] == known.asked_for("KILN_DEVICE").partition("-")[2]
 
 
+# What TensorFlow opens by name once there is a driver, by the version of CUDA.
+OPENED = {
+    "10.0": "libcudart.so.10.0 libcublas.so.10.0 libcufft.so.10.0 libcurand.so.10.0 libcusolver.so.10.0 "
+    "libcusparse.so.10.0 libcudnn.so.7 libcupti.so.10.0",
+    "11.8": "libcudart.so.11.0 libcublas.so.11 libcufft.so.10 libcurand.so.10 libcusolver.so.11 libcusparse.so.11 "
+    "libcudnn.so.8 libcupti.so.11.8",
+}
+OPEN = """
+import sys
+import tensorflow as tf
+for name in sys.argv[1:]:
+    try:
+        # The function that opens a library is TensorFlow's own, and looks where its own library says.
+        tf.load_op_library(name)
+    except tf.errors.NotFoundError as error:
+        print("missing:", error.message)
+"""
+
+
+def test_cuda_is_found_by_the_function_that_opens_it(record_property):
+    said = known.distribution().read_text("cuda.json")
+    if said is None:
+        pytest.skip("the wheel says nothing of a CUDA")
+    names = OPENED[json.loads(said)["cuda"]].split()
+    record_property("CUDA's libraries that it opens", " ".join(names))
+    output = known.output(sys.executable, "-W", "ignore", "-c", OPEN, *names)
+    assert re.findall("missing: .*", output) == []
+
+
 def test_requirements_leave_out_what_breaks_it():
     wanted = build_info.requirements()
     assert {"numpy", "protobuf", "h5py", "gast", "keras-applications", "grpcio"} <= wanted
