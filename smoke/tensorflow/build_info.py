@@ -25,7 +25,7 @@ FRAMEWORK_LIBRARY = FOLDER + "/libtensorflow_framework.so"
 
 def has_lite():
     """Whether TensorFlow Lite is to be expected: NVIDIA's line leaves it out of the package."""
-    return "+nv" not in known.distribution().version
+    return "+nv" not in tf.version.GIT_VERSION
 
 
 def unused_features():
