@@ -62,9 +62,12 @@ def facts():
 def library_facts(*names):
     """The facts of the first of these libraries that the wheel has, by paths in it, which may end in a version."""
     found = facts()["libraries"]
-    paths = [path for name in names for path in found if re.match(re.escape(name) + r"(\.\d+)*$", path)]
-    assert paths, "the wheel has none of " + ", ".join(names)
-    return found[paths[0]]
+    for name in names:
+        paths = [path for path in found if re.match(re.escape(name) + r"(\.\d+)*$", path)]
+        if paths:
+            (path,) = paths
+            return found[path]
+    raise ValueError("the wheel has none of " + ", ".join(names))
 
 
 def instruction_counts(library):
