@@ -47,11 +47,16 @@ from kiln.plan import Request
 ROOT = Path(__file__).resolve().parent
 
 
+def _supply(given: Mapping[str, Any]) -> sources.Settings:
+    """How sources are got, by those of these options that a task has."""
+    return sources.Settings.from_environment(
+        os.environ, given.get("offline", False), given["git_mirror"], given.get("folder", "")
+    )
+
+
 def _build(_: Context, request: Request, given: Mapping[str, Any]) -> None:
     console = Console()
-    supply = sources.Settings.from_environment(
-        os.environ, given["offline"], given["git_mirror"], given["folder"]
-    )
+    supply = _supply(given)
     settings = build.Settings(
         home=Home.of(os.environ),
         sources=supply,
@@ -79,7 +84,7 @@ def _fetch(_: Context, request: Request, given: Mapping[str, Any]) -> None:
     planned = plan.make(ROOT, request)
     home = Home.of(os.environ)
     vault = sources.Vault(home.sources)
-    settings = sources.Settings.from_environment(os.environ, False, given["git_mirror"], given["folder"])
+    settings = _supply(given)
     accept = consent.given(given["accept_cuda_eula"], os.environ)
     consent.require(consent.terms(ROOT, planned.sources), home, accept, console)
     with home.in_use(console), console.station("sources"), console.transfers() as transfers:
@@ -88,9 +93,7 @@ def _fetch(_: Context, request: Request, given: Mapping[str, Any]) -> None:
 
 
 def _bundle(_: Context, request: Request, given: Mapping[str, Any]) -> None:
-    supply = sources.Settings.from_environment(
-        os.environ, given["offline"], given["git_mirror"], given["folder"]
-    )
+    supply = _supply(given)
     home, planned = Home.of(os.environ), plan.make(ROOT, request)
     accept = consent.given(given["accept_cuda_eula"], os.environ)
     consent.require(consent.terms(ROOT, planned.sources), home, accept, Console())
@@ -100,7 +103,7 @@ def _bundle(_: Context, request: Request, given: Mapping[str, Any]) -> None:
 
 def _sources(_: Context, request: Request, given: Mapping[str, Any]) -> None:
     planned = plan.make(ROOT, request)
-    settings = sources.Settings.from_environment(os.environ, git_mirrors=given["git_mirror"])
+    settings = _supply(given)
     vault = sources.Vault(Home.of(os.environ).sources)
     standings = status.survey(planned.sources, vault, settings, given["check_origins"])
     if given["json"]:

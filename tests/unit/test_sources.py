@@ -525,14 +525,19 @@ def test_offline_a_package_comes_from_a_folder_of_pips(
 # Files that a person supplies
 
 
+def supplied(tmp_path: Path, **files: bytes) -> Path:
+    """A folder with these files."""
+    folder = tmp_path / "supplied"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
 def test_files_of_a_folder_are_adopted_by_their_hash_whatever_their_names(
     at: Machine, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "supplied"
-    folder.mkdir()
-    (folder / "anything").write_bytes(DATA)
-    (folder / "toy.tar.gz").write_bytes(WRONG)
-    (folder / "unsized").write_bytes(b"unsized")
+    folder = supplied(tmp_path, anything=DATA, unsized=b"unsized", **{"toy.tar.gz": WRONG})
     (folder / "sub").mkdir()
     wanted = [
         source(url("https://forge.example/toy.tar.gz")),
@@ -546,22 +551,19 @@ def test_files_of_a_folder_are_adopted_by_their_hash_whatever_their_names(
 
 
 def test_a_file_is_adopted_in_the_place_of_a_damaged_one(at: Machine, tmp_path: Path) -> None:
-    (tmp_path / "supplied").mkdir()
-    (tmp_path / "supplied" / "x").write_bytes(DATA)
+    folder = supplied(tmp_path, x=DATA)
     wanted = [source(url("https://forge.example/x"))]
-    (path,) = sources.adopt(tmp_path / "supplied", wanted, at.vault)
+    (path,) = sources.adopt(folder, wanted, at.vault)
     path.chmod(0o644)
     path.write_bytes(WRONG)
-    assert sources.adopt(tmp_path / "supplied", wanted, at.vault) == (path,)
+    assert sources.adopt(folder, wanted, at.vault) == (path,)
     assert path.read_bytes() == DATA
 
 
 def test_sources_are_taken_from_the_folder_of_the_settings_without_a_network(
     at: Machine, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "supplied"
-    folder.mkdir()
-    (folder / "anything").write_bytes(DATA)
+    folder = supplied(tmp_path, anything=DATA)
     wanted = source(url("https://forge.example/toy.tar.gz"))
     (obtained,) = at.obtain(wanted, offline=True, folder=folder)
     assert obtained.path.read_bytes() == DATA
