@@ -27,33 +27,34 @@ except ImportError as error:
     ) from error
 
 PROCESSOR, GPU = "/cpu:0", "/gpu:0"
-MILLION = 1000000
+# Of a step of training.
+PICTURES = 16
 
 
 def drawn(*shape, dtype=np.float32):
     return np.random.RandomState(1).standard_normal(shape).astype(dtype)
 
 
+def settings(**changed):
+    """For a session that takes of the GPU's memory what it needs, and not the whole at its start."""
+    config = tf.compat.v1.ConfigProto(**changed)
+    config.gpu_options.allow_growth = True
+    return config
+
+
+def convolved(pictures, kernel):
+    return tf.nn.conv2d(pictures, kernel, strides=1, padding="SAME")
+
+
 def operations():
     """Name -> (function of tensors, their values)."""
-    pictures, kernel = drawn(32, 56, 56, 64), drawn(3, 3, 64, 64)
+    pictures, kernel, row = drawn(32, 56, 56, 64), drawn(3, 3, 64, 64), drawn(16000000)
+    single, double = drawn(4096, 4096), drawn(2048, 2048, dtype=np.float64)
     return {
-        "matmul f32, 4096 x 4096": (tf.matmul, drawn(4096, 4096), drawn(4096, 4096)),
-        "matmul f64, 2048 x 2048": (
-            tf.matmul,
-            drawn(2048, 2048, dtype=np.float64),
-            drawn(2048, 2048, dtype=np.float64),
-        ),
-        "conv2d 3 x 3, 32 x 56 x 56 x 64": (
-            lambda x, k: tf.nn.conv2d(x, k, strides=1, padding="SAME"),
-            pictures,
-            kernel,
-        ),
-        "conv2d's gradients": (
-            lambda x, k: tf.group(tf.gradients(tf.nn.conv2d(x, k, strides=1, padding="SAME"), [x, k])),
-            pictures,
-            kernel,
-        ),
+        "matmul f32, 4096 x 4096": (tf.matmul, single, single),
+        "matmul f64, 2048 x 2048": (tf.matmul, double, double),
+        "conv2d 3 x 3, 32 x 56 x 56 x 64": (convolved, pictures, kernel),
+        "conv2d's gradients": (lambda x, k: tf.gradients(convolved(x, k), [x, k]), pictures, kernel),
         "depthwise_conv2d 3 x 3": (
             lambda x, k: tf.nn.depthwise_conv2d(x, k, [1, 1, 1, 1], "SAME"),
             pictures,
@@ -61,8 +62,8 @@ def operations():
         ),
         "max_pool 2 x 2": (lambda x: tf.nn.max_pool2d(x, 2, 2, "VALID"), pictures),
         "softmax, 4096 x 1000": (tf.nn.softmax, drawn(4096, 1000)),
-        "tanh, 16 million": (tf.tanh, drawn(16 * MILLION)),
-        "reduce_sum, 16 million": (tf.reduce_sum, drawn(16 * MILLION)),
+        "tanh, 16 million": (tf.tanh, row),
+        "reduce_sum, 16 million": (tf.reduce_sum, row),
         "transpose, 32 x 56 x 56 x 64": (lambda x: tf.transpose(x, [0, 3, 1, 2]), pictures),
         "resize_bilinear to twice": (lambda x: tf.image.resize(x, [112, 112]), pictures),
         "top_k 10, 512 x 100000": (lambda x: tf.nn.top_k(x, 10).values, drawn(512, 100000)),
@@ -82,22 +83,20 @@ def operation(device, function, arrays):
     with tf.Graph().as_default() as graph:
         with tf.device(device):
             inputs = [tf.compat.v1.Variable(array) for array in arrays]
-            found = function(*(each.read_value() for each in inputs))
-        config = tf.compat.v1.ConfigProto()
-        config.gpu_options.allow_growth = True
+            done = tf.group(function(*(each.read_value() for each in inputs)))
+        config = settings()
         config.graph_options.optimizer_options.opt_level = -1
         config.graph_options.rewrite_options.disable_meta_optimizer = True
         session = tf.compat.v1.Session(graph=graph, config=config)
         session.run([each.initializer for each in inputs])
-        return session.make_callable(found if isinstance(found, tf.Operation) else found.op)
+        return session.make_callable(done)
 
 
 def resnet(halves):
-    """ResNet-50's loss on 16 pictures and an optimizer, in half precision where asked."""
-    shape = (16, 224, 224, 3)
-    pictures = tf.compat.v1.placeholder(tf.float32, shape)
+    """ResNet-50's loss and an optimizer, in half precision where asked."""
+    pictures = tf.compat.v1.placeholder(tf.float32, (PICTURES, 224, 224, 3))
     model = tf.keras.applications.ResNet50(weights=None, input_tensor=tf.keras.Input(tensor=pictures))
-    labels = tf.one_hot(tf.range(shape[0]), 1000)
+    labels = tf.one_hot(tf.range(PICTURES), 1000)
     loss = tf.reduce_mean(tf.keras.losses.categorical_crossentropy(labels, model.output))
     optimizer = tf.compat.v1.train.MomentumOptimizer(0.01, 0.9)
     if halves:
@@ -112,9 +111,7 @@ def training(device, halves=False):
         with tf.device(device):
             pictures, loss, optimizer = resnet(halves)
             step = optimizer.minimize(loss)
-        config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
-        config.gpu_options.allow_growth = True
-        session = tf.compat.v1.Session(graph=graph, config=config)
+        session = tf.compat.v1.Session(graph=graph, config=settings(allow_soft_placement=True))
         session.run(tf.compat.v1.global_variables_initializer())
         batch = drawn(*pictures.shape.as_list())
         return lambda: session.run([loss, step], {pictures: batch})
@@ -133,12 +130,7 @@ def main():
     from tensorflow.python.client import device_lib
 
     tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
-
-    # It would take the whole of the GPU's memory otherwise, and leave none to the sessions.
-    config = tf.compat.v1.ConfigProto()
-    config.gpu_options.allow_growth = True
-    devices = device_lib.list_local_devices(config)
-    gpus = [each for each in devices if each.device_type == "GPU"]
+    gpus = [each for each in device_lib.list_local_devices(settings()) if each.device_type == "GPU"]
     if not gpus:
         raise SystemExit("no GPU of NVIDIA's and its driver here, or a wheel without CUDA: nothing is timed")
     print(gpus[0].physical_device_desc)
@@ -148,7 +140,11 @@ def main():
         told(name, *(least(operation(device, function, arrays), seconds) for device in (PROCESSOR, GPU)))
     processor = least(training(PROCESSOR), seconds)
     for name, halves in (("f32", False), ("mixed precision", True)):
-        told("a step of ResNet-50, 16 pictures, " + name, processor, least(training(GPU, halves), seconds))
+        told(
+            f"a step of ResNet-50, {PICTURES} pictures, {name}",
+            processor,
+            least(training(GPU, halves), seconds),
+        )
 
 
 if __name__ == "__main__":
