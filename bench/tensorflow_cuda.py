@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Of the GPU's memory what is needed, and not the whole at the start.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "smoke/common"))
 
 import numpy as np
@@ -33,13 +35,6 @@ PICTURES = 16
 
 def drawn(*shape, dtype=np.float32):
     return np.random.RandomState(1).standard_normal(shape).astype(dtype)
-
-
-def settings(**changed):
-    """For a session that takes of the GPU's memory what it needs, and not the whole at its start."""
-    config = tf.compat.v1.ConfigProto(**changed)
-    config.gpu_options.allow_growth = True
-    return config
 
 
 def convolved(pictures, kernel):
@@ -84,7 +79,7 @@ def operation(device, function, arrays):
         with tf.device(device):
             inputs = [tf.compat.v1.Variable(array) for array in arrays]
             done = tf.group(function(*(each.read_value() for each in inputs)))
-        config = settings()
+        config = tf.compat.v1.ConfigProto()
         config.graph_options.optimizer_options.opt_level = -1
         config.graph_options.rewrite_options.disable_meta_optimizer = True
         session = tf.compat.v1.Session(graph=graph, config=config)
@@ -111,7 +106,9 @@ def training(device, halves=False):
         with tf.device(device):
             pictures, loss, optimizer = resnet(halves)
             step = optimizer.minimize(loss)
-        session = tf.compat.v1.Session(graph=graph, config=settings(allow_soft_placement=True))
+        session = tf.compat.v1.Session(
+            graph=graph, config=tf.compat.v1.ConfigProto(allow_soft_placement=True)
+        )
         session.run(tf.compat.v1.global_variables_initializer())
         batch = drawn(*pictures.shape.as_list())
         return lambda: session.run([loss, step], {pictures: batch})
@@ -130,7 +127,7 @@ def main():
     from tensorflow.python.client import device_lib
 
     tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
-    gpus = [each for each in device_lib.list_local_devices(settings()) if each.device_type == "GPU"]
+    gpus = [each for each in device_lib.list_local_devices() if each.device_type == "GPU"]
     if not gpus:
         raise SystemExit("no GPU of NVIDIA's and its driver here, or a wheel without CUDA: nothing is timed")
     print(gpus[0].physical_device_desc)

@@ -12,6 +12,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # A GPU's float32 in full: from Ampere on it would multiply with ten bits.
 os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
+# The first process would take all of a GPU's memory, and the suite starts others.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "common"))
 
@@ -37,7 +39,6 @@ def graph():
 def session(graph):
     # Without the optimiser constants would be folded by another code than the kernel under test.
     config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
-    config.gpu_options.allow_growth = True
     config.graph_options.optimizer_options.opt_level = -1
     config.graph_options.rewrite_options.disable_meta_optimizer = True
     with tf.compat.v1.Session(graph=graph, config=config) as session:
