@@ -111,12 +111,23 @@ if [ -n "$cuda" ]; then
         fail "cuDNN looks for its parts while it runs, and is not put into a wheel: give --no-cudnn," \
              "or another --cuda-libs"
     fi
+    # nvcc's front end reads a file once for each capability that it is told, and no code of OpenCV's asks for a minor
+    # version from 6.0 on: what it makes of the first of a major version is the same machine code for the others.
+    first= capabilities=()
+    for capability in $KILN_CUDA_ARCH; do
+        if ((${capability%.*} < 6)) || [ "${capability%.*}" != "${first%.*}" ]; then
+            first=$capability
+            capabilities+=("$capability")
+        else
+            capabilities+=("$capability($first)")
+        fi
+    done
     # One compiler for all: what nvcc gives to it is linked with the rest.
     libraries+=("-DOPENCV_EXTRA_MODULES_PATH=$contrib_tree/modules"
         "-DCMAKE_C_COMPILER=${compiler/g++/gcc}" "-DCMAKE_CXX_COMPILER=$compiler"
         -DWITH_CUDA=ON "-DCUDA_TOOLKIT_ROOT_DIR=$toolkit"
         "-DCUDA_HOST_COMPILER=$compiler" -DCUDA_USE_STATIC_CUDA_RUNTIME=OFF
-        "-DCUDA_ARCH_BIN=$KILN_CUDA_ARCH" "-DCUDA_ARCH_PTX=$KILN_CUDA_PTX"
+        "-DCUDA_ARCH_BIN=${capabilities[*]}" "-DCUDA_ARCH_PTX=$KILN_CUDA_PTX"
         # Thrust says of every file that C++11 will not do for its next release.
         -DCUDA_NVCC_FLAGS=-DTHRUST_IGNORE_DEPRECATED_CPP_DIALECT
         -DWITH_CUBLAS=ON -DWITH_CUFFT=ON -DWITH_NVCUVID=OFF
