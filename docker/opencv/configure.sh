@@ -111,16 +111,12 @@ if [ -n "$cuda" ]; then
         fail "cuDNN looks for its parts while it runs, and is not put into a wheel: give --no-cudnn," \
              "or another --cuda-libs"
     fi
-    # nvcc's front end reads a file once for each capability that it is told, and no code of OpenCV's asks for a minor
-    # version from 6.0 on: what it makes of the first of a major version is the same machine code for the others.
+    # nvcc's front end reads a file once for each architecture that it is told, and no code of OpenCV's asks for a minor
+    # version from 6.0 on: the first of a major version serves for the machine code of all of it, as BIN(PTX).
     first= capabilities=()
     for capability in $KILN_CUDA_ARCH; do
-        if ((${capability%.*} < 6)) || [ "${capability%.*}" != "${first%.*}" ]; then
-            first=$capability
-            capabilities+=("$capability")
-        else
-            capabilities+=("$capability($first)")
-        fi
+        if ((${capability%.*} < 6)) || [ "${capability%.*}" != "${first%.*}" ]; then first=$capability; fi
+        capabilities+=("$capability($first)")
     done
     # One compiler for all: what nvcc gives to it is linked with the rest.
     libraries+=("-DOPENCV_EXTRA_MODULES_PATH=$contrib_tree/modules"
