@@ -23,8 +23,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from kiln import sources
-from kiln.source import Source, UrlOrigin
+from kiln.recipe.source import Source, UrlOrigin
+from kiln.sources import fetch
 
 SIZES = (20, 60, 120, 250)  # MB
 
@@ -74,8 +74,8 @@ def obtain(address: str, files: dict[str, str], folder: Path, parallel: int) -> 
         Source(name, (UrlOrigin(f"{address}/{name}", sha256, int(name[:-2]) * 1_000_000),))
         for name, sha256 in files.items()
     ]
-    settings = sources.Settings(parallel=parallel)
-    sources.obtain(wanted, sources.Vault(folder), settings, Silent())
+    settings = fetch.FetchSettings(parallel=parallel)
+    fetch.obtain(wanted, fetch.Vault(folder), settings, Silent())
 
 
 def curl(address: str, files: dict[str, str], folder: Path, *options: str) -> None:
@@ -124,7 +124,7 @@ def main() -> None:
                 "curl --parallel": lambda folder: curl(address, files, folder, "--parallel"),
                 "curl + sha256sum": lambda folder: curl_and_sha256sum(address, files, folder),
                 "kiln, one at a time": lambda folder: obtain(address, files, folder, 1),
-                "kiln": lambda folder: obtain(address, files, folder, sources.Settings().parallel),
+                "kiln": lambda folder: obtain(address, files, folder, fetch.FetchSettings().parallel),
             }
             times: dict[str, list[float]] = {way: [] for way in ways}
             for _ in range(given.rounds):

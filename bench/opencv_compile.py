@@ -17,10 +17,11 @@ from pathlib import Path
 from rich.console import Console as Terminal
 from rich.table import Table
 
-from kiln import build, sources
-from kiln.console import Console
-from kiln.home import Home
-from kiln.plan import Request
+from kiln.commands import build
+from kiln.core.console import Console
+from kiln.core.home import Home
+from kiln.plan.planner import Request
+from kiln.sources import fetch
 
 ROOT = Path(__file__).resolve().parent.parent
 SDIST = "171623dbdb93d7c634b7f851ad5e9cde8ddc6a7afc63e031d206e9216da80373"
@@ -58,7 +59,7 @@ def kiln(root: Path, home: Home, request: Request) -> Timed:
     shutil.rmtree(home.results)
     home.results.mkdir()
     console = Console()
-    settings = build.Settings(home, sources.Settings.from_environment(os.environ), jobs=cores())
+    settings = build.BuildSettings(home, fetch.FetchSettings.from_environment(os.environ), jobs=cores())
     result = build.run(root, request, settings, console)
     found = re.search(
         r"^compile: ([\d.]+) s of wall time, ([\d.]+) \+ ([\d.]+) s",

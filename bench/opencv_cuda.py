@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from bench.opencv_wheel import ROOT, environment
-from kiln import gpu
+from kiln.engine import gpu
 
 
 def newest() -> Path:

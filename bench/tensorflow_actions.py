@@ -17,12 +17,15 @@ from pathlib import Path
 from rich.console import Console as Terminal
 from rich.table import Table
 
-from kiln import compile as compiling
-from kiln import container, plan, relock, sources, status, toolchain
-from kiln.console import Console
-from kiln.home import Home
-from kiln.plan import ContainerStep, Plan, Request
-from kiln.workspace import Workspace
+from kiln.build import compile
+from kiln.build.workspace import Workspace
+from kiln.commands import lock
+from kiln.core.console import Console
+from kiln.core.home import Home
+from kiln.engine import connect, toolchain
+from kiln.plan import planner
+from kiln.plan.planner import ContainerStep, Plan, Request
+from kiln.sources import fetch, status
 from tests import flow, interpreters
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +44,7 @@ class Measured:
     seconds: float
 
 
-def repository(recipe: str, root: Path, home: Home, settings: sources.Settings) -> None:
+def repository(recipe: str, root: Path, home: Home, settings: fetch.FetchSettings) -> None:
     """A copy of this repository, or one with the workspace of the tests, whose scripts include the measuring one."""
     if recipe == "flow":
         root.mkdir()
@@ -51,9 +54,9 @@ def repository(recipe: str, root: Path, home: Home, settings: sources.Settings) 
             flow.publish(served, address)
             flow.repository(root, served, address)
             with Console().transfers() as transfers:
-                relock.run(root, relock.Request("flow"), home, settings, os.environ, transfers)
-                for source in plan.make(root, Request("flow")).sources:
-                    sources.obtain([source], sources.Vault(home.sources), settings, transfers)
+                lock.run(root, lock.Request("flow"), home, settings, os.environ, transfers)
+                for source in planner.make(root, Request("flow")).sources:
+                    fetch.obtain([source], fetch.Vault(home.sources), settings, transfers)
     else:
         shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(".*", "dist", "__pycache__"))
     script = Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
@@ -77,17 +80,19 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-def measure(root: Path, planned: Plan, home: Home, settings: sources.Settings, console: Console) -> Measured:
+def measure(
+    root: Path, planned: Plan, home: Home, settings: fetch.FetchSettings, console: Console
+) -> Measured:
     """Configure as a build does, then let Bazel count and compile."""
     steps = [step for step in planned.steps if step.name in ("patch", "python", "configure")]
     steps.append(ContainerStep("compile", "measure", "scripts/measure.sh", "toolchain"))
     planned = dataclasses.replace(planned, steps=tuple(steps))
-    with container.connect(os.environ) as engine:
+    with connect(os.environ) as engine:
         with console.transfers() as transfers:
-            obtained = sources.obtain(planned.sources, sources.Vault(home.sources), settings, transfers)
+            obtained = fetch.obtain(planned.sources, fetch.Vault(home.sources), settings, transfers)
         images = toolchain.ensure(root, planned, engine, home, console, settings.offline)
         workspace = Workspace(root, planned, images, engine, home, obtained, cores())
-        compiling.run(workspace, console)
+        compile.compile_wheel(workspace, console)
         said = dict(
             re.findall(r"^measured: (\w+) ([\d.]+)$", workspace.log.read_text(encoding="utf-8"), re.M)
         )
@@ -100,10 +105,10 @@ def measure(root: Path, planned: Plan, home: Home, settings: sources.Settings, c
     )
 
 
-def missing(request: Request, home: Home, settings: sources.Settings) -> int:
+def missing(request: Request, home: Home, settings: fetch.FetchSettings) -> int:
     """How many of a recipe's sources are not in the vault."""
-    vault = sources.Vault(home.sources)
-    standings = status.survey(plan.make(ROOT, request).sources, vault, settings)
+    vault = fetch.Vault(home.sources)
+    standings = status.survey(planner.make(ROOT, request).sources, vault, settings)
     return sum(standing.path is None for standing in standings)
 
 
@@ -114,7 +119,7 @@ def cores() -> int:
 def main() -> None:
     console = Console()
     home = Home.of(os.environ)
-    settings = sources.Settings.from_environment(os.environ)
+    settings = fetch.FetchSettings.from_environment(os.environ)
     request = Request("tensorflow", python_prefix=str(interpreters.prefix("3.7") or ""))
     lacking = missing(request, home, settings)
     if lacking:
@@ -127,7 +132,7 @@ def main() -> None:
         root = Path(scratch, "repository")
         repository(request.recipe, root, home, settings)
         for seed in (True, False):
-            planned = plan.make(root, dataclasses.replace(request, options={"seed_flags": seed}))
+            planned = planner.make(root, dataclasses.replace(request, options={"seed_flags": seed}))
             with console.station("--seed-flags" if seed else "default"):
                 measured[seed] = measure(root, planned, home, settings, console)
 

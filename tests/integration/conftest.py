@@ -18,12 +18,13 @@ from pathlib import Path
 
 import pytest
 
-from kiln import archive, environment, onnx
-from kiln.console import Console
-from kiln.errors import UsageError
-from kiln.home import Home
-from tests import interpreters
-from tests.repository import ROOT
+from kiln.archive import tree_digest
+from kiln.core.console import Console
+from kiln.core.errors import UsageError
+from kiln.core.home import Home
+from kiln.models import environment, onnx
+from tests.support import interpreters
+from tests.support.repository import ROOT
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -108,7 +109,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
 def house(tmp_path: Path, vault: Path, served: tuple[str, Path]) -> House:
     """The repository `toy` with an empty home, but for the shared vault."""
     address, folder = served
-    root, toy = tmp_path / "house", ROOT / "tests" / "toy"
+    root, toy = tmp_path / "house", ROOT / "tests/projects/toy"
     tree = tmp_path / "toy-1.0"
     tree.mkdir()
     shutil.copy(toy / "toy.c", tree / "toy.c")
@@ -117,7 +118,7 @@ def house(tmp_path: Path, vault: Path, served: tuple[str, Path]) -> House:
         with tarfile.open(packed, "w:gz") as tar:
             tar.add(tree, "toy-1.0")
     recipe = (toy / "recipe.yaml").read_text(encoding="utf-8")
-    recipe = recipe.replace("TREE", archive.tree_digest(tree))
+    recipe = recipe.replace("TREE", tree_digest(tree))
     recipe = recipe.replace("SHA256", hashlib.sha256(packed.read_bytes()).hexdigest())
     recipe = recipe.replace("URL", f"{address}/{packed.name}")
     for folder_name in ("docker/common", "recipes/shared", "smoke/common"):

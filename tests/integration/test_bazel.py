@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from kiln import container
-from tests import flow
+from kiln.engine import connect
 from tests.integration.conftest import House
+from tests.projects import flow
 
 VARIANT = "dist/flow/1.0/cp311-cpu-bookworm-sse4.2"
 PROCESSES = re.compile(r"^INFO: (\d+) processes?: (?:(\d+) remote cache hit)?", re.M)
@@ -210,7 +210,7 @@ def kill_kiln(house: House, process: subprocess.Popen[str]) -> None:
 
 def kill_container(house: House, process: subprocess.Popen[str]) -> None:
     (folder,) = (house.home / "builds").iterdir()
-    with container.connect(os.environ) as engine:
+    with connect(os.environ) as engine:
         engine.remove(str(folder))
 
 

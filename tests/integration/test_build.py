@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from kiln import container, toolchain
-from kiln.errors import EngineError
+from kiln.core.errors import EngineError
+from kiln.engine import connect, connection, toolchain
+from kiln.engine import engine as engine_module
 from tests.integration.conftest import House
 
 HALVES = "cp311-cpu-bookworm-sse4.2+ending-halves"
@@ -35,7 +36,7 @@ def wait_for_log(house: House, process: subprocess.Popen[str], part: str) -> Pat
 
 
 def containers(label: str) -> list[str]:
-    with container.connect(os.environ) as engine:
+    with connect(os.environ) as engine:
         return engine.kept(label)
 
 
@@ -122,7 +123,7 @@ def test_a_kept_container_gives_a_shell_in_what_the_failure_left(house: House) -
         (kept,) = containers(str(log.parent))
         assert f"--volumes-from {kept}" in done.stderr
     finally:
-        with container.connect(os.environ) as engine:
+        with connect(os.environ) as engine:
             engine.remove(str(log.parent))
 
 
@@ -303,7 +304,7 @@ def test_without_any_engine_the_line_that_installs_one_is_printed(house: House, 
     programs = tmp_path / "bin"
     programs.mkdir()
     done = house.run("build", "toy", PATH=str(programs), DOCKER_HOST="")
-    if container.docker_socket() == "answers":
+    if connection.docker_socket() == "answers":
         assert "apt-get install --yes --no-install-recommends mmdebstrap" in done.stderr
     else:
         assert "mmdebstrap podman" in done.stderr
@@ -371,7 +372,7 @@ def test_a_wrong_command_line_is_exit_2_and_one_message(
 def test_offline_a_build_uses_what_is_there_and_touches_no_network(house: House) -> None:
     assert house.run("build", "toy").returncode == 0
     shutil.rmtree(house.home / "results")
-    if os.getuid() == 0 and container.docker_socket() == "answers":
+    if os.getuid() == 0 and connection.docker_socket() == "answers":
         command = ["unshare", "--net", *house.command("build", "toy", "--offline")]
         done = subprocess.run(command, env=house.environment(), capture_output=True, text=True)
     else:
@@ -416,7 +417,7 @@ def test_an_engine_that_stops_half_way_is_exit_4_and_the_next_run_goes_on(house:
     finally:
         service.kill()
     environment = {key: value for key, value in os.environ.items() if key != "DOCKER_HOST"}
-    with container.connect({**environment, "DOCKER_HOST": ""}) as engine:
+    with connect({**environment, "DOCKER_HOST": ""}) as engine:
         engine.remove(str(log.parent))
     assert house.run("build", "toy").returncode == 0
 
@@ -425,11 +426,11 @@ def test_a_step_may_say_nothing_for_longer_than_the_engine_may_take_to_answer(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert house.run("build", "toy").returncode == 0
-    monkeypatch.setattr(container, "PATIENCE", 5)
+    monkeypatch.setattr(engine_module, "PATIENCE", 5)
     lines: list[str] = []
-    with container.connect(os.environ) as engine:
+    with connect(os.environ) as engine:
         image = next(iter(engine.images(f"{toolchain.IMAGES}opencv-runtime")))
-        run = container.Run(image, ("bash", "-c", "sleep 6; echo done"), "test-silence")
+        run = engine_module.Run(image, ("bash", "-c", "sleep 6; echo done"), "test-silence")
         assert engine.run(run, lines.append) == 0
     assert lines == ["done"]
 
@@ -438,7 +439,7 @@ def test_podmans_service_is_started_where_there_is_no_other_engine(house: House,
     if shutil.which("podman") is None:
         pytest.skip("podman is not installed")
     hidden = (
-        "import kiln.container as c, os; from pathlib import Path; c.SOCKET = Path('/nowhere')\n"
+        "import kiln.engine.connection as c, os; from pathlib import Path; c.SOCKET = Path('/nowhere')\n"
         "environment = {key: value for key, value in os.environ.items() if key != 'DOCKER_HOST'}\n"
         "with c.connect(environment) as engine: print(engine.name)"
     )
@@ -447,5 +448,5 @@ def test_podmans_service_is_started_where_there_is_no_other_engine(house: House,
 
 
 def test_a_connection_that_fails_says_which_engine(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="nowhere"), container.connect({"DOCKER_HOST": "unix:///nowhere"}):
+    with pytest.raises(EngineError, match="nowhere"), connect({"DOCKER_HOST": "unix:///nowhere"}):
         pass

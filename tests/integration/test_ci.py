@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.integration.conftest import House
-from tests.repository import ROOT
+from tests.support.repository import ROOT
 
 ROW = "toy-1.0-cp311-cpu-bookworm-sse4.2+ending-halves"
 MATRIX = """\

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests import cuda_installer
 from tests.integration.conftest import House
-from tests.repository import ROOT
+from tests.support import cuda_installer
+from tests.support.repository import ROOT
 
 RECIPE = "recipes/toy/1.0/recipe.yaml"
 TOOLKIT = """\
@@ -125,8 +125,8 @@ def given_11_8(house: House) -> None:
     add_device(house, "cuda-11.8")
     house.replace(RECIPE, "shared/pytest.yaml]", "shared/pytest.yaml, cuda/11.8/base.yaml]")
     house.replace(RECIPE, "sources:\n", OPTIONS.lstrip("\n") + "sources:\n")
-    shutil.copy(ROOT / "tests/toy/compile_cuda.sh", house.root / "docker/opencv/compile.sh")
-    shutil.copy(ROOT / "tests/toy/test_toy_cuda.py", house.root / "smoke/toy/test_toy.py")
+    shutil.copy(ROOT / "tests/projects/toy/compile_cuda.sh", house.root / "docker/opencv/compile.sh")
+    shutil.copy(ROOT / "tests/projects/toy/test_toy_cuda.py", house.root / "smoke/toy/test_toy.py")
 
 
 def given(house: House, served: tuple[str, Path], files: dict[str, bytes]) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from kiln import environment
-from kiln.console import Console
-from kiln.environment import Environment, Pins
-from kiln.errors import SourceError
-from kiln.home import Home
-from tests.unit.test_environment import lock, wheel
+from kiln.core.console import Console
+from kiln.core.errors import SourceError
+from kiln.core.home import Home
+from kiln.models import environment
+from kiln.models.environment import Environment, Pins
+from tests.unit.models.test_environment import lock, wheel
 
 __all__ = ["lock"]
 

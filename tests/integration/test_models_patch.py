@@ -8,10 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from kiln import codepatch
-from kiln.environment import Environment
-from tests.detection import A, B
-from tests.repository import ROOT
+from kiln.models import codepatch
+from kiln.models.environment import Environment
+from tests.support.detection import A, B
+from tests.support.repository import ROOT
 
 # Trains 300 steps with images of noise from -128 to 127; tells the event files' size and what images are in them.
 PROGRAM = """\

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import browser
-from tests.onnx_models import onnx_model
-from tests.repository import ROOT
+from tests.support import browser
+from tests.support.onnx_models import onnx_model
+from tests.support.repository import ROOT
 
 needs_browser = pytest.mark.skipif(
     browser.program() is None, reason="there is no Chromium: apt-get install chromium"

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from kiln import archive, onnx_suite, sources
-from kiln.console import Console
-from kiln.environment import Environment
-from kiln.errors import UsageError
-from kiln.home import Home
-from tests.gits import Repository
-from tests.repository import ROOT
+from kiln.archive import tree_digest, unpacker
+from kiln.core.console import Console
+from kiln.core.errors import UsageError
+from kiln.core.home import Home
+from kiln.models import onnx_suite
+from kiln.models.environment import Environment
+from kiln.sources import fetch
+from tests.support.gits import Repository
+from tests.support.repository import ROOT
 
 SUITE = """\
 import os
@@ -89,17 +91,17 @@ def test_the_suite_runs_at_each_opset_and_a_test_that_kills_its_process_has_fail
     repository.bare(tmp_path / "mirrors")
     made = repository.origin(repository.forge_archive())
     (tmp_path / "made").write_bytes(repository.forge_archive())
-    archive.unpack(tmp_path / "made", tmp_path / "tree", "name-1")
+    unpacker.unpack(tmp_path / "made", tmp_path / "tree", "name-1")
     pinned = tmp_path / "layers" / "export" / "sources.yaml"
     pinned.parent.mkdir(parents=True)
     origin = f"{{git: '{made.git}', commit: {made.commit}, prefix: {made.prefix}, format: tar.gz, sha256: {made.sha256}"
-    tree = archive.tree_digest(tmp_path / "tree")
+    tree = tree_digest(tmp_path / "tree")
     pinned.write_text(
         f"sources:\n  - name: suite\n    tree: {tree}\n    origins:\n      - {origin}, member: name-1}}\n",
         encoding="utf-8",
     )
     home = Home.of({"KILN_HOME": str(tools_home)})
-    settings = sources.Settings(git_mirrors=(f"{tmp_path}/mirrors/{{owner}}/{{repo}}.git",))
+    settings = fetch.FetchSettings(git_mirrors=(f"{tmp_path}/mirrors/{{owner}}/{{repo}}.git",))
     suite = onnx_suite.Suite(tmp_path, home, settings, tensorflow, os.environ)
     found = onnx_suite.run(suite, [7, 9, 10], "", 1, tmp_path / "reports", Console())
     counts = [

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from kiln.home import Home
-from kiln.vault import Vault
-from tests.repository import ROOT
+from kiln.core.home import Home
+from kiln.sources.vault import Vault
+from tests.support.repository import ROOT
 
 MODULES = "core,imgproc,imgcodecs"
 

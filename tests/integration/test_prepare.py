@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kiln import archive
+from kiln.archive import tree_digest
 from tests.integration.conftest import House
-from tests.repository import ROOT
+from tests.support.repository import ROOT
 
 SCRIPT = """\
 set -eu
@@ -22,7 +22,7 @@ def prepared(house: House, tmp_path: Path, generated: str) -> None:
     tree = tmp_path / "expected"
     tree.mkdir()
     (tree / "generated.h").write_text(generated)
-    source = (ROOT / "tests" / "toy" / "toy.c").read_text(encoding="utf-8")
+    source = (ROOT / "tests/projects/toy" / "toy.c").read_text(encoding="utf-8")
     (tree / "toy.c").write_text('#include "generated.h"\n' + source)
     (house.root / "docker/opencv/ready.sh").write_text(SCRIPT)
     recipe = house.root / "recipes/toy/1.0/recipe.yaml"
@@ -30,7 +30,7 @@ def prepared(house: House, tmp_path: Path, generated: str) -> None:
     house.replace(
         "recipes/toy/1.0/recipe.yaml",
         f"tree: {before}",
-        f"tree: {archive.tree_digest(tree)}\n    prepare: scripts/ready.sh",
+        f"tree: {tree_digest(tree)}\n    prepare: scripts/ready.sh",
     )
 
 

@@ -6,23 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from kiln import purewheel, recipe, sources, wheel
-from kiln.errors import CompileError
-from tests.loopback import Notes
-from tests.repository import ROOT
+from kiln import archive
+from kiln.core.errors import CompileError
+from kiln.index import purewheel
+from kiln.recipe import loader
+from kiln.sources import fetch
+from tests.support.loopback import Notes
+from tests.support.repository import ROOT
 
 
 @pytest.fixture(scope="module")
 def builders(vault: Path) -> list[Path]:
     """The pinned setuptools and wheel for Python 3.7, which run on every Python that runs Kiln."""
-    loaded = recipe.load(ROOT, "tensorflow", "1.15.5")
+    loaded = loader.load(ROOT, "tensorflow", "1.15.5")
     wanted = [
         source
         for source in loaded.sources
         if source.use == "smoke" and source.name in ("setuptools", "wheel") and "3.7" in source.when["python"]
     ]
-    settings = sources.Settings.from_environment(os.environ)
-    return [each.path for each in sources.obtain(wanted, sources.Vault(vault), settings, Notes())]
+    settings = fetch.FetchSettings.from_environment(os.environ)
+    return [each.path for each in fetch.obtain(wanted, fetch.Vault(vault), settings, Notes())]
 
 
 def test_a_pure_project_gives_the_same_wheel_whatever_lies_around_it(
@@ -37,7 +40,7 @@ def test_a_pure_project_gives_the_same_wheel_whatever_lies_around_it(
     one = purewheel.build(ROOT / "layers", builders, tmp_path / "one")
     other = purewheel.build(copy, builders, tmp_path / "other")
     assert one.name == "fireclay-0.1.0-py3-none-any.whl" and one.read_bytes() == other.read_bytes()
-    assert wheel.inspect(one).version == "0.1.0"
+    assert archive.inspect_wheel(one).version == "0.1.0"
     assert not list((ROOT / "layers").glob("*.egg-info"))
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from kiln import proof
+from kiln.smoke import results
 from tests.integration.conftest import House
-from tests.unit.test_wheel import make
+from tests.unit.archive.test_wheelfile import make
 
 
 def outcomes(house: House, wheel: Path) -> dict[str, str]:
     """How each test of the shared suite ended, from the JUnit report."""
-    found = proof.read(house.root / "dist/smoke" / wheel.stem)
+    found = results.read_results(house.root / "dist/smoke" / wheel.stem)
     return {case.name: case.ending for case in found.cases}
 
 
@@ -75,7 +75,7 @@ def test_a_wheel_from_elsewhere_is_tested_on_this_machine_without_an_engine(
     done = house.run("smoke", str(wrong), "--venv", "--output", str(tmp_path / "report"), **alone)
     assert done.returncode == 6
     assert "1 smoke test failed" in done.stderr and "test_the_answer" in done.stderr
-    assert [case.name for case in proof.read(tmp_path / "report").failures] == ["test_the_answer"]
+    assert [case.name for case in results.read_results(tmp_path / "report").failures] == ["test_the_answer"]
     for name in ("smoke.html", "smoke.log"):
         assert str(tmp_path / "report" / name) in done.stderr and (tmp_path / "report" / name).exists()
     assert "test_the_answer" in (tmp_path / "report/smoke.log").read_text()

@@ -6,7 +6,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.web import Listener, Site, certificate
+from tests.support.web import Listener, Site, certificate
 
 # Nothing is judged by how fast a busy machine runs it.
 hypothesis.settings.register_profile("untimed", deadline=None)

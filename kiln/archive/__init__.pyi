@@ -1,0 +1,10 @@
+from .digest import tree_digest as tree_digest
+from .packer import EPOCH as EPOCH
+from .packer import Kind as Kind
+from .packer import kind_of as kind_of
+from .packer import pack as pack
+from .rootfs import normalise as normalise
+from .unpacker import extract as extract
+from .unpacker import unpack as unpack
+from .wheelfile import Wheel as Wheel
+from .wheelfile import inspect_wheel as inspect_wheel

@@ -1,0 +1,10 @@
+from . import bundle as bundle
+from . import diagnosis as diagnosis
+from . import record as record
+from .budget import Budget as Budget
+from .compile import compile_wheel as compile_wheel
+from .compile import ensure_interpreter as ensure_interpreter
+from .wheel import finish_wheel as finish_wheel
+from .workspace import Line as Line
+from .workspace import Workspace as Workspace
+from .workspace import smoke_variables as smoke_variables

@@ -1,0 +1,230 @@
+"""Everything that one plan needs in one tar, for machines without a network.
+
+The first member is the manifest, then come the files of the vault and the root file systems of the images,
+each by its sha256. The same plan, files and images give the same bytes. What is read is hostile until its
+hash matches.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import re
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from kiln import archive
+from kiln.core import BLOCK, STRICT, Console, Home, Integer, Sha256, SourceError, UsageError, sha256_of
+from kiln.engine import Engine, toolchain
+from kiln.plan import Plan
+from kiln.sources import Obtained, Vault, adopt_packed
+
+FORMAT = 1
+MANIFEST = "kiln-bundle.json"
+MAX_MANIFEST = 16 << 20
+
+# No line break, quote or reference: these go into an instruction to the engine.
+VARIABLE = r"""^[A-Za-z_][A-Za-z0-9_]*=[^"'`\\$\x00-\x1f]*$"""
+
+
+@dataclass(frozen=True)
+class Packed:
+    """One file of a bundle, at `files/<sha256>`.
+
+    `tree` is the digest of what it unpacks to, where it is no published file but made of that tree; `tag` and
+    `environment` are there where it is an image's root.
+    """
+
+    sha256: Sha256
+    size: Annotated[Integer, Field(ge=0)]
+    tree: str = ""
+    tag: str = ""
+    environment: tuple[Annotated[str, Field(pattern=VARIABLE)], ...] = ()
+
+    __pydantic_config__ = STRICT
+
+    @property
+    def name(self) -> str:
+        return f"files/{self.sha256}"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a bundle holds, in its order, and the plan it was made for: the key, and every input's digest."""
+
+    format: Annotated[Integer, Field(ge=FORMAT, le=FORMAT)]
+    key: Sha256
+    folder: str
+    inputs: dict[str, object]
+    files: tuple[Packed, ...]
+
+    __pydantic_config__ = STRICT
+
+
+def write(
+    planned: Plan, obtained: Sequence[Obtained], roots: Sequence[tuple[Packed, Path]], target: Path
+) -> None:
+    """Write a bundle, whole or not at all, of sources and of images' roots."""
+    there = {each.path: _packed(each) for each in obtained}
+    listed = sorted(((packed, path) for path, packed in there.items()), key=lambda item: item[0].sha256)
+    listed += sorted(roots, key=lambda root: root[0].tag)
+    manifest = Manifest(
+        FORMAT, planned.key, str(planned.folder), planned.inputs, tuple(packed for packed, _ in listed)
+    )
+    text = json.dumps(asdict(manifest), indent=1, sort_keys=True).encode() + b"\n"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        with tarfile.open(partial, "w", format=tarfile.GNU_FORMAT) as tar:
+            _add(tar, MANIFEST, len(text), io.BytesIO(text), planned)
+            for packed, path in listed:
+                with path.open("rb") as content:
+                    _add(tar, packed.name, packed.size, content, planned)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def take(
+    file: Path, planned: Plan, vault: Vault, engine: Engine | None, home: Home, console: Console
+) -> None:
+    """Take from a bundle what a plan needs and this machine lacks: files to the vault, images to the engine.
+
+    Without an engine images are left where they are.
+    Raises UsageError where there is no such file, SourceError where it is no bundle, or damaged.
+    """
+    try:
+        stream = file.open("rb")
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be read ({error.strerror}): name a file of `./inv bundle`"
+        ) from error
+    images = toolchain.images_of(planned)
+    tags = {tag for tag in (images.runtime, images.toolchain) if engine and not engine.has_image(tag)}
+    trees = {source.tree: source for source in planned.sources if source.tree and not source.prepare}
+    wanted = {
+        sha256 for source in planned.sources
+        for sha256 in (source.sha256, *(origin.sha256 for origin in source.origins)) if sha256
+    }  # fmt: skip
+    with stream, _told(file):
+        members = _members(stream)
+        manifest = _manifest(members, stream)
+        if manifest.key != planned.key:
+            console.note(f"{file.name} is for another plan ({manifest.folder}): what fits is taken of it")
+        for packed in manifest.files:
+            found = next(members, ("its end", 0))
+            if found != (packed.name, packed.size):
+                raise _RefusedError(f"where {packed.name} should be is {found[0]!r} of {found[1]} bytes")
+            if engine and packed.tag in tags:
+                console.note(f"the image {packed.tag} is taken from {file.name}")
+                with tempfile.TemporaryDirectory(dir=home.work) as folder:
+                    _copy(stream, packed, Path(folder) / "root.tar")
+                    engine.import_root(Path(folder) / "root.tar", packed.tag, packed.environment)
+            elif packed.tree in trees:
+                with tempfile.TemporaryDirectory(dir=home.work) as folder:
+                    _copy(stream, packed, Path(folder) / packed.sha256)
+                    origin = f"the bundle {file.name}"
+                    adopt_packed(Path(folder) / packed.sha256, trees[packed.tree], vault, origin)
+            elif not packed.tag and packed.sha256 in wanted:
+                with vault.lock(packed.sha256, console.note):
+                    if vault.get(packed.sha256, console.note) is None:
+                        _copy(stream, packed, vault.partial(packed.sha256))
+                        vault.finish(packed.sha256)
+                        vault.record_origin(packed.sha256, f"the bundle {file.name}")
+        if next(members, None) is not None:
+            raise _RefusedError("it holds more than its manifest lists")
+
+
+class _RefusedError(Exception):
+    """Why a bundle is not used."""
+
+
+@contextlib.contextmanager
+def _told(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except _RefusedError as error:
+        raise SourceError(f"{file} is not used: {error}; copy it again, or make it again") from error
+
+
+def _members(stream: BinaryIO) -> Iterator[tuple[str, int]]:
+    """Name and size of each member, with the stream at its content; what was not read of it is skipped.
+
+    Nothing but plain files with short names: what else a tar may hold is never in a bundle.
+    """
+    end = os.fstat(stream.fileno()).st_size
+    while True:
+        head = stream.read(tarfile.BLOCKSIZE)
+        if head == bytes(tarfile.BLOCKSIZE):
+            return
+        try:
+            info = tarfile.TarInfo.frombuf(head, "ascii", "strict")
+        except (tarfile.HeaderError, UnicodeDecodeError) as error:
+            raise _RefusedError("it breaks off, or is no tar") from error
+        after = stream.tell() + -(-info.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+        if info.type != tarfile.REGTYPE or info.size < 0 or after > end:
+            raise _RefusedError(f"{info.name!r} is cut off, or no plain file")
+        yield info.name, info.size
+        stream.seek(after)
+
+
+def _manifest(members: Iterator[tuple[str, int]], stream: BinaryIO) -> Manifest:
+    name, size = next(members, ("", 0))
+    if name != MANIFEST or size > MAX_MANIFEST:
+        raise _RefusedError(f"it does not begin with {MANIFEST}")
+    try:
+        return TypeAdapter(Manifest).validate_json(stream.read(size))
+    except ValidationError as error:
+        raise _RefusedError(f"its {MANIFEST} cannot be read by this version") from error
+
+
+def _copy(stream: BinaryIO, packed: Packed, target: Path) -> None:
+    """Copy one member's content, which must have its hash; a wrong one is not kept."""
+    digest, left = hashlib.sha256(), packed.size
+    with target.open("wb") as file:
+        while left and (block := stream.read(min(BLOCK, left))):
+            digest.update(block)
+            file.write(block)
+            left -= len(block)
+    if digest.hexdigest() != packed.sha256:
+        target.unlink()
+        raise _RefusedError(f"{packed.name} has the sha256 {digest.hexdigest()}")
+
+
+def _packed(obtained: Obtained) -> Packed:
+    sha256, source = obtained.path.name, obtained.source
+    published = {source.sha256, *(origin.sha256 for origin in source.origins)}
+    return Packed(sha256, obtained.path.stat().st_size, "" if sha256 in published else str(source.tree))
+
+
+def root_of(tag: str, engine: Engine, planned: Plan, folder: Path) -> tuple[Packed, Path]:
+    """An image's root file system, as a file in `folder` that is named by its hash."""
+    exported, normal = folder / "exported", folder / "normal"
+    engine.export_root(tag, exported)
+    archive.normalise(exported, normal, planned.recipe.source_date_epoch)
+    exported.unlink()
+    variables = engine.environment(tag)
+    for variable in variables:
+        if not re.fullmatch(VARIABLE, variable):
+            raise UsageError(
+                f"{planned.toolchain.dockerfile.path} sets {variable.partition('=')[0]} to a text with "
+                "quotes, backslashes, dollar signs or line breaks, which no bundle carries: set it in a step"
+            )
+    sha256 = sha256_of(normal)
+    packed = Packed(sha256, normal.stat().st_size, tag=tag, environment=variables)
+    return packed, normal.rename(folder / sha256)
+
+
+def _add(tar: tarfile.TarFile, name: str, size: int, content: BinaryIO, planned: Plan) -> None:
+    info = tarfile.TarInfo(name)
+    info.size, info.mtime = size, planned.recipe.source_date_epoch
+    tar.addfile(info, content)

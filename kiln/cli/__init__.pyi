@@ -1,0 +1,2 @@
+from .collection import collection as collection
+from .program import main as main

@@ -1,0 +1,175 @@
+"""The tasks from a recipe to a tested wheel, and what belongs to them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from kiln import commands, core
+from kiln.cli.guard import guarded
+from kiln.cli.recipe_tasks import REQUEST_HELP, RUN_HELP
+from kiln.cli.settings import accepts_licences, fetch_settings, root_of
+
+if TYPE_CHECKING:
+    from kiln.plan import Request
+
+
+def build(context: Context, request: Request, given: Mapping[str, Any]) -> None:
+    from kiln.build import Budget
+    from kiln.engine import jobs
+
+    fetching = fetch_settings(given)
+    settings = commands.build.BuildSettings(
+        home=core.Home.of(os.environ),
+        sources=fetching,
+        jobs=jobs(given["jobs"]),
+        setup=given["setup"],
+        offline=fetching.offline,
+        keep=given["keep"],
+        bundle=Path(given["bundle"]) if given["bundle"] else None,
+        accept_licences=accepts_licences(given["accept_cuda_eula"]),
+        budget=Budget.of(given["time_budget"]),
+    )
+    commands.build.run(root_of(context), request, settings, core.Console())
+
+
+def plan(context: Context, request: Request, given: Mapping[str, Any]) -> None:
+    commands.plan.run(root_of(context), request, given["json"])
+
+
+def fetch(context: Context, request: Request, given: Mapping[str, Any]) -> None:
+    accept = accepts_licences(given["accept_cuda_eula"])
+    commands.fetch.run(
+        root_of(context), request, core.Home.of(os.environ), fetch_settings(given), accept, core.Console()
+    )
+
+
+def bundle(context: Context, request: Request, given: Mapping[str, Any]) -> None:
+    settings = commands.bundle.BundleSettings(
+        home=core.Home.of(os.environ),
+        sources=fetch_settings(given),
+        output=given["output"],
+        setup=given["setup"],
+        accept_licences=accepts_licences(given["accept_cuda_eula"]),
+    )
+    commands.bundle.run(root_of(context), request, settings, core.Console())
+
+
+def sources(context: Context, request: Request, given: Mapping[str, Any]) -> None:
+    commands.sources.run(
+        root_of(context), request, core.Home.of(os.environ), fetch_settings(given),
+        check_origins=given["check_origins"], json_wanted=given["json"],
+    )  # fmt: skip
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "recipe": "the recipe, as NAME or NAME/VERSION",
+        "tree": "the source tree, or NAME=DIR,… (default: what the recipe pins)",
+        "needed": "what Bazel says that the target needs, as DEVICE=FILE,… (default: the files in lock.yaml)",
+        "repositories": "a folder with trees of external repositories under their names",
+        "folder": "take files that have no sha256 yet from this folder, by their MD5",
+        "output": "write this file instead of the recipe's own lock, which gives what is pinned already",
+        "check": "write nothing; exit code 5 if the lock would change",
+        "offline": RUN_HELP["offline"],
+    },
+)
+@guarded
+def lock(
+    context: Context,
+    recipe: str,
+    tree: str = "",
+    needed: str = "",
+    repositories: str = "",
+    folder: str = "",
+    output: str = "",
+    check: bool = False,
+    offline: bool = False,
+) -> None:
+    """Generate a recipe's sources.lock.yaml from its source trees."""
+    name, _slash, version = recipe.partition("/")
+    request = commands.lock.Request(name, version, tree, needed, repositories, folder, output, check)
+    settings = fetch_settings({"offline": offline})
+    commands.lock.run(
+        root_of(context), request, core.Home.of(os.environ), settings, os.environ, core.Console()
+    )
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "wheel": "the wheel's file (default: the newest finished under dist/)",
+        "recipe": "whose suite and packages it gets, as NAME or NAME/VERSION (default: what its name says)",
+        "venv": "in an environment of this machine instead of a container",
+        "against": "time it beside another wheel too: a file, or a requirement such as tensorflow==1.15.5",
+        "output": "the folder for its reports (default: dist/smoke/WHEEL)",
+        "python": "the Python version, for a wheel that is for several",
+        "python_prefix": REQUEST_HELP["python_prefix"],
+        "cpu_features": "what a wheel from elsewhere is held to, as a list such as avx,sse4.2",
+        **{name: RUN_HELP[name] for name in ("setup", "offline", "git_mirror", "accept_cuda_eula")},
+    },
+)
+@guarded
+def smoke(
+    context: Context,
+    wheel: str = "",
+    recipe: str = "",
+    venv: bool = False,
+    against: str = "",
+    output: str = "",
+    python: str = "",
+    python_prefix: str = "",
+    cpu_features: str = "",
+    setup: bool = False,
+    offline: bool = False,
+    git_mirror: str = "",
+    accept_cuda_eula: bool = False,
+) -> None:
+    """Test a wheel, built here or elsewhere: `./inv smoke [WHEEL]`."""
+    from kiln.plan import Request
+
+    settings = commands.smoke.SmokeSettings(
+        home=core.Home.of(os.environ),
+        sources=fetch_settings({"offline": offline, "git_mirror": git_mirror}),
+        venv=venv,
+        against=against,
+        setup=setup,
+        output=output,
+        accept_licences=accepts_licences(accept_cuda_eula),
+    )
+    name, _slash, version = recipe.partition("/")
+    asked = Request(name, version, python=python, python_prefix=python_prefix, cpu_features=cpu_features)
+    commands.smoke.run(root_of(context), wheel, asked, settings, core.Console())
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "cuda": "show the GPUs instead, and whether what CUDA compiles runs on them",
+        "wheel": "with --cuda: whether this wheel does (may be given more than once)",
+    },
+    iterable=["wheel"],
+)
+@guarded
+def doctor(context: Context, cuda: bool = False, wheel: list[str] | None = None) -> None:
+    """Show what a build needs of this machine, and what is missing."""
+    commands.doctor.run(root_of(context), os.environ, cuda, [Path(each) for each in wheel or ()])
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "dry_run": "only show what would be removed, which is the default",
+        "results": "keep only this many finished builds of each variant, the newest (default: all)",
+    },
+)
+@guarded
+def gc(context: Context, dry_run: bool = True, results: int = 0) -> None:
+    """Remove sources, images and other state that no recipe of this checkout needs."""
+    commands.gc.run(root_of(context), core.Home.of(os.environ), os.environ, core.Console(), results, dry_run)

@@ -1,0 +1,85 @@
+"""All tasks of a repository: those of its recipes, and those that are always there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from invoke.collection import Collection
+from invoke.tasks import Task
+
+from kiln import recipe
+from kiln.cli import build_tasks, develop_tasks, index_tasks, model_tasks
+from kiln.cli.recipe_tasks import CONSENT, FOLDER, GIT_MIRROR, RUN_HELP, options_of, recipe_task
+
+
+def collection(root: Path) -> Collection:
+    """The tasks for Invoke; each finds `root` in its context."""
+    found = Collection()
+    found.configure({"root": str(root)})
+    for each in (*_recipe_tasks(root), *_other_tasks()):
+        found.add_task(each)
+    return found
+
+
+def _recipe_tasks(root: Path) -> Iterator[Task[Any]]:
+    lines = [recipe.line(root, name) for name in recipe.names(root)]
+    every = options_of(chain(*lines))
+    yield recipe_task(
+        build_tasks.build, every, True, "build", "Build a recipe's wheel, test it and record it."
+    )
+    yield recipe_task(
+        build_tasks.plan, every, False, "plan", "Print a build's inputs with hashes, its steps, limits and key.",
+        extra={"json": (False, "for programs")},
+    )  # fmt: skip
+    yield recipe_task(
+        build_tasks.fetch, every, False, "fetch", "Get every source of a recipe into the vault.",
+        extra={**FOLDER, **GIT_MIRROR, **CONSENT},
+    )  # fmt: skip
+    yield recipe_task(
+        build_tasks.bundle, every, False, "bundle", "Write all that a build needs into one file, to build offline.",
+        extra={
+            "output": ("", "the file to write (default: dist/NAME-VERSION-VARIANT.bundle.tar)"),
+            "setup": (False, RUN_HELP["setup"]),
+            "offline": (False, RUN_HELP["offline"]),
+            **FOLDER,
+            **GIT_MIRROR,
+            **CONSENT,
+        },
+    )  # fmt: skip
+    yield recipe_task(
+        build_tasks.sources, every, False, "sources", "Show which sources are there, and what can supply the rest.",
+        extra={
+            "json": (False, "for programs"),
+            "check_origins": (False, "ask every URL whether it still has its file"),
+            **GIT_MIRROR,
+        },
+    )  # fmt: skip
+    for line in lines:
+        newest = line[0]
+        yield recipe_task(
+            build_tasks.build, options_of(line), True, newest.command, f"Build {newest.summary}.",
+            recipe_name=newest.name,
+        )  # fmt: skip
+
+
+def _other_tasks() -> tuple[Task[Any], ...]:
+    return (
+        build_tasks.doctor,
+        build_tasks.gc,
+        build_tasks.lock,
+        build_tasks.smoke,
+        index_tasks.ci_matrix,
+        index_tasks.index,
+        index_tasks.publish,
+        index_tasks.serve,
+        index_tasks.sets,
+        model_tasks.netron,
+        model_tasks.onnx,
+        model_tasks.patch,
+        develop_tasks.bench,
+        develop_tasks.lint,
+        develop_tasks.test,
+    )

@@ -1,0 +1,150 @@
+"""Tasks that take a recipe: its options as options of the command line."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+from invoke.tasks import Task
+
+from kiln.cli.guard import guarded
+from kiln.core import UsageError, named_paths
+
+if TYPE_CHECKING:
+    from kiln.core import Value
+    from kiln.plan import Request
+    from kiln.recipe import Option, Recipe
+
+REQUEST_HELP = {
+    "release": "the version to build, a folder under recipes/ (default: the recipe's own choice)",
+    "device": "what the wheel computes on (default: cpu)",
+    "base": "the distribution to build on (default: bookworm)",
+    "python": "the Python version to build for, such as 3.11",
+    "python_prefix": "use the interpreter installed in this folder (it holds bin/pythonX.Y)",
+    "cpu_features": "a list such as avx,avx2,fma,sse4.2; or baseline; or native (what this machine has)",
+    "accept_tree_hash": "build from an archive's recorded tree instead of its exact bytes, under another key",
+    "substitute": "build with these files in place of sources, as NAME=FILE,…, under another key",
+}
+CUDA_HELP = "build for NVIDIA's GPUs: --cuda, or --cuda=VERSION (short for --device cuda-VERSION)"
+CONSENT = {"accept_cuda_eula": (False, "accept NVIDIA's licences, which are shown; once is enough")}
+REQUEST_DEFAULTS: dict[str, Any] = {**dict.fromkeys(REQUEST_HELP, ""), "accept_tree_hash": False}
+RUN_HELP = {
+    "jobs": "compile this many files at once (default: what cores and memory allow)",
+    "setup": "install missing system packages with apt-get",
+    "offline": "touch no network at all",
+    "git_mirror": "git mirrors, such as /mirrors/{owner}/{repo}.git, asked before those of KILN_GIT_MIRRORS",
+    "folder": "first take what is there of the sources from this folder, by hash, whatever the names",
+    "bundle": "first take what is there of the sources and images from this file of `./inv bundle`",
+    "keep": "keep the container of a failed step, for a shell in it",
+    **{key: text for key, (_, text) in CONSENT.items()},
+    "time_budget": "stop compiling this long after the start of the command (5h, 90m, 3600s) with exit code 75; the "
+    "next run goes on from the caches. No other station is cut: a wheel that is compiled is tested and recorded",
+}
+RUN_DEFAULTS: dict[str, Any] = {
+    "jobs": 0, "setup": False, "offline": False, "git_mirror": "", "folder": "", "bundle": "", "keep": False,
+    **{key: default for key, (default, _) in CONSENT.items()},
+    "time_budget": "",
+}  # fmt: skip
+GIT_MIRROR = {"git_mirror": ("", RUN_HELP["git_mirror"])}
+FOLDER = {"folder": ("", RUN_HELP["folder"])}
+
+
+def recipe_task(
+    body: Callable[[Context, Request, Mapping[str, Any]], None],
+    options: tuple[Option, ...],
+    run: bool,
+    name: str,
+    doc: str,
+    recipe_name: str = "",
+    extra: Mapping[str, tuple[Any, str]] | None = None,
+) -> Task[Any]:
+    """A task that takes a recipe's options, and the common ones.
+
+    With a `recipe_name` the task is for that recipe; else the recipe is its first argument, as NAME or
+    NAME/VERSION. `run` adds the options of tasks that build. `extra` are further options: default, help.
+    """
+    extra = extra or {}
+    parameters: dict[str, Any] = {} if recipe_name else {"recipe": inspect.Parameter.empty}
+    parameters |= {**REQUEST_DEFAULTS, "cuda": ""}
+    parameters |= {option.name: option.default for option in options}
+    parameters |= RUN_DEFAULTS if run else {}
+    parameters |= {key: default for key, (default, _) in extra.items()}
+
+    known = {option.name for option in options}
+
+    def call(context: Context, **given: Any) -> None:
+        named = recipe_name or given.pop("recipe")
+        first, _, version = named.partition("/")
+        given["device"] = device(given["device"], given.pop("cuda"))
+        from kiln.plan import Request
+
+        request = Request(
+            recipe=first,
+            release=given.pop("release") or version,
+            options=_of_this_machine(chosen(options, given)),
+            substitute=named_paths(given.pop("substitute"), "--substitute"),
+            **{key: given.pop(key) for key in REQUEST_HELP if key not in ("release", "substitute")},
+        )
+        body(context, request, {key: given[key] for key in given if key not in known})
+
+    call.__name__ = name.replace("-", "_")
+    call.__doc__ = doc
+    signature = [inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+    signature += [
+        inspect.Parameter(key, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
+        for key, default in parameters.items()
+    ]
+    body_of_task = guarded(call)
+    body_of_task.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
+    help_texts = {
+        **({} if recipe_name else {"recipe": "the recipe, as NAME or NAME/VERSION"}),
+        **REQUEST_HELP,
+        "cuda": CUDA_HELP,
+        **{option.name: option.help for option in options},
+        **(RUN_HELP if run else {}),
+        **{key: text for key, (_, text) in extra.items()},
+    }
+    return Task(body_of_task, name=name, help=help_texts, optional=("cuda",), auto_shortflags=False)
+
+
+def _of_this_machine(options: Mapping[str, Value]) -> Mapping[str, Value]:
+    """The options with --cuda-arch native as the list that it means here: a plan says what is built."""
+    if options.get("cuda_arch") != "native":
+        return options
+    from kiln.engine import gpu
+
+    return {**options, "cuda_arch": gpu.native(gpu.present())}
+
+
+def device(asked: str, version: str | bool) -> str:
+    """The device that `--device` and `--cuda[=VERSION]` come to; UsageError where they contradict each other."""
+    if not version:
+        return asked
+    from kiln.recipe import cuda
+
+    wanted = cuda.ANY if version is True else f"{cuda.PREFIX}{version}"
+    if asked and not (asked == wanted or (version is True and asked.startswith(cuda.PREFIX))):
+        raise UsageError(f"--device {asked} and --cuda contradict each other: give one of them")
+    return asked or wanted
+
+
+def options_of(recipes: Iterable[Recipe]) -> tuple[Option, ...]:
+    """The options of several recipes, or versions of one, each name once: as the first has it.
+
+    Where texts have different defaults, the default here is "", which stands for one that was not given.
+    """
+    found: dict[str, Option] = {}
+    for each in recipes:
+        for option in each.options:
+            first = found.setdefault(option.name, option)
+            if option.type == "str" and option.default != first.default:
+                found[option.name] = replace(first, default="")
+    return tuple(found.values())
+
+
+def chosen(options: tuple[Option, ...], given: Mapping[str, Value]) -> dict[str, Value]:
+    """The options that were given a value of their own."""
+    return {option.name: given[option.name] for option in options if given[option.name] != option.default}

@@ -1,0 +1,34 @@
+"""What the tasks are given beside their own options: the repository, the environment, this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+
+if TYPE_CHECKING:
+    from kiln.sources import FetchSettings
+
+
+def root_of(context: Context) -> Path:
+    """The repository whose tasks these are."""
+    return Path(context["root"])
+
+
+def fetch_settings(given: Mapping[str, Any]) -> FetchSettings:
+    """How sources are fetched, by those of these options that a task has: offline, git_mirror, folder."""
+    from kiln.sources import FetchSettings
+
+    return FetchSettings.from_environment(
+        os.environ, given.get("offline", False), given.get("git_mirror", ""), given.get("folder", "")
+    )
+
+
+def accepts_licences(given: bool) -> bool:
+    """Whether this run accepts NVIDIA's licences, by its option or by the variable for machines."""
+    from kiln.sources import licences
+
+    return licences.given(given, os.environ)

@@ -1,0 +1,14 @@
+from . import build as build
+from . import bundle as bundle
+from . import doctor as doctor
+from . import fetch as fetch
+from . import gc as gc
+from . import index as index
+from . import lock as lock
+from . import matrix as matrix
+from . import netron as netron
+from . import onnx as onnx
+from . import patch as patch
+from . import plan as plan
+from . import smoke as smoke
+from . import sources as sources

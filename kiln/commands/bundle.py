@@ -1,0 +1,75 @@
+"""`./inv bundle`: all that a build needs in one file."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiln import plan, sources
+from kiln.build import bundle
+from kiln.commands.printing import megabytes, short_path
+from kiln.core import Console, Home, sha256_of
+from kiln.engine import connect, doctor, toolchain
+from kiln.plan import Plan, Request
+from kiln.sources import FetchSettings, Vault, licences
+
+
+@dataclass(frozen=True)
+class BundleSettings:
+    """How a bundle is made on this machine; `output` is the file, empty for one under dist/."""
+
+    home: Home
+    sources: FetchSettings
+    output: str = ""
+    setup: bool = False
+    accept_licences: bool = False
+
+
+def run(root: Path, request: Request, settings: BundleSettings, console: Console) -> None:
+    """Write the bundle of a request and print how it is used. Raises KilnError."""
+    with console.station("plan"):
+        planned = plan.make(root, request)
+    home = settings.home
+    licences.require(licences.terms(root, planned.sources), home, settings.accept_licences, console)
+    doctor.require(settings.setup, os.environ, console)
+    target = (
+        Path(settings.output).absolute()
+        if settings.output
+        else root / "dist" / f"{_slug(planned)}.bundle.tar"
+    )
+    with home.in_use(console), connect(os.environ) as engine:
+        with console.station("sources"), console.transfers() as transfers:
+            obtained = sources.obtain(planned.sources, Vault(home.sources), settings.sources, transfers)
+        with console.station("toolchain"):
+            images = toolchain.ensure(root, planned, engine, home, console, settings.sources.offline)
+        with (
+            console.station("bundle"),
+            console.status("packing the images") as line,
+            tempfile.TemporaryDirectory(dir=home.work) as folder,
+        ):
+            roots = []
+            for tag in (images.runtime, images.toolchain):
+                line(tag)
+                roots.append(bundle.root_of(tag, engine, planned, Path(folder)))
+            line(target.name)
+            bundle.write(planned, obtained, roots, target)
+    if planned.interpreter.kind == "prefix":
+        console.note(f"the interpreter in {planned.interpreter.prefix} is not in the bundle: take it along")
+    show(target, planned, Console.for_output())
+
+
+def show(file: Path, plan: Plan, console: Console) -> None:
+    """Where a bundle is, its hash to compare where it arrives, and how it is used there."""
+    console.say(f"bundle   {short_path(file)} ({megabytes(file.stat().st_size)} MB)")
+    console.say(f"sha256   {sha256_of(file)}")
+    recipe = f"{plan.recipe.name}/{plan.recipe.version}"
+    console.say(
+        f"there    ./inv build {recipe} --bundle {shlex.quote(file.name)} --offline [the same options]"
+    )
+
+
+def _slug(planned: Plan) -> str:
+    return f"{planned.recipe.name}-{planned.recipe.version}-{planned.variant_name}"

@@ -1,0 +1,35 @@
+"""`./inv fetch`: every source of a recipe into the vault."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kiln import plan, sources
+from kiln.commands.printing import plain_table
+from kiln.core import Console, Home
+from kiln.plan import Request
+from kiln.sources import FetchSettings, Obtained, Vault, licences
+
+
+def run(
+    root: Path, request: Request, home: Home, settings: FetchSettings, accept: bool, console: Console
+) -> None:
+    """Fetch the sources of a request's plan, and print where each came from."""
+    made = plan.make(root, request)
+    vault = Vault(home.sources)
+    licences.require(licences.terms(root, made.sources), home, accept, console)
+    with home.in_use(console), console.station("sources"), console.transfers() as transfers:
+        obtained = sources.obtain(made.sources, vault, settings, transfers)
+    show(obtained, vault, Console.for_output())
+
+
+def show(obtained: Sequence[Obtained], vault: Vault, console: Console) -> None:
+    """Each source with where it came from: a mirror or a folder, too, which a record of a build does not name."""
+    table = plain_table("source", "sha256", "MB", "from")
+    for each in obtained:
+        size = f"{each.path.stat().st_size / 1e6:.1f}"
+        table.add_row(
+            each.source.name, each.path.name[:16], size, vault.origin_of(each.path.name) or each.origin
+        )
+    console.table(table)

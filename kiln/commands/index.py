@@ -1,0 +1,111 @@
+"""From the wheelhouse to those who install: the tasks `index`, `sets`, `serve` and `publish`, and what they print."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiln import index, sources
+from kiln.core import Console, DifferenceError, Home
+from kiln.index import Item
+from kiln.recipe import Source
+from kiln.sources import Obtained
+
+
+@dataclass(frozen=True)
+class Wheelhouse:
+    """The folders with results, and how what they need is got."""
+
+    root: Path
+    folders: tuple[Path, ...]
+    home: Home
+    supply: sources.FetchSettings
+
+    @classmethod
+    def of(
+        cls, root: Path, folders: Sequence[str], environment: Mapping[str, str], offline: bool
+    ) -> Wheelhouse:
+        """What a command line names; without folders, dist/ of the checkout."""
+        return cls(
+            root=root,
+            folders=tuple(map(Path, folders)) or (root / "dist",),
+            home=Home.of(environment),
+            supply=sources.FetchSettings.from_environment(environment, offline),
+        )
+
+    def items(self) -> list[Item]:
+        """Every result, verified."""
+        return [index.read_result(folder) for folder in index.results_in(self.folders)]
+
+    @contextmanager
+    def sets(self, built: Sequence[Item], console: Console) -> Iterator[index.MadeSets]:
+        """The pinned sets and what they need, for as long as the files of pure projects are wanted."""
+        vault = sources.Vault(self.home.sources)
+        with self.home.in_use(console), console.transfers() as transfers:
+
+            def obtain(wanted: Sequence[Source]) -> Sequence[Obtained]:
+                return sources.obtain(wanted, vault, self.supply, transfers)
+
+            with tempfile.TemporaryDirectory(dir=self.home.work) as work:
+                yield index.make_sets(self.root, built, obtain, Path(work))
+
+
+def update_index(house: Wheelhouse, output: Path, with_dependencies: bool, console: Console) -> None:
+    """Add every result to an index; `with_dependencies` also what they need, and the sets."""
+    built = house.items()
+    if with_dependencies:
+        with house.sets(built, console) as made:
+            updated = index.update(output, [*built, *made.items], made.texts, console)
+    else:
+        updated = index.update(output, built, {}, console)
+    _told(output, updated, console)
+
+
+def write_sets(house: Wheelhouse, output: Path, check: bool, console: Console) -> None:
+    """Write the pinned sets; DifferenceError where `check` finds one that would change."""
+    built = house.items() if any(folder.is_dir() for folder in house.folders) else []
+    with house.sets(built, console) as made:
+        changed = [name for name, text in made.texts.items() if _read(output / name) != text]
+        if check and changed:
+            raise DifferenceError(
+                f"{', '.join(changed)} would change: run `./inv sets`, and look at the difference"
+            )
+        for name in changed:
+            output.mkdir(parents=True, exist_ok=True)
+            (output / name).write_bytes(made.texts[name])
+    console.say(f"{output}: {len(made.texts)} sets, {len(changed)} changed")
+
+
+def serve(folder: Path, port: int, console: Console) -> None:
+    """Serve an index until the person stops it."""
+    with index.serve(folder, port) as server:
+        address = f"http://127.0.0.1:{server.server_address[1]}/"
+        console.say(f"serving {folder} at {address} until Ctrl-C")
+        console.say(f"install  pip install --index-url {address}simple/ PACKAGE")
+        with suppress(KeyboardInterrupt):  # the way to end it
+            server.serve_forever()
+
+
+def publish(
+    folder: Path, target: str, simple_url: str, environment: Mapping[str, str], console: Console
+) -> None:
+    """Publish an index to a target of any kind."""
+    done = index.publish(folder, index.publish_target(target, simple_url), environment, console)
+    console.say(f"{target}: {len(done.sent)} new, {len(done.there)} were there already")
+
+
+def _told(output: Path, updated: index.Updated, console: Console) -> None:
+    for entry in updated.added:
+        console.say(f"new      {entry.file}")
+    size = sum(entry.size for entry in updated.entries) / 1e6
+    console.say(f"index    {output}: {len(updated.entries)} files, {size:.1f} MB, {len(updated.added)} new")
+    console.say(
+        f"install  pip install --index-url {output.resolve().as_uri()}/simple/ PACKAGE, or ./inv serve {output}"
+    )
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""

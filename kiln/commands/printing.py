@@ -1,0 +1,26 @@
+"""What several commands print: tables, sizes and paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.table import Column, Table
+
+
+def plain_table(*titles: str) -> Table:
+    """A table whose cells are never cut."""
+    columns = (Column(title, overflow="fold") for title in titles)
+    return Table(*columns, box=None, pad_edge=False, header_style="bold")
+
+
+def megabytes(size: int) -> str:
+    """A size in bytes as a number of MB."""
+    return f"{size / 1e6:.1f}"
+
+
+def short_path(path: Path) -> Path:
+    """Relative to where the person is, where that is shorter."""
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path

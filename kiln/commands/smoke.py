@@ -1,0 +1,196 @@
+"""A smoke run by itself: on any wheel, in containers or in an environment of this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kiln import build, plan, smoke, sources
+from kiln.build import Workspace
+from kiln.core import Console, Home, SourceError, UsageError, give, remove, sha256_of
+from kiln.engine import connect, doctor, toolchain
+from kiln.plan import Plan, Request
+from kiln.recipe import Source
+from kiln.smoke import PAGE, SmokeResult, VenvRunner, WheelUnderTest
+from kiln.sources import Vault, licences
+
+
+@dataclass(frozen=True)
+class SmokeSettings:
+    """`against` is a wheel's file or a requirement such as tensorflow==1.15.5; `venv` is a run without containers."""
+
+    home: Home
+    sources: sources.FetchSettings
+    venv: bool = False
+    against: str = ""
+    setup: bool = False
+    output: str = ""
+    accept_licences: bool = False
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What was proved of which wheel, and the folder of its reports."""
+
+    subject: WheelUnderTest
+    proof: SmokeResult
+    folder: Path
+
+
+def test_wheel(root: Path, given: str, asked: Request, settings: SmokeSettings, console: Console) -> Trial:
+    """Smoke a wheel, by default the newest under dist/; its reports go to dist/smoke/ or `settings.output`.
+
+    Raises SmokeError where a test fails; the reports are there then, too.
+    """
+    path = Path(given).absolute() if given else smoke.newest_wheel(root / "dist")
+    if not path.is_file():
+        raise UsageError(f"{path} is no file: name a wheel, or none for the newest under dist/")
+    found = smoke.wheel_under_test(root, path, asked)
+    for note in found.notes:
+        console.note(note)
+    request = found.request
+    if settings.venv and not request.python_prefix:
+        request = replace(request, python_prefix=_on_this_machine(request.python))
+    planned = plan.make(root, request)
+    if not found.foreign and planned.key != found.key:
+        console.note("the recipe gives another build key by now: the wheel is held to the plan that built it")
+    home = settings.home
+    with home.in_use(console), home.lock(name := f"smoke-{os.getpid()}", console):
+        needed = tuple(source for source in planned.sources if _is_needed(source, planned))
+        licences.require(licences.terms(root, needed), home, settings.accept_licences, console)
+        with console.station("sources"), console.transfers() as transfers:
+            obtained = sources.obtain(needed, Vault(home.sources), settings.sources, transfers)
+        variables = smoke.told(planned, found.wheel)
+        if not found.foreign:
+            variables |= smoke.promised(planned, found.key)
+        elif asked.cpu_features:
+            variables["KILN_CPU_FEATURES"] = planned.variant.cpu_features
+        target = Path(settings.output).absolute() if settings.output else root / "dist/smoke" / path.stem
+        target.mkdir(parents=True, exist_ok=True)
+        log = target / "smoke.log"
+        log.write_bytes(b"")
+        try:
+            if settings.venv:
+                place = VenvRunner(root, planned, home.work / name, obtained, variables, found.foreign, log)
+                place.prepare()
+                return _run(place, found, settings, target, console, None)
+            doctor.require(settings.setup, os.environ, console)
+            with connect(os.environ) as engine:
+                with console.station("toolchain"):
+                    images = toolchain.ensure(root, planned, engine, home, console, settings.sources.offline)
+                workspace = Workspace(
+                    root, planned, images, engine, home, obtained, 1,
+                    name=name, variables=variables, foreign=found.foreign, log_file=log,
+                )  # fmt: skip
+                workspace.prepare()
+                build.ensure_interpreter(workspace, console)
+                return _run(workspace, found, settings, target, console, engine.owner)
+        finally:
+            for folder in (home.work / name, home.builds / name):
+                remove(folder)
+            (home.locks / f"{name}.lock").unlink(missing_ok=True)
+
+
+def run(root: Path, given: str, asked: Request, settings: SmokeSettings, console: Console) -> None:
+    """Smoke a wheel and print where its reports are."""
+    made = test_wheel(root, given, asked, settings, console)
+    console.say(f"reports  {os.path.relpath(made.folder)}")
+
+
+def _run(
+    place: Workspace | VenvRunner,
+    found: WheelUnderTest,
+    settings: SmokeSettings,
+    target: Path,
+    console: Console,
+    owner: int | None,
+) -> Trial:
+    shutil.copyfile(found.wheel.path, place.out / found.wheel.path.name)
+    about = {"wheel from": found.origin, "suite": _suite(place.plan), "run in": _where(place)}
+    if settings.against:
+        with console.status(f"getting {settings.against}"):
+            other = against(settings.against, place.plan.variant.python, place.out / "against")
+        give(place.out / "against", owner, all_inside=True)
+        about["compared with"] = f"{other.name} (sha256 {sha256_of(other)})"
+    kept = f"read why in {target / PAGE} or {place.log}"
+    try:
+        with console.station("smoke"):
+            proved = smoke.run_suite(place, found.wheel, console, kept, about)
+        if settings.against and proved.speed and not proved.speed.against:
+            console.note(
+                f"{settings.against} does not run here, so nothing was timed beside it: see {place.log}"
+            )
+    finally:
+        for file in (place.build / smoke.REPORT, place.build / PAGE):
+            if file.exists():
+                shutil.copyfile(file, target / file.name)
+        if (place.build / smoke.REPORT).exists():
+            smoke.table(smoke.read_results(place.build), Console.for_output())
+    return Trial(found, proved, target)
+
+
+def against(text: str, python: str, folder: Path) -> Path:
+    """The other wheel of a comparison, put into `folder`: a file, or what pip finds for a requirement.
+
+    Raises UsageError or SourceError where there is none for Python `python`.
+    """
+    folder.mkdir(parents=True)
+    if text.endswith(".whl"):
+        path = Path(text)
+        if not path.is_file():
+            raise UsageError(f"--against {text} is no file: name a wheel, or a requirement such as name==1.0")
+        return Path(shutil.copyfile(path, folder / path.name))
+    number = python.replace(".", "")
+    abi = f"cp{number}m" if number in ("36", "37") else f"cp{number}"
+    platforms = ("manylinux_2_28", "manylinux_2_17", "manylinux2014", "manylinux2010", "manylinux1")
+    command = [
+        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+        "--only-binary", ":all:", "--dest", str(folder), "--python-version", number,
+        "--implementation", "cp", "--abi", abi, "--abi", "abi3", "--abi", "none",
+        *(part for each in platforms for part in ("--platform", f"{each}_x86_64")),
+        "--", text,
+    ]  # fmt: skip
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode or not wheels:
+        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")] or [
+            "it gave no reason"
+        ]
+        raise SourceError(
+            f"--against {text}: pip finds no wheel of it for Python {python} ({said[-1]}): name a wheel's file, "
+            "or another requirement"
+        )
+    return wheels[0]
+
+
+def _is_needed(source: Source, planned: Plan) -> bool:
+    """What a smoke run reads of a plan's sources; an interpreter's source where it has to be built first."""
+    pip = source.use == "build" and source.name == "pip"
+    interpreter = planned.interpreter.kind == "source" and source.name == "cpython"
+    return source.is_file and (source.use in ("smoke", "tools") or pip or interpreter)
+
+
+def _on_this_machine(python: str) -> str:
+    """The prefix of this machine's interpreter of a version; UsageError where there is none."""
+    program = shutil.which(f"python{python}")
+    if not program:
+        raise UsageError(
+            f"there is no python{python} in PATH for an environment on this machine: give --python-prefix DIR, "
+            "or leave out --venv"
+        )
+    code = "import sys; print(sys.base_prefix)"
+    return subprocess.run([program, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _suite(planned: Plan) -> str:
+    return f"{planned.recipe.smoke.suite}, of {planned.recipe.name} {planned.recipe.version}"
+
+
+def _where(place: Workspace | VenvRunner) -> str:
+    if isinstance(place, VenvRunner):
+        return "a virtual environment of this machine"
+    return f"a container without a network ({place.engine.name}, {place.plan.variant.base})"

@@ -1,0 +1,75 @@
+"""`./inv sources`: which sources are in the vault, and what can supply the rest."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.markup import escape
+
+from kiln import plan, sources
+from kiln.commands.printing import plain_table
+from kiln.core import Console, Home
+from kiln.plan import Request
+from kiln.sources import FetchSettings, SourceStatus, Vault, host
+
+
+def run(
+    root: Path, request: Request, home: Home, settings: FetchSettings, check_origins: bool, json_wanted: bool
+) -> None:
+    """Print the status of every source of a request's plan."""
+    made = plan.make(root, request)
+    found = sources.survey(made.sources, Vault(home.sources), settings, check_origins)
+    if json_wanted:
+        sys.stdout.write(to_json(found))
+    else:
+        show(found, Console.for_output())
+
+
+def show(statuses: Sequence[SourceStatus], console: Console) -> None:
+    """Each source, whether it is in the vault, its size, and where it came from or could come from."""
+    table = plain_table("", "source", "MB", "from")
+    for each in statuses:
+        mark = "[green]✓[/green]" if each.path else "[red]✗[/red]"
+        size = "?" if each.size is None else f"{each.size / 1e6:.1f}"
+        where = (each.origin or "not recorded") if each.path else "missing; " + _supplied(each)
+        name = each.source.name + (f" ({each.source.use})" if each.source.use != "input" else "")
+        table.add_row(mark, escape(name), size, escape(where))
+    console.table(table)
+    missing = [each for each in statuses if not each.path]
+    total = sum(each.size or 0 for each in statuses if each.path) / 1e6
+    console.say(f"\n{len(statuses) - len(missing)} of {len(statuses)} in the vault ({total:.1f} MB)")
+    if any(each.answers for each in statuses):
+        dead = [(each, answer) for each in statuses for answer in each.dead]
+        console.say(f"{len(dead)} dead URLs" + (":" if dead else ""))
+        for each, answer in dead:
+            console.say(f"  {each.source.name}: {answer.url} {answer.reason}")
+            for other in each.answers:
+                if not other.reason:
+                    console.say(f"    but it is at {other.url}")
+
+
+def to_json(statuses: Sequence[SourceStatus]) -> str:
+    """The same for programs."""
+    return json.dumps([each.to_json() for each in statuses], indent=2, sort_keys=True) + "\n"
+
+
+def _supplied(status: SourceStatus) -> str:
+    """What could supply a missing source, in short: the URLs known to have it, else all that can be asked."""
+    alive = [answer.url for answer in status.answers if not answer.reason]
+    if alive:
+        return f"is at {', '.join(alive)}"
+    return "ask " + (", ".join(dict.fromkeys(map(_brief, status.supply))) or "nobody")
+
+
+def _brief(place: str) -> str:
+    """The host of a URL; of other places, what they are."""
+    kind, _, rest = place.partition(": ")
+    if rest and kind in ("git", "pypi", "npm"):
+        repository = rest.partition(" at ")[0]
+        return (
+            f"git {host(repository) or repository}" if kind == "git" else {"pypi": "pip", "npm": "npm"}[kind]
+        )
+    return host(place) or place

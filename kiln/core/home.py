@@ -1,0 +1,160 @@
+"""The folder where Kiln keeps its state, and the locks on what lies in it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import platformdirs
+
+from kiln.core.errors import UsageError
+
+
+class Notes(Protocol):
+    def note(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Home:
+    """`$KILN_HOME`, by default the folder `kiln` in the user's cache folder."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Home:
+        """The home that an environment names, made where it does not exist; UsageError where it cannot be."""
+        given = environment.get("KILN_HOME")
+        path = Path(given).expanduser().absolute() if given else Path(platformdirs.user_cache_dir("kiln"))
+        home = cls(path)
+        try:
+            for folder in (
+                home.sources, home.ccache, home.builds, home.results, home.unproved, home.work, home.locks
+            ):  # fmt: skip
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"{path} cannot be used as Kiln's home ({error.strerror}): set KILN_HOME to a folder where "
+                "this user may write"
+            ) from error
+        return home
+
+    @property
+    def sources(self) -> Path:
+        """The vault."""
+        return self.path / "sources"
+
+    @property
+    def ccache(self) -> Path:
+        return self.path / "ccache"
+
+    @property
+    def builds(self) -> Path:
+        """The working folders of builds under way, by build key."""
+        return self.path / "builds"
+
+    @property
+    def results(self) -> Path:
+        """Finished builds, by build key."""
+        return self.path / "results"
+
+    @property
+    def unproved(self) -> Path:
+        """Wheels that were built and have not passed their smoke run yet, by build key."""
+        return self.path / "unproved"
+
+    @property
+    def interpreters(self) -> Path:
+        """Interpreters built from source, by digest."""
+        return self.path / "interpreters"
+
+    @property
+    def environments(self) -> Path:
+        """Python environments of programs that Kiln runs beside itself, by their packages' digest."""
+        return self.path / "environments"
+
+    @property
+    def work(self) -> Path:
+        """Temporary files; nothing in it is ever read by another run."""
+        return self.path / "work"
+
+    @property
+    def locks(self) -> Path:
+        return self.path / "locks"
+
+    @contextlib.contextmanager
+    def lock(self, name: str, notes: Notes) -> Iterator[None]:
+        """Only one process at a time holds a name."""
+        waiting = f"another kiln process is at work on {name}: waiting for it"
+        with held(self.locks / f"{name}.lock", fcntl.LOCK_EX, notes, waiting):
+            yield
+
+    @contextlib.contextmanager
+    def in_use(self, notes: Notes) -> Iterator[None]:
+        """As long as somebody is in here, nothing of the home is collected."""
+        waiting = f"`./inv gc` is at work in {self.path}: waiting for it"
+        with held(self.locks / "use.lock", fcntl.LOCK_SH, notes, waiting):
+            yield
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Whether nobody uses the home; nobody begins to before this has ended."""
+        with (self.locks / "use.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+
+@contextlib.contextmanager
+def held(file: Path, kind: int, notes: Notes, waiting: str) -> Iterator[None]:
+    """A lock of a kind of fcntl's on a file; that somebody else holds it is told as `waiting`.
+
+    The kernel frees it however the process ends.
+    """
+    with file.open("w") as stream:
+        try:
+            fcntl.flock(stream, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            notes.note(waiting)
+            fcntl.flock(stream, kind)
+        yield
+
+
+def give(folder: Path, owner: int | None, all_inside: bool = False) -> None:
+    """Make a folder writable for the user that builds run as; without an owner it already is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if owner is None:
+        return
+    for path in (folder, *(_inside(folder) if all_inside else ())):
+        # Another build may have removed a file of the caches meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            if path.lstat().st_uid != owner:
+                os.chown(path, owner, owner, follow_symlinks=False)
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        yield from (Path(parent, name) for name in (*folders, *files))
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder and all in it, also what was made read-only inside."""
+    if folder.exists():
+        shutil.rmtree(folder, onerror=_force)
+
+
+def _force(function: object, path: str, _: object) -> None:
+    os.chmod(Path(path).parent, 0o700)  # noqa: PTH101
+    if Path(path).is_dir() and not Path(path).is_symlink():
+        os.chmod(path, 0o700)  # noqa: PTH101
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        Path(path).unlink(missing_ok=True)

@@ -1,0 +1,112 @@
+"""What Kiln needs of the machine, what of it is missing, and the line that installs it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from kiln.core import Console, EngineError, Finding, Home
+from kiln.engine.connection import connect, docker_socket
+
+ENGINE = ("podman", "runc", "catatonit")
+ROOTLESS = ("uidmap", "fuse-overlayfs")
+BOOTSTRAP = ("mmdebstrap",)
+
+
+def findings(environment: Mapping[str, str]) -> list[Finding]:
+    """Everything a build needs of the machine, found or not, each with its cure."""
+    home = Home.of(environment)
+    packages = missing(environment)
+    free = shutil.disk_usage(home.path).free / 2**30
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return [
+        _engine(environment),
+        Finding(
+            "base",
+            not set(BOOTSTRAP) & set(packages),
+            shutil.which("mmdebstrap") or "no mmdebstrap",
+            install_line(list(BOOTSTRAP)),
+        ),
+        Finding("disk", free >= 10, f"{free:.0f} GiB free in {home.path}", "set KILN_HOME to a larger disk"),
+        Finding("memory", memory >= 4, f"{memory:.0f} GiB", "give --jobs 1"),
+    ]
+
+
+def _engine(environment: Mapping[str, str]) -> Finding:
+    try:
+        with connect(environment) as engine:
+            return Finding("engine", True, f"{engine.name} {engine.version}", "")
+    except EngineError as error:
+        packages = missing(environment)
+        what, _, cure = str(error).partition(": ")
+        return Finding("engine", False, what, install_line(packages) if packages else cure)
+
+
+def missing(environment: Mapping[str, str], bootstrap: bool = True) -> list[str]:
+    """The Debian packages that this user lacks for a build; empty where all is there.
+
+    Without `bootstrap` for one that makes no base.
+    """
+    packages: list[str] = []
+    if bootstrap and not shutil.which("mmdebstrap"):
+        packages += BOOTSTRAP
+    ordinary = os.getuid() != 0
+    if not engine_at_hand(environment):
+        packages += (*ENGINE, *(ROOTLESS if ordinary else ()))
+    elif bootstrap and ordinary and not shutil.which("newuidmap"):
+        packages.append("uidmap")  # mmdebstrap and podman map user ids with it
+    return packages
+
+
+def engine_at_hand(environment: Mapping[str, str]) -> bool:
+    """Whether there is an engine to connect to, or one that Kiln can start; not whether it is well."""
+    podman = shutil.which("podman") is not None
+    return bool(environment.get("DOCKER_HOST")) or podman or docker_socket() == "answers"
+
+
+def install_line(packages: list[str]) -> str:
+    """The command that installs packages."""
+    sudo = [] if os.getuid() == 0 else ["sudo"]
+    return shlex.join([*sudo, "apt-get", "install", "--yes", "--no-install-recommends", *packages])
+
+
+def require(setup: bool, environment: Mapping[str, str], console: Console, bootstrap: bool = True) -> None:
+    """Make sure of the packages a build needs; with `setup` install them.
+
+    Raises EngineError with the exact line that installs what is missing.
+    """
+    packages = missing(environment, bootstrap)
+    if not packages:
+        return
+    line = install_line(packages)
+    if not setup:
+        raise EngineError(
+            f"this machine lacks {', '.join(packages)}: run again with --setup, or run this first\n  {line}"
+        )
+    if not Path("/usr/bin/apt-get").exists():
+        raise EngineError(
+            f"--setup installs with apt-get, which this machine does not have: install {', '.join(packages)} "
+            "with its own package manager and run again"
+        )
+    console.note(f"installing {', '.join(packages)}")
+    apt_get = line.partition(" install ")[0]
+    for command in (shlex.split(f"{apt_get} update"), shlex.split(line)):
+        with console.status(shlex.join(command)):
+            done = subprocess.run(
+                command,
+                stdin=None if os.isatty(0) else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env={**environment, "DEBIAN_FRONTEND": "noninteractive"},
+            )
+        if done.returncode:
+            said = "\n".join("  " + text for text in done.stdout.strip().splitlines()[-5:])
+            raise EngineError(
+                f"`{shlex.join(command)}` failed ({done.returncode}): run it by hand to see why\n{said}"
+            )

@@ -1,0 +1,185 @@
+"""A static wheel index: a folder that any host serves, or that pip reads as it is.
+
+At every moment, also after a kill, what the pages list is there and whole: files come first, then the manifest, then
+the pages that list them. One name stands for one content for ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from kiln.core import DifferenceError, Notes, SourceError, UsageError, held, sha256_of
+from kiln.index import pages
+from kiln.index.wheelhouse import Entry, Item
+
+MANIFEST = "index.json"
+FORMAT = 1
+_LOCK = ".lock"
+_Entries = TypeAdapter(tuple[Entry, ...])
+
+
+@dataclass(frozen=True)
+class Updated:
+    """All entries of an index, and those of them that are new."""
+
+    entries: tuple[Entry, ...]
+    added: tuple[Entry, ...]
+
+
+def read(folder: Path) -> tuple[Entry, ...]:
+    """The entries of an index; none where there is no index yet. SourceError for a damaged manifest."""
+    path = folder / MANIFEST
+    try:
+        return parse(path.read_bytes(), str(path))
+    except FileNotFoundError:
+        return ()
+
+
+def parse(manifest: bytes, where: str) -> tuple[Entry, ...]:
+    """The entries that a manifest lists."""
+    try:
+        value = json.loads(manifest)
+        if value["format"] != FORMAT:
+            raise ValueError(f"format {value['format']}")
+        return _Entries.validate_python(value["files"])
+    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        raise SourceError(
+            f"{where} is not the manifest of an index that this Kiln reads: restore it, or make the index anew"
+        ) from error
+
+
+def items(folder: Path) -> tuple[Item, ...]:
+    """An index's entries with their content, each compared with the manifest.
+
+    Raises UsageError where there is no index, SourceError for a file that is not what the manifest says.
+    """
+    entries = read(folder)
+    if not entries:
+        raise UsageError(f"{folder} is no wheel index: make one with `./inv index`")
+    for entry in entries:
+        _check(folder, entry)
+    return tuple(
+        Item(
+            entry,
+            folder / "files" / entry.file,
+            (folder / "files" / f"{entry.file}.metadata").read_bytes() if entry.metadata else None,
+            tuple(sorted((folder / "records" / entry.file).glob("*"))),
+        )
+        for entry in entries
+    )
+
+
+def sets_of(folder: Path) -> dict[str, bytes]:
+    """The pinned sets that an index holds, by file name."""
+    return {path.name: path.read_bytes() for path in sorted((folder / "sets").glob("*.txt"))}
+
+
+def update(target: Path, news: Iterable[Item], sets: Mapping[str, bytes], notes: Notes) -> Updated:
+    """Add files to the index in the folder `target`, which is made where it does not exist.
+
+    What is there stays: raises DifferenceError for a file whose name stands for other bytes already, SourceError
+    for one that was altered since it was added.
+    """
+    news = sorted(news, key=lambda item: item.entry.file)
+    target.mkdir(parents=True, exist_ok=True)
+    waiting = f"another process publishes to {target}: waiting for it"
+    with held(target / _LOCK, fcntl.LOCK_EX, notes, waiting):
+        known = read(target)
+        for entry in known:
+            _check(target, entry)
+        entries = merged(known, (item.entry for item in news))
+        before = {entry.file for entry in known}
+        for item in news:
+            if item.entry.file not in before:
+                _place(target, item)
+            for path in item.record:
+                _write(target / "records" / item.entry.file / path.name, path.read_bytes())
+        for name, content in rendered(entries, {**sets_of(target), **sets}).items():
+            _write(target / name, content)
+    return Updated(entries, tuple(entry for entry in entries if entry.file not in before))
+
+
+def merged(known: Iterable[Entry], news: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Two lists as one, in order; DifferenceError where a name would stand for two contents."""
+    found = {entry.file: entry for entry in known}
+    for entry in news:
+        there = found.get(entry.file, entry)
+        if there.sha256 != entry.sha256:
+            raise DifferenceError(
+                f"{entry.file} is in the index already with other bytes (sha256 {there.sha256[:16]}…, now "
+                f"{entry.sha256[:16]}…), and what is published never changes: give its recipe a new revision, "
+                "or use another index"
+            )
+        found[entry.file] = replace(entry, built=entry.built or there.built)
+    return tuple(sorted(found.values(), key=lambda entry: (entry.project, entry.version, entry.file)))
+
+
+def rendered(entries: Iterable[Entry], sets: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Every generated file by path, in the order in which they have to be written."""
+    entries = tuple(entries)
+    manifest = {"format": FORMAT, "files": [asdict(entry) for entry in entries]}
+    return {
+        MANIFEST: (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode(),
+        **{f"sets/{name}": content for name, content in sorted(sets.items())},
+        **{name: text.encode() for name, text in pages.all_of(entries, sorted(sets)).items()},
+    }
+
+
+def _check(folder: Path, entry: Entry) -> None:
+    names = {entry.file: entry.sha256}
+    if entry.metadata:
+        names[f"{entry.file}.metadata"] = entry.metadata
+    for name, expected in names.items():
+        path = folder / "files" / name
+        try:
+            found = sha256_of(path)
+        except FileNotFoundError:
+            found = "missing"
+        if found != expected:
+            raise SourceError(
+                f"{path} is not what was published (sha256 {expected[:16]}…, now {found[:16]}): restore it from "
+                "a copy, or remove the whole index and make it anew"
+            )
+
+
+def _place(target: Path, item: Item) -> None:
+    """The file and its metadata in their place; SourceError where the file changed since it was read."""
+    path = target / "files" / item.entry.file
+    with _new(path) as copy:
+        shutil.copyfile(item.path, copy)
+        if sha256_of(copy) != item.entry.sha256:
+            raise SourceError(f"{item.path} changed while it was copied: run again when nothing writes to it")
+    if item.metadata is not None:
+        _write(path.with_name(f"{path.name}.metadata"), item.metadata)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Give a file its content in one step; what is right already is not touched."""
+    if path.is_file() and path.read_bytes() == content:
+        return
+    with _new(path) as copy:
+        copy.write_bytes(content)
+
+
+@contextlib.contextmanager
+def _new(path: Path) -> Iterator[Path]:
+    """A temporary file that takes its name, durably, once it is whole. The caller holds the index's lock."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    copy = path.with_name(f".new-{path.name}")
+    try:
+        yield copy
+        copy.chmod(0o644)
+        with copy.open("rb") as stream:
+            os.fsync(stream.fileno())
+        copy.replace(path)
+    finally:
+        copy.unlink(missing_ok=True)

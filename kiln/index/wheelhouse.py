@@ -1,0 +1,191 @@
+"""The wheelhouse: finished results, and what an index has to know of each file in it."""
+
+from __future__ import annotations
+
+import email
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Optional
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import Version
+from pydantic import AfterValidator, Field
+
+from kiln import archive, smoke
+from kiln.build import record
+from kiln.core import STRICT, Sha256, SmokeError, SourceError, UsageError, sha256_of
+
+# Of a result's files, the log alone is not for everybody: it is long, and tells of the machine.
+PRIVATE = {"build.log"}
+
+
+def _file_name(text: str) -> str:
+    project_and_version(text)
+    return text
+
+
+@dataclass(frozen=True)
+class Built:
+    """How a wheel was built and tested: the variant, the choices that are not the recipe's own, the counts."""
+
+    recipe: str
+    release: str
+    key: Sha256
+    device: str
+    base: str
+    python: str
+    cpu_features: str
+    choices: tuple[str, ...]
+    passed: int
+    skipped: int
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of an index. `metadata` is the sha256 of its metadata; `built` is None for a file of others."""
+
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!-]*$"), AfterValidator(_file_name)]
+    sha256: Sha256
+    size: int
+    requires_python: Optional[str] = None  # noqa: UP045  (read by pydantic on Python 3.9)
+    metadata: Optional[Sha256] = None  # noqa: UP045
+    built: Optional[Built] = None  # noqa: UP045
+
+    __pydantic_config__ = STRICT
+
+    @property
+    def project(self) -> str:
+        return project_and_version(self.file)[0]
+
+    @property
+    def version(self) -> Version:
+        return project_and_version(self.file)[1]
+
+    @property
+    def is_default(self) -> bool:
+        """Whether a plain requirement gets it: its version has a number for its local part, or none."""
+        return (self.version.local or "1").isdigit()
+
+
+@dataclass(frozen=True)
+class Item:
+    """An entry with its content: the file, its metadata, and the files of its record."""
+
+    entry: Entry
+    path: Path
+    metadata: bytes | None = None
+    record: tuple[Path, ...] = ()
+
+
+def project_and_version(file: str) -> tuple[str, Version]:
+    """The normalised project name and the version in a file's name; ValueError where it has none."""
+    try:
+        if file.endswith(".whl"):
+            name, version, _, _ = parse_wheel_filename(file)
+        else:
+            name, version = parse_sdist_filename(file)
+    except (InvalidWheelFilename, InvalidSdistFilename) as error:
+        raise ValueError(str(error)) from error
+    return name, version
+
+
+def results_in(folders: Iterable[Path]) -> Iterator[Path]:
+    """The results in some folders, each once, in order; UsageError for a folder without any."""
+    found: set[Path] = set()
+    for folder in folders:
+        here = {path.parent.resolve() for path in folder.rglob(record.SUMS)}
+        here = {path for path in here if not path.name.startswith(".")}
+        if not here:
+            raise UsageError(
+                f"{folder} holds no finished result: build one (`./inv build-opencv`), or name its folder"
+            )
+        found |= here
+    yield from sorted(found)
+
+
+def read_result(folder: Path) -> Item:
+    """A result, once its files are what was recorded, its smoke suite passed, and its wheel is sound.
+
+    Raises SourceError for a damaged result, SmokeError for one that did not pass, CompileError for a wheel that
+    differs from its own RECORD.
+    """
+    wrong = record.damaged(folder)
+    if wrong:
+        raise SourceError(f"{folder / wrong} is not what was recorded: remove the folder and build it again")
+    outcome = smoke.read_results(folder)
+    if outcome.failures or not outcome.count("passed"):
+        what = (
+            f"failed {', '.join(case.name for case in outcome.failures[:3])}"
+            if outcome.failures
+            else "passed no smoke test"
+        )
+        raise SmokeError(f"the wheel in {folder} {what}: it is not published; mend it and build it again")
+    path = record.wheel_in(folder)
+    archive.inspect_wheel(path)
+    others = (each for each in sorted(folder.iterdir()) if each != path and each.name not in PRIVATE)
+    return item(path, _built(folder, outcome), tuple(others))
+
+
+def item(path: Path, built: Built | None = None, records: tuple[Path, ...] = (), name: str = "") -> Item:
+    """A file as an index lists it, under its own name or another; SourceError where it is no package."""
+    file = name or path.name
+    metadata = _metadata(path, file) if file.endswith(".whl") else None
+    said = email.message_from_bytes(metadata or b"")
+    try:
+        project, version = project_and_version(file)
+        if metadata and (canonicalize_name(said["Name"]), Version(said["Version"])) != (project, version):
+            raise ValueError(f"its metadata say {said['Name']} {said['Version']}")
+    except (ValueError, KeyError, TypeError) as error:
+        raise SourceError(f"{path} is no package that an index can list ({error}): give another") from error
+    entry = Entry(
+        file=file,
+        sha256=sha256_of(path),
+        size=path.stat().st_size,
+        requires_python=said.get("Requires-Python"),
+        metadata=hashlib.sha256(metadata).hexdigest() if metadata else None,
+        built=built,
+    )
+    return Item(entry, path, metadata, records)
+
+
+def _metadata(path: Path, file: str) -> bytes:
+    """The METADATA of a wheel, from its one .dist-info folder."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            (name,) = (
+                each
+                for each in archive.namelist()
+                if each.endswith(".dist-info/METADATA") and each.count("/") == 1
+            )
+            return archive.read(name)
+    except (zipfile.BadZipFile, ValueError, OSError) as error:
+        raise SourceError(f"{path} ({file}) is no wheel: give the right file") from error
+
+
+def _built(folder: Path, outcome: smoke.SmokeResult) -> Built:
+    try:
+        plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+        inputs = plan["inputs"]
+        return Built(
+            recipe=inputs["recipe"],
+            release=inputs["version"],
+            key=plan["key"],
+            **{name: inputs["variant"][name] for name in ("device", "base", "python", "cpu_features")},
+            choices=tuple(Path(plan["folder"]).name.split("+")[1:]),
+            passed=outcome.count("passed"),
+            skipped=outcome.count("skipped"),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SourceError(f"{folder / 'plan.json'} is no plan of Kiln's: build the wheel again") from error

@@ -1,0 +1,5 @@
+"""Locks: every file that a build system would download."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

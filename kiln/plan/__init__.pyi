@@ -1,0 +1,10 @@
+from .interpreter import SOURCE_PREFIX as SOURCE_PREFIX
+from .interpreter import Interpreter as Interpreter
+from .model import ContainerStep as ContainerStep
+from .model import File as File
+from .model import Limits as Limits
+from .model import Plan as Plan
+from .model import Request as Request
+from .model import Variant as Variant
+from .model import prepares as prepares
+from .planner import make as make

@@ -1,0 +1,278 @@
+"""A plan: everything that a build depends on, and its digest, the build key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from kiln.core import Value
+from kiln.plan.interpreter import Interpreter
+from kiln.recipe import Base, Patch, Recipe, Source
+
+# A new number makes every key new: raise it when kiln itself changes what a build gives.
+FORMAT = 1
+
+Image = Literal["toolchain", "runtime"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for; empty values take the recipe's defaults."""
+
+    recipe: str
+    release: str = ""
+    device: str = ""
+    base: str = ""
+    python: str = ""
+    cpu_features: str = ""
+    python_prefix: str = ""
+    options: Mapping[str, Value] = field(default_factory=dict)
+    accept_tree_hash: bool = False
+    substitute: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One cell of a recipe's matrix."""
+
+    device: str
+    base: str
+    python: str
+    cpu_features: str
+
+    @property
+    def name(self) -> str:
+        return "-".join(
+            (f"cp{self.python.replace('.', '')}", self.device, self.base, self.cpu_features.replace(",", "_"))
+        )
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of this repository that a build reads."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """The images of a build: `runtime` (base + interpreter's needs) and `toolchain` (runtime + compilers).
+
+    `compiler` is the package of a host compiler that the device needs beside the toolchain's own.
+    """
+
+    name: str
+    base: Base
+    dockerfile: File
+    compiler: str = ""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What enters the build key: a suite's C library and compilers follow from the suite."""
+        identity = asdict(self)
+        del identity["base"]["glibc"], identity["base"]["compilers"]
+        if not self.compiler:
+            del identity["compiler"]
+        return identity
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.identity)
+
+
+@dataclass(frozen=True)
+class ContainerStep:
+    """One script, run in one container."""
+
+    station: Literal["compile", "wheel", "smoke", "speed"]
+    name: str
+    script: str
+    image: Image
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What every container of a build is denied."""
+
+    network: str = "none"
+    root_file_system: str = "read-only"
+    capabilities: str = "none"
+    new_privileges: str = "no"
+    user: str = "not root"
+    processes: int = 4096
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a build depends on. Equal plans give equal wheels; `key` names them."""
+
+    recipe: Recipe
+    variant: Variant
+    options: Mapping[str, Value]
+    interpreter: Interpreter
+    toolchain: Toolchain
+    sources: tuple[Source, ...]
+    patches: tuple[tuple[Patch, File], ...]
+    scripts: tuple[File, ...]
+    suite: tuple[File, ...]
+    steps: tuple[ContainerStep, ...]
+    environment: Mapping[str, str]
+    limits: Limits = Limits()
+
+    @property
+    def key(self) -> str:
+        """The build key: a sha256 over everything that shapes the wheel, and over nothing else."""
+        return digest_of(self.inputs)
+
+    @property
+    def smoke_key(self) -> str:
+        """The digest of the smoke run: a changed suite tests the same wheel again, without a build."""
+        sources = self._pins({"smoke", "tools"})
+        return digest_of({"suite": _rows(self.suite), "sources": sources, "key": self.key})
+
+    @property
+    def stamp(self) -> str:
+        """What the wheel says of this plan, in a file of its own beside its metadata."""
+        stamp = {
+            "build_key": self.key,
+            "recipe": self.recipe.name,
+            "version": self.recipe.version,
+            "variant": asdict(self.variant),
+            "options": dict(self.options),
+        }
+        return json.dumps(stamp, indent=2, sort_keys=True) + "\n"
+
+    @property
+    def suite_folders(self) -> tuple[str, ...]:
+        """The folders of this repository that the smoke run reads."""
+        return suite_folders(self.recipe)
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What the key is taken over. Where a source comes from does not count, only what it is."""
+        return {
+            "format": FORMAT,
+            "recipe": self.recipe.name,
+            "version": self.recipe.version,
+            "variant": asdict(self.variant),
+            "options": dict(self.options),
+            "interpreter": self.interpreter.identity,
+            "toolchain": self.toolchain.identity,
+            "sources": self._pins({"input", "build", "tools"}),
+            "patches": [{"tree": patch.tree, **asdict(file)} for patch, file in self.patches],
+            "scripts": _rows(self.scripts),
+            "steps": [asdict(step) for step in self.steps if step.station in ("compile", "wheel")],
+            "environment": dict(self.environment),
+            "limits": asdict(self.limits),
+        }
+
+    @property
+    def variant_name(self) -> str:
+        """The folder of the results: the variant, then every choice that is not the recipe's own."""
+        changed = [
+            _option_slug(option.name, self.options[option.name])
+            for option in self.recipe.options
+            if self.options.get(option.name, option.default) != option.default
+        ]
+        return "+".join([self.variant.name, *changed, *stand_ins(self.sources)])
+
+    @property
+    def folder(self) -> Path:
+        """Where the results lie under dist/."""
+        return Path(self.recipe.name, self.recipe.version, self.variant_name)
+
+    @property
+    def interpreter_name(self) -> str:
+        """The name of an interpreter built from source: it says what it was built from, and where."""
+        return f"{self.interpreter.digest[:16]}-{self.toolchain.digest[:16]}"
+
+    def wheels(self, use: str) -> list[str]:
+        """The files of the Python packages for one use."""
+        return [source.file for source in self.sources if source.use == use]
+
+    def to_json(self) -> str:
+        """The whole plan for programs: the key, its inputs, the smoke run, and every source's origins."""
+        sources = [
+            {
+                "name": source.name,
+                "file": source.file,
+                "use": source.use,
+                "digest": source.digest,
+                "license": source.license,
+                "instead_of": source.instead_of,
+                "origins": [_origin(origin) for origin in source.origins],
+            }
+            for source in self.sources
+        ]
+        smoke = {
+            "key": self.smoke_key,
+            "suite": _rows(self.suite),
+            "sources": self._pins({"smoke", "tools"}),
+            "steps": [asdict(step) for step in self.steps if step.station in ("smoke", "speed")],
+        }
+        value = {
+            "key": self.key,
+            "folder": str(self.folder),
+            "inputs": self.inputs,
+            "smoke": smoke,
+            "sources": sources,
+        }
+        return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+    def _pins(self, uses: set[str]) -> list[dict[str, str]]:
+        pins = [
+            {
+                "name": source.name,
+                "file": source.file,
+                "use": source.use,
+                "digest": source.digest,
+                # A tree as a file is other bytes than any archive that was ever published.
+                **({"form": "packed tree"} if source.packed else {}),
+            }
+            for source in self.sources
+            if source.use in uses
+        ]
+        return sorted(pins, key=lambda pin: (pin["use"], pin["name"], pin["file"]))
+
+
+def suite_folders(chosen: Recipe) -> tuple[str, ...]:
+    """The folders that a recipe's smoke run reads: what every suite has, its own, and what it names."""
+    return ("smoke/common", chosen.smoke.suite, *chosen.smoke.folders)
+
+
+def prepares(source: Source) -> str:
+    """The name of the step that prepares a source's tree."""
+    return f"prepare-{source.name}"
+
+
+def stand_ins(sources: Iterable[Source]) -> list[str]:
+    """What names the files that are not the ones which the recipe pins."""
+    sources = list(sources)
+    accepted = ["tree-hash"] if any(source.accepted for source in sources) else []
+    given = sorted((source.name, source.digest) for source in sources if source.substituted)
+    return [*accepted, *([f"substituted-{digest_of(given)[:12]}"] if given else [])]
+
+
+def _rows(files: Iterable[File]) -> list[dict[str, str]]:
+    return [asdict(file) for file in files]
+
+
+def _origin(origin: Any) -> dict[str, Any]:
+    return {key: value for key, value in asdict(origin).items() if value is not None}
+
+
+def _option_slug(name: str, value: Value) -> str:
+    if isinstance(value, bool):
+        return name if value else f"no-{name}"
+    text = "".join(char if char.isalnum() or char in "._-" else "_" for char in str(value))
+    return f"{name}-{text if len(text) <= 48 else digest_of(str(value))[:12]}"
+
+
+def digest_of(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,273 @@
+"""A request to a plan, from the files of the repository alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from kiln import recipe
+from kiln.core import UsageError, Value, sha256_of
+from kiln.plan import local_version
+from kiln.plan.interpreter import choose
+from kiln.plan.model import (
+    ContainerStep,
+    File,
+    Plan,
+    Request,
+    Toolchain,
+    Variant,
+    prepares,
+    stand_ins,
+    suite_folders,
+)
+from kiln.recipe import Patch, Recipe, Source, cpu, cuda
+
+# What tools leave behind, and no build reads.
+_UNREAD = {"__pycache__", ".pytest_cache", ".ruff_cache"}
+
+
+def make(root: Path, request: Request) -> Plan:
+    """The plan for a request, from the files of the repository `root` alone: no engine, no network.
+
+    Raises UsageError for a recipe, variant or option that does not exist or does not fit.
+    """
+    whole = recipe.load(root, request.recipe, request.release or _release(root, request))
+    variant = _variant(root, whole, request)
+    base = recipe.base(root, variant.base)
+    axes: dict[str, Value] = {**asdict(variant), "glibc": base.glibc}
+    options = _options(whole, request.options, axes)
+    chosen = replace(whole, options=recipe.options(whole, axes))
+    facts = {**axes, **options}
+    kit = cuda.toolkit(root, variant.device)
+    if kit and "cuda_arch" in options:
+        others = _toolkits(root, request.recipe)
+        options["cuda_arch"] = cuda.architectures(kit, str(options["cuda_arch"]), others).text
+    # A recipe that lets its compiler be chosen has it in its toolchain, and nvcc calls the same one.
+    compiler = str(options.get("compiler", ""))
+    host = cuda.host_compiler(kit, base.name, base.compilers, compiler) if kit else ""
+    sources = tuple(source for source in chosen.sources if recipe.holds(source.when, facts))
+    if request.accept_tree_hash:
+        sources = tuple(source.accepting_tree() for source in sources)
+    sources = _substituted(sources, request.substitute)
+    interpreter = choose(variant.python, base.python, request.python_prefix, sources)
+    if interpreter.kind != "source":
+        sources = tuple(source for source in sources if source.name != "cpython")
+    _check_unique(chosen, sources)
+    patches = [patch for patch in recipe.patches(root, whole) if recipe.holds(patch.when, facts)]
+    patch_folder = Path("patches", chosen.name)
+    docker = Path("docker", chosen.toolchain)
+    scripts = _files(root, [docker, Path("docker/common")])
+    return Plan(
+        recipe=chosen,
+        variant=variant,
+        options=options,
+        interpreter=interpreter,
+        toolchain=Toolchain(
+            chosen.toolchain,
+            base,
+            _file(root, docker / "Dockerfile"),
+            "" if compiler else host,
+        ),
+        sources=sources,
+        patches=tuple((patch, _file(root, patch_folder / patch.path(chosen))) for patch in patches),
+        scripts=tuple(file for file in scripts if Path(file.path).name != "Dockerfile"),
+        suite=(suite := _files(root, map(Path, suite_folders(chosen)))),
+        steps=_steps(chosen, sources, patches, (*scripts, *suite), facts),
+        environment={
+            **_environment(chosen, variant, options, sources),
+            **_cuda_environment(kit, host, options),
+        },
+    )
+
+
+def _steps(
+    chosen: Recipe,
+    sources: Iterable[Source],
+    patches: list[Patch],
+    scripts: Iterable[File],
+    facts: Mapping[str, Value],
+) -> tuple[ContainerStep, ...]:
+    steps = [
+        ContainerStep("compile", prepares(source), source.prepare, "toolchain")
+        for source in sources
+        if source.prepare
+    ]
+    steps += [ContainerStep("compile", "patch", "common/patch.sh", "toolchain")] if patches else []
+    steps.append(ContainerStep("compile", "python", "common/python.sh", "toolchain"))
+    steps += [
+        ContainerStep("compile", step.name, step.run, "toolchain")
+        for step in chosen.steps
+        if recipe.holds(step.when, facts)
+    ]
+    steps.append(ContainerStep("wheel", "repair", "common/repair.sh", "toolchain"))
+    steps.append(ContainerStep("smoke", "inspect", "smoke/common/inspect.sh", "toolchain"))
+    steps.append(ContainerStep("smoke", "smoke", "smoke/common/run.sh", "runtime"))
+    there = {file.path for file in scripts}
+    if f"{chosen.smoke.suite}/speed.py" in there:
+        steps.append(ContainerStep("speed", "speed", "smoke/common/speed.sh", "runtime"))
+    places = {"common": "docker/common", "scripts": f"docker/{chosen.toolchain}"}
+    for step in steps:
+        folder, _, rest = step.script.partition("/")
+        path = f"{places.get(folder, folder)}/{rest}"
+        if path not in there:
+            raise UsageError(
+                f"step {step.name!r} of {chosen.name} {chosen.version} runs {path}, which does not exist: "
+                "correct the key 'steps' of the recipe"
+            )
+    return tuple(steps)
+
+
+def _substituted(sources: tuple[Source, ...], given: Mapping[str, Path]) -> tuple[Source, ...]:
+    """The sources with the files that a person gave in place of some."""
+    files = {source.name for source in sources if source.is_file and source.use == "input"}
+    for name, path in given.items():
+        if name not in files:
+            raise UsageError(
+                f"--substitute {name}={path}: this build has no source file of that name; "
+                f"it has {', '.join(sorted(files)) or 'none'}"
+            )
+    try:
+        digests = {name: sha256_of(path) for name, path in given.items()}
+    except OSError as error:
+        raise UsageError(
+            f"--substitute: {error.filename} cannot be read ({error.strerror}): name a file that can"
+        ) from error
+    return tuple(
+        source.given(str(given[source.name].absolute()), digests[source.name])
+        if source.name in given and source.use == "input"
+        else source
+        for source in sources
+    )
+
+
+def _environment(
+    chosen: Recipe, variant: Variant, options: Mapping[str, Value], sources: Sequence[Source]
+) -> dict[str, str]:
+    others = " ".join(source.file for source in sources if source.instead_of)
+    return {
+        "HOME": "/kiln/build/home",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "TMPDIR": "/kiln/build/tmp",
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "SOURCE_DATE_EPOCH": str(chosen.source_date_epoch),
+        "CCACHE_DIR": "/kiln/ccache",
+        "KILN_NAME": chosen.name,
+        "KILN_VERSION": chosen.version,
+        "KILN_LOCAL_VERSION": local_version.of(chosen, asdict(variant), options, stand_ins(sources)),
+        "KILN_CPU_FEATURES": variant.cpu_features,
+        "KILN_VENV": "/kiln/build/venv",
+        "KILN_TOOLS": "/kiln/build/tools",
+        # The files that are not the ones which the recipe pins.
+        **({"KILN_OTHER_ARCHIVES": others} if others else {}),
+        **{f"KILN_OPT_{name.upper()}": _text(value) for name, value in options.items()},
+    }
+
+
+def _cuda_environment(kit: cuda.Toolkit | None, host: str, options: Mapping[str, Value]) -> dict[str, str]:
+    if kit is None:
+        return {}
+    wanted = cuda.architectures(kit, str(options.get("cuda_arch", "")))
+    return {
+        "KILN_CUDA": kit.version,
+        "KILN_CUDA_RELEASE": kit.release,
+        "KILN_CUDA_ARCH": " ".join(wanted.native),
+        "KILN_CUDA_PTX": wanted.ptx,
+        "KILN_HOST_COMPILER": host,
+    }
+
+
+def _toolkits(root: Path, name: str) -> Iterator[cuda.Toolkit]:
+    """The toolkits of every version of a recipe."""
+    devices = (device for each in recipe.line(root, name) for device in each.variants.device)
+    yield from (kit for device in devices if (kit := cuda.toolkit(root, device)))
+
+
+def _release(root: Path, request: Request) -> str | None:
+    """The release that has the device asked for, where the recipe's own choice has not: the newest of these."""
+    if request.device != cuda.ANY and not request.device.startswith(cuda.PREFIX):
+        return None
+    own, *others = recipe.line(root, request.recipe)
+    having = [each.version for each in (*others, own) if cuda.pick(each.variants.device, request.device)]
+    return having[-1] if having else None
+
+
+def _options(chosen: Recipe, given: Mapping[str, Value], facts: Mapping[str, Value]) -> dict[str, Value]:
+    known = {option.name: option for option in recipe.options(chosen, facts)}
+    elsewhere = {option.name for option in chosen.options} - set(known)
+    for name in given:
+        if name not in known:
+            where = f" for the device {facts['device']}" if name in elsewhere else ""
+            raise UsageError(
+                f"recipe {chosen.name} {chosen.version} has no option {name!r}{where}: "
+                f"it has {', '.join(sorted(known)) or 'none'}"
+            )
+    return {name: given.get(name, option.default) for name, option in known.items()}
+
+
+def _variant(root: Path, chosen: Recipe, request: Request) -> Variant:
+    variants = chosen.variants
+    request = replace(request, device=cuda.pick(variants.device, request.device) or request.device)
+    for axis in ("device", "base", "python"):
+        value, allowed = getattr(request, axis), getattr(variants, axis)
+        if value and value not in allowed:
+            elsewhere = _elsewhere(root, chosen) if axis == "device" and not request.release else ()
+            raise UsageError(
+                f"{chosen.name} {chosen.version} is not built for {axis} {value!r}: "
+                f"choose one of {', '.join((*allowed, *elsewhere))}"
+            )
+    return Variant(
+        device=request.device or variants.defaults.device,
+        base=request.base or variants.defaults.base,
+        python=request.python or variants.defaults.python,
+        cpu_features=cpu.canonical(request.cpu_features or variants.defaults.cpu_features),
+    )
+
+
+def _elsewhere(root: Path, chosen: Recipe) -> list[str]:
+    """The devices that other versions of a recipe are built for, each with the newest such version."""
+    newest = {device: each for each in recipe.line(root, chosen.name) for device in each.variants.device}
+    return [
+        f"{device} ({each.name} {each.version})"
+        for device, each in newest.items()
+        if device not in chosen.variants.device
+    ]
+
+
+def _check_unique(chosen: Recipe, sources: Iterable[Source]) -> None:
+    """Two sources of one use and name in one plan would hide each other."""
+    seen: set[tuple[str, str]] = set()
+    for source in sources:
+        identity = (source.use, source.name)
+        if identity in seen:
+            raise UsageError(
+                f"source {source.name!r} of {chosen.name} {chosen.version} is chosen twice for this variant: "
+                "make the conditions under its keys 'when' exclude each other"
+            )
+        seen.add(identity)
+
+
+def _files(root: Path, folders: Iterable[Path]) -> tuple[File, ...]:
+    paths = [
+        path.relative_to(root)
+        for folder in folders
+        for path in sorted((root / folder).rglob("*"))
+        if path.is_file() and not _UNREAD & set(path.parts)
+    ]
+    return tuple(_file(root, path) for path in paths)
+
+
+def _file(root: Path, path: Path) -> File:
+    try:
+        return File(path.as_posix(), hashlib.sha256((root / path).read_bytes()).hexdigest())
+    except OSError as error:
+        where = root / path
+        raise UsageError(f"{where} cannot be read ({error}): restore it from version control") from error
+
+
+def _text(value: Value) -> str:
+    return str(int(value)) if isinstance(value, bool) else str(value)

@@ -1,0 +1,5 @@
+"""Recipes and all other data that says what to build."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,119 @@
+"""Mistakes in recipes that no type finds: each with its file, line and key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from kiln.archive import kind_of
+from kiln.core import Document, Value, typed
+from kiln.recipe.model import Recipe, SourceList
+from kiln.recipe.source import Source
+
+
+def recipe_problems(recipe: Recipe, document: Document, path: Path) -> list[str]:
+    problems = []
+    folder = (path.parent.parent.name, path.parent.name)
+    for key, expected in zip(("name", "version"), folder):
+        if getattr(recipe, key) != expected:
+            problems.append(
+                document.error((key,), f"{getattr(recipe, key)!r} is not the folder's name {expected!r}")
+            )
+    for axis in ("device", "base", "python"):
+        default = getattr(recipe.variants.defaults, axis)
+        if default not in getattr(recipe.variants, axis):
+            problems.append(
+                document.error(
+                    ("variants", "defaults", axis), f"{default!r} is not one of the values of variants.{axis}"
+                )
+            )
+    seen: set[tuple[str, str]] = set()
+    for number, option in enumerate(recipe.options):
+        place = ("options", number)
+        # One name may have several defaults for different conditions, never two for the same.
+        identity = (option.name, _conditions(option.when))
+        if identity in seen:
+            problems.append(document.error((*place, "name"), f"option {option.name!r} is there twice"))
+        seen.add(identity)
+        if isinstance(option.default, bool) != (option.type == "bool"):
+            problems.append(document.error((*place, "default"), f"the default is not of type {option.type}"))
+    for part, conditions in (("options", recipe.options), ("steps", recipe.steps)):
+        problems += condition_problems(document, part, [each.when for each in conditions], recipe)
+    return problems
+
+
+def _conditions(when: Mapping[str, tuple[Value, ...]]) -> str:
+    return repr(sorted((key, str(value)) for key, value in when.items()))
+
+
+def source_problems(documents: list[Document], recipe: Recipe) -> list[str]:
+    problems: list[str] = []
+    seen: dict[tuple[str, str, str], str] = {}
+    for document in documents:
+        listed = typed(document, SourceList).sources if document is not documents[0] else recipe.sources
+        for number, source in enumerate(listed):
+            place = ("sources", number)
+            # One name may be pinned several times for different conditions, never twice for the same.
+            identity = (source.use, source.name, _conditions(source.when))
+            here = document.error((*place, "name"), f"source {source.name!r} is there twice")
+            if identity in seen:
+                problems.append(f"{here}; the first is at {seen[identity]}")
+            seen.setdefault(identity, ":".join(here.split(":")[:2]))
+            problems += [document.error((*place, *key), text) for key, text in _hash_problems(source)]
+        problems += condition_problems(document, "sources", [source.when for source in listed], recipe)
+    return problems
+
+
+def _hash_problems(source: Source) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Hashes that contradict each other, or that are missing: the key and the mistake."""
+    hashes = {origin.sha256 for origin in source.origins}
+    if source.tree and source.sha256:
+        yield ("sha256",), "a source is a tree or a file: remove this key or the key 'tree'"
+    elif not source.tree and not source.sha256 and len(hashes) > 1:
+        yield ("origins",), "origins with different hashes need the key 'tree', or 'sha256' for a member"
+    if source.tree_hash and (source.tree or source.sha256):
+        yield ("tree_hash",), "only a file that is an archive as it is has a tree_hash"
+    if source.packed and not source.tree:
+        yield ("packed",), "only a tree can be packed: add the key 'tree'"
+    if (source.packed or source.tree_hash) and not kind_of(source.file):
+        key = "packed" if source.packed else "tree_hash"
+        yield (key,), f"{source.file} is made as .tar, .tar.gz, .tgz or .zip only: give such a filename"
+    if source.prepare and (source.packed or not source.tree):
+        yield ("prepare",), "only a tree that is a folder can be prepared"
+    if source.without and (source.prepare or not source.tree):
+        yield ("without",), "only out of a tree as it is in its origins can files be left"
+    for number, origin in enumerate(source.origins):
+        if origin.member and not source.tree and not source.sha256:
+            yield ("origins", number, "member"), "a member needs the key 'tree', or 'sha256' for a file"
+        if source.sha256 and not origin.member and origin.sha256 != source.sha256:
+            yield ("origins", number, "sha256"), "this is not the source's sha256, and there is no member"
+
+
+def condition_problems(
+    document: Document, key: str, conditions: list[Mapping[str, tuple[Value, ...]]], recipe: Recipe
+) -> list[str]:
+    """Conditions on keys that are no fact of a build, and ranges of versions that are none."""
+    known = {"python", "device", "base", "glibc", *(option.name for option in recipe.options)}
+    unknown = [
+        document.error((key, number, "when", name), f"no such condition: use {', '.join(sorted(known))}")
+        for number, when in enumerate(conditions)
+        for name in when
+        if name not in known
+    ]
+    return unknown + [
+        document.error((key, number, "when", name), f"{value!r} is no range of versions, such as '>=2.30'")
+        for number, when in enumerate(conditions)
+        for name, values in when.items()
+        for value in values
+        if isinstance(value, str) and value[:1] in ("<", ">") and not _is_range(value)
+    ]
+
+
+def _is_range(text: str) -> bool:
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        return False
+    return True

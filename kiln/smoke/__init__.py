@@ -1,0 +1,5 @@
+"""Smoke runs: the suite on a finished wheel, and its results."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,87 @@
+"""Runs the smoke suite on a finished wheel, in a clean environment with nothing but the interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from kiln.archive import Wheel
+from kiln.build import Line
+from kiln.core import Console, SmokeError
+from kiln.plan import ContainerStep, Plan
+from kiln.smoke.report import PAGE, write_page
+from kiln.smoke.results import REPORT, SmokeResult, read_results
+
+
+class Place(Protocol):
+    """Where a suite is run: containers, or a folder of this machine. The wheel is in its folder `out`."""
+
+    @property
+    def plan(self) -> Plan: ...
+    @property
+    def build(self) -> Path: ...
+    @property
+    def log(self) -> Path: ...
+    def run(self, step: ContainerStep, line: Line, failure: type[SmokeError] = ...) -> None: ...
+
+
+def told(plan: Plan, wheel: Wheel) -> dict[str, str]:
+    """What a suite is told of a wheel, whoever built it."""
+    names = plan.recipe.smoke.packages or tuple(
+        each.replace("-", "_") for each in plan.recipe.smoke.distributions or (plan.recipe.name,)
+    )
+    return {
+        "KILN_DISTRIBUTION": wheel.name,
+        "KILN_WHEEL_VERSION": wheel.version,
+        "KILN_PACKAGES": " ".join(names),
+    }
+
+
+def promised(plan: Plan, key: str) -> dict[str, str]:
+    """What a suite is told of a wheel that was built by a plan with this key, beside the plan's own variables."""
+    return {"KILN_BUILD_KEY": key, "KILN_DEVICE": plan.variant.device}
+
+
+def run_suite(
+    place: Place, wheel: Wheel, console: Console, kept: str, about: Mapping[str, str]
+) -> SmokeResult:
+    """What the suite proved. `kept` says where the wheel and its reports are, `about` heads the page.
+
+    Raises SmokeError that names the tests that failed, or says why none ran.
+    """
+    report = place.build / REPORT
+    report.unlink(missing_ok=True)
+    try:
+        for step in place.plan.steps:
+            if step.station == "smoke":
+                with console.status(step.name) as line:
+                    place.run(step, line, failure=SmokeError)
+    except SmokeError as error:
+        found = read_results(place.build) if report.exists() else None
+        if found is None or not found.failures:
+            raise SmokeError(f"{error}\n  {kept}") from error
+        write_page(place.build / PAGE, found, wheel, about)
+        names = [case.name for case in found.failures]
+        shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+        raise SmokeError(
+            f"{len(names)} smoke test{'s' * (len(names) > 1)} failed on {wheel.path.name} ({shown}): {kept}"
+        ) from error
+    found = read_results(place.build)
+    if not found.count("passed"):
+        raise SmokeError(f"no smoke test passed, none failed: see {place.log}; {kept}")
+    _speed(place, console)
+    found = read_results(place.build)
+    write_page(place.build / PAGE, found, wheel, about)
+    return found
+
+
+def _speed(place: Place, console: Console) -> None:
+    """The benchmark, which fails nothing: what it lacks is only said."""
+    for step in place.plan.steps:
+        if step.station == "speed":
+            try:
+                with console.status(step.name) as line:
+                    place.run(step, line, failure=SmokeError)
+            except SmokeError as error:
+                console.note(f"the benchmark did not run: {error}")

@@ -1,0 +1,158 @@
+"""The wheel that a smoke run is about, and what is known of it: by its plan, by itself, or by its name alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+from pydantic import TypeAdapter, ValidationError
+
+from kiln import archive, recipe
+from kiln.archive import Wheel
+from kiln.build import record
+from kiln.core import STRICT, CompileError, Sha256, UsageError, Value
+from kiln.plan import Request, Variant
+from kiln.recipe import Recipe
+
+STAMP = "kiln.json"
+
+
+@dataclass(frozen=True)
+class WheelUnderTest:
+    """`request` is for the plan whose suite and packages fit the wheel; `key` is the build key that it must have.
+
+    A wheel from elsewhere has none. `notes` say on what grounds the suite was chosen.
+    """
+
+    wheel: Wheel
+    request: Request
+    key: str
+    origin: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def foreign(self) -> bool:
+        return not self.key
+
+
+@dataclass(frozen=True)
+class _Stamp:
+    build_key: Sha256
+    recipe: str
+    version: str
+    variant: Variant
+    options: dict[str, Value]
+
+    __pydantic_config__ = STRICT
+
+
+def newest_wheel(dist: Path) -> Path:
+    """The newest finished wheel under dist/; UsageError where there is none."""
+    wheels = sorted(dist.glob("*/*/*/*.whl"), key=lambda path: path.stat().st_mtime)
+    if not wheels:
+        raise UsageError(f"there is no finished wheel under {dist}: build one, or name a wheel's file")
+    return wheels[-1]
+
+
+def wheel_under_test(root: Path, path: Path, asked: Request) -> WheelUnderTest:
+    """What is known of a wheel; `asked` overrides the recipe, and the interpreter.
+
+    Raises UsageError where it is no sound wheel, or no recipe's suite is for it.
+    """
+    try:
+        found = archive.inspect_wheel(path)
+    except CompileError as error:
+        raise UsageError(str(error).replace("build it again", "get it again, or name another")) from error
+    plan, stamp = _plan_beside(path), _stamp(path)
+    if plan:
+        interpreter = plan["inputs"]["interpreter"]
+        prefix = str(Path(interpreter["executable"]).parent.parent) if interpreter["kind"] == "prefix" else ""
+        request = _claimed(plan["inputs"], asked, prefix if Path(prefix).is_dir() else "")
+        return WheelUnderTest(found, request, plan["key"], "built by Kiln; the plan lies beside it")
+    if stamp:
+        request = _claimed(stamp, asked, "")
+        note = "no plan.json lies beside the wheel: the build key is what the wheel itself says"
+        return WheelUnderTest(found, request, stamp["build_key"], "built by Kiln, as the wheel says", (note,))
+    return _foreign(root, found, asked)
+
+
+def _foreign(root: Path, found: Wheel, asked: Request) -> WheelUnderTest:
+    chosen, note = _recipe(root, found, asked)
+    python = asked.python or _python(found) or chosen.variants.defaults.python
+    request = replace(asked, recipe=chosen.name, release=chosen.version, python=python)
+    notes = (note, "not built by Kiln: what would be compared with a plan is skipped")
+    return WheelUnderTest(found, request, "", "from elsewhere", tuple(filter(None, notes)))
+
+
+def _claimed(inputs: Mapping[str, Any], asked: Request, prefix: str) -> Request:
+    return Request(
+        recipe=inputs["recipe"],
+        release=inputs["version"],
+        options=inputs["options"],
+        python_prefix=asked.python_prefix or prefix,
+        **inputs["variant"],
+    )
+
+
+def _plan_beside(path: Path) -> dict[str, Any] | None:
+    """The plan of a result that is as it was recorded."""
+    if not (path.parent / "plan.json").exists() or record.damaged(path.parent) is not None:
+        return None
+    value: dict[str, Any] = json.loads((path.parent / "plan.json").read_text(encoding="utf-8"))
+    return value
+
+
+def _stamp(path: Path) -> dict[str, Any] | None:
+    """What a wheel says of the build that it came from; a wheel is hostile, so is what it says."""
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if re.fullmatch(rf"[^/]+\.dist-info/{re.escape(STAMP)}", name):
+                try:
+                    return asdict(TypeAdapter(_Stamp).validate_json(archive.read(name)))
+                except ValidationError as error:
+                    raise UsageError(
+                        f"{path}: its {STAMP} is not one that Kiln wrote: leave the file out, or get the wheel again"
+                    ) from error
+    return None
+
+
+def _recipe(root: Path, found: Wheel, asked: Request) -> tuple[Recipe, str]:
+    """The recipe for a wheel's name and version, and what is to be said of the choice."""
+    if asked.recipe:
+        return recipe.describe(root, asked.recipe, asked.release or None), ""
+    every = recipe.every(root)
+    fitting = [each for each in every if _is_for(each, found.name)]
+    if not fitting:
+        raise UsageError(
+            f"no recipe's suite is for a distribution named {found.name}: give --recipe, one of "
+            f"{', '.join(sorted({each.name for each in every}))}"
+        )
+    release = Version(found.version).release
+    same = [each for each in fitting if Version(each.version).release == release[: _length(each)]]
+    if same:
+        return max(same, key=_length), ""
+    chosen = recipe.describe(root, fitting[0].name)
+    return chosen, f"there is no recipe for version {found.version}: the suite is that of {chosen.version}"
+
+
+def _length(each: Recipe) -> int:
+    return len(Version(each.version).release)
+
+
+def _is_for(each: Recipe, name: str) -> bool:
+    names = each.smoke.distributions or (each.name,)
+    return canonicalize_name(name) in map(canonicalize_name, names)
+
+
+def _python(found: Wheel) -> str:
+    """The version of the interpreter in the wheel's tags; nothing where it is for more than one."""
+    tags = [re.match(r"cp(\d)(\d+)-cp", tag) for tag in found.tags]
+    versions = {f"{match[1]}.{match[2]}" for match in tags if match}
+    return versions.pop() if len(versions) == 1 else ""

@@ -1,0 +1,308 @@
+"""Sources to verified files: from the vault, else from the first origin that gives the right bytes."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+from kiln import archive
+from kiln.core import SourceError, UsageError, sha256_of
+from kiln.recipe import Origin, Source
+from kiln.sources import pypi, trees
+from kiln.sources.candidates import Candidate, Candidates
+from kiln.sources.download import OriginError, Patience, Progress
+from kiln.sources.obtained import Obtained
+from kiln.sources.settings import FetchSettings
+from kiln.sources.vault import Note, Vault
+
+__all__ = ["FetchSettings", "Obtained", "Patience", "Progress", "Vault", "adopt", "obtain"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class _Missing:
+    """A source that cannot be had, and each place that was asked with the reason it gave."""
+
+    source: Source
+    failures: tuple[tuple[str, str], ...]
+
+
+def obtain(
+    sources: Sequence[Source], vault: Vault, settings: FetchSettings, progress: Progress
+) -> tuple[Obtained, ...]:
+    """Every source as a verified file of the vault, several at a time; those that are there touch no network.
+
+    What the settings' folder has is taken first; then mirrors are asked, the origins in the recipe's order, and the
+    fallbacks; every one that fails is told in one note.
+    A tree is checked against its digest as well.
+
+    Raises SourceError that lists all that cannot be had, with the reasons and the ways to supply it; UsageError where
+    there is no such folder.
+    """
+    if settings.folder:
+        adopt(settings.folder, sources, vault)
+    stopped = threading.Event()
+    fetcher = _Fetcher(vault, settings, progress, Candidates(vault, settings, progress, stopped))
+    try:
+        results = each(fetcher.obtain, sources, settings.parallel)
+    except OSError as error:
+        raise SourceError(
+            f"the vault {vault.root} cannot be used ({error.strerror or error}): make room and look at its "
+            "rights, or set KILN_HOME to another folder"
+        ) from error
+    finally:
+        stopped.set()
+    missing = [result for result in results if isinstance(result, _Missing)]
+    if missing:
+        raise SourceError(_ways_out(missing, len(sources)))
+    return tuple(result for result in results if isinstance(result, Obtained))
+
+
+def adopt(folder: Path, sources: Sequence[Source], vault: Vault) -> tuple[Path, ...]:
+    """Copy into the vault every file of a folder that is one of the sources, by its hash, whatever its name.
+
+    Raises UsageError where there is no such folder, SourceError where a file cannot be read or copied.
+    """
+    pinned = {origin.sha256: origin.size for source in sources for origin in source.origins}
+    pinned |= {source.sha256: None for source in sources if source.sha256 and source.sha256 not in pinned}
+    wanted = {sha256: size for sha256, size in pinned.items() if vault.get(sha256) is None}
+    sizes = set(wanted.values())
+    found = []
+    try:
+        files = sorted(file for file in folder.iterdir() if file.is_file())
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be listed ({error.strerror}): name a folder with files") from error
+    try:
+        for file in files:
+            if None in sizes or file.stat().st_size in sizes:
+                sha256 = sha256_of(file)
+                if sha256 in wanted:
+                    found.append(vault.add(file, sha256))
+                    vault.record_origin(sha256, str(file))
+    except OSError as error:
+        raise SourceError(
+            f"{error.filename or folder} cannot be copied to the vault {vault.root} ({error.strerror}): "
+            "look at its rights, and make room"
+        ) from error
+    return tuple(found)
+
+
+def supplies(sources: Sequence[Source], vault: Vault, settings: FetchSettings) -> list[list[str]]:
+    """For each source every place that would be asked for it, in order; none of them is asked."""
+    ways = Candidates(vault, settings, _Unheard(), threading.Event())
+    return [[way.text for _, way in ways.of(source)] for source in sources]
+
+
+@dataclass(frozen=True)
+class _Fetcher:
+    """What one call of `obtain` shares between its threads."""
+
+    vault: Vault
+    settings: FetchSettings
+    progress: Progress
+    ways: Candidates
+
+    def obtain(self, source: Source) -> Obtained | _Missing:
+        failures: list[tuple[str, str]] = []
+        useless: set[Origin] = set()
+        found = self._there(source, failures, useless)
+        if found:
+            return found
+        absent: Counter[Origin] = Counter()
+        for origin, way in self.ways.of(source):
+            try:
+                path = None if origin in useless else self._fetch(source, origin, way, failures)
+            except pypi.AbsentError as error:
+                # Not told: that one place of several does not have a file is how pip's places are.
+                failures.append((way.text, str(error)))
+                absent[origin] += 1
+                continue
+            settled = path and self._settled(source, origin, path, failures)
+            if settled:
+                return self._obtained(source, origin, settled)
+            if path:
+                useless.add(origin)
+        for origin, count in absent.items():
+            self._note(source)(f"{origin} is not in {count} of the places that pip looks in")
+        return _Missing(source, tuple(failures))
+
+    def _there(
+        self, source: Source, failures: list[tuple[str, str]], useless: set[Origin]
+    ) -> Obtained | None:
+        """The source out of the vault alone; origins whose files do not hold it become `useless`."""
+        path = self.vault.get(source.sha256, self._note(source)) if source.sha256 else None
+        if path:
+            return Obtained(source, path, str(source.origins[0]), source.origins[0])
+        if source.tree and not source.prepare:
+            path = self.vault.packed(source.tree, trees.packed_kind(source))
+            if path:
+                return self._obtained(source, source.origins[0], path)
+        for origin in source.origins:
+            path = self.vault.get(origin.sha256, self._note(source))
+            settled = path and self._settled(source, origin, path, failures)
+            if settled:
+                return self._obtained(source, origin, settled)
+            if path:
+                useless.add(origin)
+        return None
+
+    def _settled(
+        self, source: Source, origin: Origin, path: Path, failures: list[tuple[str, str]]
+    ) -> Path | None:
+        """What the source is in an origin's verified file: that file, or a member; None where it is not."""
+        if source.sha256 and origin.member:
+            return self._member(source, origin, path, failures)
+        if path.name != origin.sha256:
+            return path  # made of a commit's tree
+        if not self._is_tree(source, origin, path, failures):
+            return None
+        return self._packed(source, origin, path) if source.packed else path
+
+    def _packed(self, source: Source, origin: Origin, path: Path) -> Path:
+        """The archive of the tree in an origin's file, which is known to be the right one."""
+        tree = str(source.tree)
+        with self.vault.lock(tree), self.vault.workspace(tree) as folder:
+            archive.unpack(path, folder / "tree", origin.member, without=source.without)
+            return trees.pack_tree(source, folder, self.vault, f"the tree of {origin}")
+
+    def _obtained(self, source: Source, origin: Origin, path: Path) -> Obtained:
+        if source.tree and path.name != origin.sha256:
+            # An archive of the tree alone.
+            text = self.vault.origin_of(path.name) or f"the tree {source.tree}"
+            return Obtained(source, path, text, replace(origin, sha256=path.name, size=None, member=None))
+        return Obtained(source, path, str(origin), origin)
+
+    def _member(
+        self, source: Source, origin: Origin, path: Path, failures: list[tuple[str, str]]
+    ) -> Path | None:
+        """The one file of an archive that is the source, in the vault under its own hash."""
+        sha256, member = str(source.sha256), str(origin.member)
+        where = f"{origin}, member {member},"
+        with self.vault.lock(sha256), self.vault.workspace(sha256) as folder:
+            try:
+                archive.extract(path, member, folder / "member")
+            except SourceError as error:
+                self._failed(source, where, f"is not there: {error}", failures)
+                return None
+            found = sha256_of(folder / "member")
+            if found != sha256:
+                self._failed(source, where, f"is another file, with the sha256 {found}", failures)
+                return None
+            added = self.vault.add(folder / "member", sha256)
+            self.vault.record_origin(sha256, f"{origin}, member {member}")
+            return added
+
+    def _fetch(
+        self, source: Source, origin: Origin, way: Candidate, failures: list[tuple[str, str]]
+    ) -> Path | None:
+        """An origin's file by one way; None where that fails, AbsentError where it merely has it not."""
+        with self.vault.lock(origin.sha256, self._note(source)):
+            path = self.vault.get(origin.sha256)
+            if path:
+                return path  # another process was faster
+            self.vault.drop(origin.sha256)
+            if self.settings.offline and not way.local:
+                failures.append((way.text, "was not asked: offline"))
+                return None
+            try:
+                path = way.run()
+            except pypi.AbsentError:
+                raise
+            except OriginError as error:
+                self._failed(source, way.text, str(error), failures)
+                return None
+            if path.name == origin.sha256:
+                self.vault.record_origin(origin.sha256, way.text.removesuffix(","))
+            return path
+
+    def _is_tree(self, source: Source, origin: Origin, path: Path, failures: list[tuple[str, str]]) -> bool:
+        """Whether an archive has the source's tree in it; always, where that is not what is pinned."""
+        if source.tree is None or source.prepare:
+            return True
+        part = _part(source, origin)
+        found = self.vault.tree_of(origin.sha256, part)
+        if found != source.tree:  # a record of another tree may be a damaged one
+            with self.vault.lock(origin.sha256), self.vault.workspace(origin.sha256) as folder:
+                try:
+                    archive.unpack(path, folder / "tree", origin.member, without=source.without)
+                    found = archive.tree_digest(folder / "tree")
+                except SourceError as error:
+                    self._failed(source, str(origin), str(error), failures)
+                    return False
+            self.vault.record_tree(origin.sha256, part, found)
+        if found != source.tree:
+            self._failed(source, str(origin), f"gives the tree {found}, not {source.tree}", failures)
+        return found == source.tree
+
+    def _failed(self, source: Source, where: str, reason: str, failures: list[tuple[str, str]]) -> None:
+        failures.append((where, reason))
+        self._note(source)(f"{where} {reason}")
+
+    def _note(self, source: Source) -> Note:
+        return lambda text: self.progress.note(f"{source.name}: {text}")
+
+
+def _part(source: Source, origin: Origin) -> str | None:
+    """What of an archive a tree is: a name for the vault's records."""
+    return "\n".join([origin.member or "", *source.without]) if source.without else origin.member
+
+
+class _Unheard:
+    """Progress that nobody watches."""
+
+    def begin(self, name: str, total: int | None) -> None: ...
+    def advance(self, name: str, amount: int) -> None: ...
+    def end(self, name: str) -> None: ...
+    def note(self, text: str) -> None: ...
+
+
+def each(work: Callable[[T], R], items: Iterable[T], threads: int) -> list[R]:
+    """The results of `work` in order. Threads of an executor would hold up the end after an interrupt."""
+    waiting: SimpleQueue[tuple[T, Future[R]]] = SimpleQueue()
+    futures: list[Future[R]] = []
+    for item in items:
+        futures.append(Future())
+        waiting.put((item, futures[-1]))
+
+    def worker() -> None:
+        while True:
+            try:
+                item, future = waiting.get_nowait()
+            except Empty:
+                return
+            try:
+                future.set_result(work(item))
+            except BaseException as error:
+                future.set_exception(error)
+
+    for _ in range(min(threads, len(futures))):
+        threading.Thread(target=worker, daemon=True).start()
+    return [future.result() for future in futures]
+
+
+def _ways_out(missing: Sequence[_Missing], total: int) -> str:
+    lines = [f"{len(missing)} of {total} sources cannot be had:"]
+    for each in missing:
+        files = (
+            f"  {each.source.name}: {origin.filename}, sha256 {origin.sha256}"
+            + (f", {origin.size} bytes" if origin.size is not None else "")
+            for origin in each.source.origins
+        )
+        lines += dict.fromkeys(files)
+        lines += [f"    {where} {reason}" for where, reason in each.failures]
+    lines.append(
+        "put the files, under any names, into a folder and run `./inv fetch RECIPE --folder FOLDER`, or the build "
+        "itself with that option; "
+        "or name a mirror in KILN_MIRRORS (such as https://mirror.example/{host}/{path}) or mirrored "
+        "repositories in KILN_GIT_MIRRORS (such as /mirrors/{owner}/{repo}.git); or run again "
+        "when the network is back"
+    )
+    return "\n".join(lines)

@@ -1,0 +1,118 @@
+"""How this machine gets sources: mirrors, fallbacks, patience. Nothing of it changes which bytes they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from kiln.core import UsageError
+from kiln.recipe import FileOrigin, Origin, UrlOrigin
+from kiln.sources.download import Patience, without_login
+
+PLACEHOLDERS = {"host", "path", "url", "sha256", "filename"}
+GIT_PLACEHOLDERS = {"owner", "repo"}
+# Who keeps what has gone from its own place: TensorFlow's mirror, and the Wayback Machine, whose `id_` asks
+# for the bytes as they were, from the time nearest to the year that most of the recipes' URLs are of.
+FALLBACKS = (
+    "https://storage.googleapis.com/mirror.tensorflow.org/{host}/{path}",
+    "http://mirror.tensorflow.org/{host}/{path}",
+    "https://web.archive.org/web/2020id_/{url}",
+)
+
+
+@dataclass(frozen=True)
+class FetchSettings:
+    """How this machine gets sources; nothing in it changes which bytes they are.
+
+    `mirrors` and `git_mirrors` are templates of URLs or absolute paths, asked before the origins themselves,
+    `fallbacks` after them. They may hold logins, which are used and never shown. What is there in `folder`, by its hash,
+    is taken before anything else.
+    """
+
+    offline: bool = False
+    folder: Path | None = None
+    mirrors: tuple[str, ...] = ()
+    git_mirrors: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = FALLBACKS
+    parallel: int = 4
+    per_host: int = 2
+    patience: Patience = field(default_factory=Patience)
+
+    @classmethod
+    def from_environment(
+        cls, environment: Mapping[str, str], offline: bool = False, git_mirrors: str = "", folder: str = ""
+    ) -> FetchSettings:
+        """What the KILN_… variables say, after what was asked for; UsageError for what is no template.
+
+        `git_mirrors` are templates separated by spaces, asked before those of KILN_GIT_MIRRORS.
+        """
+        web, git = ("http", "https"), ("http", "https", "ssh", "git", "file")
+        fallbacks = environment.get("KILN_FALLBACKS")
+
+        def variable(name: str, schemes: tuple[str, ...], known: set[str]) -> tuple[str, ...]:
+            return _templates(name, environment.get(name, ""), schemes, known)
+
+        return cls(
+            offline=offline or environment.get("KILN_OFFLINE", "0") not in ("", "0"),
+            folder=Path(folder) if folder else None,
+            mirrors=variable("KILN_MIRRORS", web, PLACEHOLDERS),
+            git_mirrors=(
+                *_templates("--git-mirror", git_mirrors, git, GIT_PLACEHOLDERS),
+                *variable("KILN_GIT_MIRRORS", git, GIT_PLACEHOLDERS),
+            ),
+            fallbacks=FALLBACKS if fallbacks is None
+            else () if fallbacks in ("", "0")
+            else variable("KILN_FALLBACKS", web, PLACEHOLDERS),
+        )  # fmt: skip
+
+
+def fallbacks(origin: Origin, settings: FetchSettings) -> list[str]:
+    """Where an origin's file may be when its own place is gone."""
+    url = origin.url if isinstance(origin, UrlOrigin) else ""
+    # A recipe may name a fallback's address itself: there is no mirror of the mirror.
+    others = (each for each in settings.fallbacks if not url.startswith(each.partition("{")[0]))
+    return _filled(others, origin)
+
+
+def mirrored(origin: Origin, settings: FetchSettings) -> list[str]:
+    """Where the mirrors would have an origin's file."""
+    return _filled(settings.mirrors, origin)
+
+
+def _templates(name: str, text: str, schemes: tuple[str, ...], known: set[str]) -> tuple[str, ...]:
+    templates = tuple(text.split())
+    for template in templates:
+        unknown = set(re.findall(r"\{(.*?)\}", template)) - known
+        if unknown or not (template.startswith("/") or _is_url(template, schemes)):
+            raise UsageError(
+                f"{name} has {without_login(template)!r}, which is no template: write an absolute path or a "
+                f"URL ({', '.join(schemes)}), in which {', '.join(sorted(known))} may stand in braces"
+            )
+    return templates
+
+
+def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        return (
+            parts.scheme in schemes and (bool(parts.hostname) or parts.scheme == "file") and parts.port != 0
+        )
+    except ValueError:
+        return False
+
+
+def _filled(templates: Iterable[str], origin: Origin) -> list[str]:
+    """Where mirrors would have a file, without the templates that ask for what the origin has not."""
+    if isinstance(origin, FileOrigin):
+        return []
+    values = {"sha256": origin.sha256, "filename": origin.filename}
+    if isinstance(origin, UrlOrigin):
+        parts = urlsplit(origin.url)
+        path = parts.path.lstrip("/") + (f"?{parts.query}" if parts.query else "")
+        values.update(host=parts.hostname or "", path=path, url=origin.url)
+    keys = re.compile(r"\{(.*?)\}")
+    fitting = (template for template in templates if set(keys.findall(template)) <= set(values))
+    return [keys.sub(lambda found: values[found[1]], template) for template in fitting]

@@ -1,0 +1,141 @@
+"""Where a plan's sources stand: what is in the vault, where it came from, and what could supply the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kiln.recipe import Source, UrlOrigin
+from kiln.sources import fetch, trees
+from kiln.sources.download import Downloader, OriginError, Pinned, raise_for_status
+from kiln.sources.settings import FetchSettings, fallbacks
+from kiln.sources.vault import Vault
+
+# A question is cheap for both sides; a download is not.
+QUESTIONS = 16
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one URL said when it was asked for its file; `reason` is empty where it has it."""
+
+    url: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """One source: its file in the vault and where that came from, or what could supply it.
+
+    `size` in bytes is the file's, for a missing one the recorded size; `answers` are there where URLs were
+    asked: the source's own, and the fallbacks of those that are dead.
+    """
+
+    source: Source
+    path: Path | None
+    origin: str
+    size: int | None
+    supply: tuple[str, ...]
+    answers: tuple[Answer, ...] = ()
+
+    @property
+    def dead(self) -> tuple[Answer, ...]:
+        own = {origin.url for origin in self.source.origins if isinstance(origin, UrlOrigin)}
+        return tuple(answer for answer in self.answers if answer.reason and answer.url in own)
+
+    def to_json(self) -> dict[str, Any]:
+        """The value for programs."""
+        return {
+            "name": self.source.name,
+            "file": self.source.file,
+            "use": self.source.use,
+            "digest": self.source.digest,
+            "state": "have" if self.path else "missing",
+            "path": str(self.path) if self.path else None,
+            "from": self.origin or None,
+            "size": self.size,
+            "supply": list(self.supply),
+            "answers": [{"url": answer.url, "reason": answer.reason or None} for answer in self.answers],
+        }
+
+
+def survey(
+    wanted: Sequence[Source], vault: Vault, settings: FetchSettings, ask: bool = False
+) -> tuple[SourceStatus, ...]:
+    """The standing of every source; with `ask`, every URL is asked whether it has its file.
+
+    Files of the vault are verified, as always when they are read. Nothing is fetched.
+    """
+    found = fetch.each(lambda source: _found(source, vault), wanted, settings.parallel)
+    missing = [source for source, path in zip(wanted, found) if path is None]
+    ways = iter(fetch.supplies(missing, vault, settings))
+    downloader = Downloader(settings.patience)
+    answers: list[tuple[Answer, ...]] = [() for _ in wanted]
+    if ask:
+        answers = fetch.each(lambda source: _asked(source, settings, downloader), wanted, QUESTIONS)
+    return tuple(
+        SourceStatus(
+            source=source,
+            path=path,
+            origin=(vault.origin_of(path.name) or "") if path else "",
+            size=path.stat().st_size if path else _recorded_size(source),
+            supply=() if path else tuple(next(ways)),
+            answers=said,
+        )
+        for source, path, said in zip(wanted, found, answers)
+    )
+
+
+def _recorded_size(source: Source) -> int | None:
+    return next((origin.size for origin in source.origins if origin.size is not None), None)
+
+
+def _found(source: Source, vault: Vault) -> Path | None:
+    if source.tree and not source.prepare:
+        path = vault.packed(source.tree, trees.packed_kind(source))
+        if path:
+            return path
+    hashes = [*([source.sha256] if source.sha256 else []), *(origin.sha256 for origin in source.origins)]
+    return next(filter(None, (vault.get(sha256) for sha256 in hashes)), None)
+
+
+def _asked(source: Source, settings: FetchSettings, downloader: Downloader) -> tuple[Answer, ...]:
+    answers = []
+    for origin in source.origins:
+        if isinstance(origin, UrlOrigin):
+            pinned = Pinned(origin.sha256, origin.size)
+            answers.append(_answer(origin.url, pinned, downloader))
+            if answers[-1].reason:
+                places = fallbacks(origin, settings)
+                answers += [_answer(place, pinned, downloader) for place in places if "://" in place]
+    return tuple(answers)
+
+
+def _answer(url: str, pinned: Pinned, downloader: Downloader) -> Answer:
+    try:
+        downloader.patiently(lambda: _question(url, pinned, downloader))
+    except OriginError as error:
+        return Answer(url, str(error))
+    return Answer(url)
+
+
+def _question(url: str, pinned: Pinned, downloader: Downloader) -> None:
+    """Whether a URL has a file of the right size; OriginError with the reason where it does not say so."""
+    try:
+        _head("HEAD", url, pinned, downloader)
+    except OriginError:
+        # Not every server answers to HEAD; a GET is left as soon as its head is here.
+        _head("GET", url, pinned, downloader)
+
+
+def _head(method: str, url: str, pinned: Pinned, downloader: Downloader) -> None:
+    with (
+        downloader.session() as session,
+        downloader.answer(session, url, {}, method) as response,
+    ):
+        raise_for_status(response)
+        length = response.headers.get("Content-Length", "")
+        if pinned.size is not None and length.isdecimal() and int(length) != pinned.size:
+            raise OriginError(f"has another file, of {length} bytes and not {pinned.size}")

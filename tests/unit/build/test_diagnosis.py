@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiln.build import diagnosis
+from kiln.build.diagnosis import Cure
+from kiln.core.errors import UsageError
+from kiln.recipe import loader
+from tests.support.repository import ROOT
+
+GENERAL = diagnosis.cures(ROOT, "opencv")
+TENSORFLOW = diagnosis.cures(ROOT, "tensorflow")
+
+NINJA = """\
+[1/3] Building CXX object a.o
+[2/3] Building CXX object b.o
+FAILED: b.o
+/usr/bin/c++ -o b.o -c /kiln/trees/x/b.cpp
+/kiln/trees/x/b.cpp:3:10: fatal error: nothere.h: No such file or directory
+    3 | #include "nothere.h"
+      |          ^~~~~~~~~~~
+compilation terminated.
+[3/3] Building CXX object c.o
+ninja: build stopped: subcommand failed.
+""".splitlines()
+
+
+def test_the_compilers_error_is_shown_and_not_ninjas_last_line() -> None:
+    shown = diagnosis.cause(NINJA)
+    assert "b.cpp:3:10: fatal error: nothere.h" in shown
+    assert "build stopped" not in shown
+
+
+def test_a_scripts_own_word_is_preferred_to_all_else() -> None:
+    assert diagnosis.cause([*NINJA, "kiln-error: patch 0001-x.patch does not apply: hunk #2 of a.cpp"]) == (
+        "  patch 0001-x.patch does not apply: hunk #2 of a.cpp"
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/usr/bin/ld: a.o: undefined reference to `f()'",
+        "CMake Error at CMakeLists.txt:3 (find_package):",
+        "ModuleNotFoundError: No module named 'numpy'",
+        'kernel.cu(12): error: identifier "x" is undefined',
+        "ERROR: /kiln/trees/x/BUILD:12:1: C++ compilation of rule '//x:y' failed (Exit 1)",
+    ],
+)
+def test_errors_of_every_tool_are_found_among_other_lines(line: str) -> None:
+    assert line in diagnosis.cause(["configuring", line, "more", "ninja: build stopped: subcommand failed."])
+
+
+def test_without_a_known_error_the_last_lines_are_shown() -> None:
+    assert diagnosis.cause(["one", "two"]) == "  one\n  two"
+    assert diagnosis.cause([]) == "  it printed nothing"
+
+
+# What Bazel 0.26 says of two actions, the second of which fails.
+BAZEL = """\
+[35 / 40] Compiling tensorflow/core/ops.cc; 6s local
+INFO: From Compiling tensorflow/core/ops.cc:
+tensorflow/core/ops.cc:7:2: warning: #warning "error: none" [-Wcpp]
+ERROR: /kiln/build/tensorflow/tensorflow/core/BUILD:9:1: C++ compilation of rule '//tensorflow/core:platform' failed \
+(Exit 1): gcc-9 failed: error executing command
+  (cd /kiln/build/bazel/execroot/org_tensorflow && \\
+  exec env - \\
+    PATH=/kiln/build/bin:/usr/bin:/bin \\
+  /usr/bin/gcc-9 -O2 -c tensorflow/core/platform.cc -o bazel-out/k8-opt/bin/tensorflow/core/platform.pic.o)
+tensorflow/core/platform.cc:6:13: error: ambiguating new declaration of 'long int gettid()'
+    6 | static long gettid(void) { return syscall(__NR_gettid); }
+      |             ^~~~~~
+In file included from /usr/include/unistd.h:1218,
+                 from tensorflow/core/platform.cc:4:
+/usr/include/x86_64-linux-gnu/bits/unistd_ext.h:34:16: note: old declaration '__pid_t gettid()'
+tensorflow/core/platform.cc:6:13: error: 'long int gettid()' defined but not used
+Target //tensorflow/tools/pip_package:build_pip_package failed to build
+INFO: Elapsed time: 5.131s, Critical Path: 0.52s
+INFO: 3 processes: 3 local.
+FAILED: Build did NOT complete successfully
+""".splitlines()
+
+GENERATOR = """\
+ERROR: /kiln/build/tensorflow/tensorflow/BUILD:600:1: Executing genrule //tensorflow:tf_python_api_gen_v1 failed \
+(Exit 1): bash failed: error executing command
+  (cd /kiln/build/bazel/execroot/org_tensorflow && \\
+  exec env - \\
+Traceback (most recent call last):
+  File "/kiln/build/bazel/tensorflow/python/keras/preprocessing/__init__.py", line 21, in <module>
+    import keras_preprocessing
+ModuleNotFoundError: No module named 'keras_preprocessing'
+Target //tensorflow/tools/pip_package:build_pip_package failed to build
+ERROR: /kiln/build/tensorflow/tensorflow/tools/pip_package/BUILD:256:1 Executing genrule //tensorflow:x failed (Exit 1)
+INFO: Elapsed time: 9131.131s, Critical Path: 0.52s
+""".splitlines()
+
+UNREACHABLE = """\
+ERROR: An error occurred during the fetch of repository 'mixing':
+   java.io.IOException: Error downloading [http://m.example/mixing-1.0.tar.gz] to /kiln/x.tar.gz: Unknown host: m.example
+ERROR: /kiln/build/tensorflow/tensorflow/core/BUILD:18:1: //tensorflow/core:digest_op depends on @mixing//:mixing in \
+repository @mixing which failed to fetch. no such package '@mixing//': java.io.IOException: Error downloading \
+[http://m.example/mixing-1.0.tar.gz] to /kiln/x.tar.gz: Unknown host: m.example
+""".splitlines()
+
+
+# A stand-in that the tree's own patch does not fit, as Bazel's fetch tells of it.
+UNPATCHED = """\
+ERROR: An error occurred during the fetch of repository 'eigen_archive':
+   Traceback (most recent call last):
+	File "/kiln/build/tensorflow/third_party/repo.bzl", line 71, in _apply_patch
+		_execute_and_check_ret_code(ctx, cmd)
+Non-zero return code(1) when executing 'git apply -v /kiln/build/tensorflow/third_party/eigen3/some.patch':
+Stderr: Checking patch Eigen/src/Core/arch/Default/BFloat16.h...
+error: while searching for:
+#if __cplusplus > 199711L
+error: patch failed: Eigen/src/Core/arch/Default/BFloat16.h:660
+error: Eigen/src/Core/arch/Default/BFloat16.h: patch does not apply
+ERROR: Analysis of target '//x:y' failed; build aborted: no such package '@eigen_archive//': Traceback
+""".splitlines()
+
+
+def test_of_a_patch_that_does_not_fit_an_external_the_file_is_named() -> None:
+    assert diagnosis.cause(UNPATCHED).startswith(
+        "  error: patch failed: Eigen/src/Core/arch/Default/BFloat16.h:660"
+    )
+
+
+def test_of_a_failed_bazel_action_the_compilers_first_error_is_shown() -> None:
+    shown = diagnosis.cause(BAZEL).splitlines()
+    assert (
+        shown[0]
+        == "  tensorflow/core/platform.cc:6:13: error: ambiguating new declaration of 'long int gettid()'"
+    )
+    assert len(shown) == 4
+
+
+def test_of_a_failed_generator_the_end_of_its_traceback_is_shown() -> None:
+    assert diagnosis.cause(GENERATOR).startswith(
+        "  ModuleNotFoundError: No module named 'keras_preprocessing'"
+    )
+
+
+def test_an_external_that_is_not_at_hand_is_named() -> None:
+    assert "@mixing" in diagnosis.cause(UNREACHABLE)
+
+
+@pytest.mark.parametrize(
+    ("lines", "cure"),
+    [
+        (BAZEL, "0004-grpc-gettid"),
+        (GENERATOR, "pin keras_applications and keras_preprocessing"),
+        (UNREACHABLE, "add the external named below to the lock"),
+        (UNPATCHED, "that git apply takes that patch for"),
+        (["c++: fatal error: Killed signal terminated program cc1plus"], "fewer --jobs"),
+        (["/kiln/scripts/settings.sh: line 49:   31 Killed     bazel --batch"], "fewer --jobs"),
+    ],
+)
+def test_a_known_failure_is_answered_with_its_cure(lines: list[str], cure: str) -> None:
+    assert cure in str(diagnosis.advice(lines, TENSORFLOW))
+
+
+def test_what_is_not_known_has_no_cure() -> None:
+    assert diagnosis.advice(NINJA, TENSORFLOW) is None
+    assert diagnosis.advice(BAZEL, GENERAL) is None
+
+
+@pytest.mark.parametrize("known", TENSORFLOW, ids=lambda known: known.example[:40])
+def test_every_cures_example_is_answered_with_that_very_cure(known: Cure) -> None:
+    assert diagnosis.advice(["all is well", known.example], TENSORFLOW) == str(known)
+
+
+def test_a_cure_names_only_patches_and_options_that_there_are() -> None:
+    text = " ".join(f"{known.cause} {known.cure}" for known in TENSORFLOW)
+    patches = {path.stem for path in (ROOT / "patches/tensorflow/1.15.5").glob("*.patch")}
+    assert set(re.findall(r"\b\d{4}-[\w-]+", text)) <= patches
+    options = {option.name.replace("_", "-") for option in loader.describe(ROOT, "tensorflow").options}
+    ours = {"jobs", "cpu-features", *options}
+    bazels = {"linkopt", "host_linkopt"}
+    assert set(re.findall(r"--([a-z][\w-]*)", text)) <= ours | bazels
+
+
+@given(st.lists(st.text(max_size=80), max_size=30))
+def test_any_output_is_diagnosed(lines: list[str]) -> None:
+    assert diagnosis.cause(lines).strip()
+    assert diagnosis.advice(lines, TENSORFLOW) in {None, *map(str, TENSORFLOW)}
+
+
+def test_a_mistake_among_the_cures_is_told_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / diagnosis.SHARED
+    path.parent.mkdir(parents=True)
+    path.write_text('cures:\n  - symptom: "("\n    example: x\n    cause: y\n    cure: z\n')
+    with pytest.raises(UsageError, match=r"cures.yaml:2: cures\[0\].symptom: .*regular expression"):
+        diagnosis.cures(tmp_path, "toy")
+
+
+def test_the_troubleshooting_page_shows_the_known_failures() -> None:
+    page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    own = TENSORFLOW[: -len(GENERAL)]
+    assert diagnosis.table(GENERAL) in page, f"put this table into it:\n{diagnosis.table(GENERAL)}"
+    assert diagnosis.table(own) in page, f"put this table into it:\n{diagnosis.table(own)}"

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kiln.build import record
+from kiln.plan import planner
+from kiln.plan.planner import Plan, Request
+from tests.support import repository
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Plan:
+    return planner.make(repository.make(tmp_path / "root"), Request("toy"))
+
+
+def written(folder: Path, made: Plan) -> Path:
+    files = {"toy-1.0-py3-none-any.whl": b"wheel", "log": b"log", "smoke.xml": b"<testsuite/>"}
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    results = folder / "results"
+    results.mkdir(exist_ok=True)
+    wheel, log, smoke = (folder / name for name in files)
+    return record.write(results, made, wheel, log, [smoke])
+
+
+def test_a_result_is_found_under_its_key_with_all_its_files(tmp_path: Path, made: Plan) -> None:
+    folder = written(tmp_path, made)
+    assert record.find(tmp_path / "results", made.key) == folder
+    assert {path.name for path in folder.iterdir()} == {
+        "toy-1.0-py3-none-any.whl", "plan.json", "build.log", "smoke.xml", "smoke.key", "SHA256SUMS",
+    }  # fmt: skip
+    assert record.smoke_key(folder) == made.smoke_key
+    assert record.find(tmp_path / "results", "f" * 64) is None
+
+
+def test_a_wheel_is_kept_before_its_suite_has_run_and_found_as_long_as_it_is_whole(
+    tmp_path: Path, made: Plan
+) -> None:
+    for name in ("toy-1.0-py3-none-any.whl", "log"):
+        (tmp_path / name).write_bytes(name.encode())
+    assert record.kept(tmp_path / "kept", made.key) is None
+    folder = record.keep(tmp_path / "kept", made, tmp_path / "toy-1.0-py3-none-any.whl", tmp_path / "log")
+    assert record.kept(tmp_path / "kept", made.key) == folder
+    assert record.wheel_in(folder).read_bytes() == b"toy-1.0-py3-none-any.whl"
+    assert (folder / "build.log").read_bytes() == b"log"
+    record.wheel_in(folder).write_bytes(b"half")
+    assert record.kept(tmp_path / "kept", made.key) is None
+
+
+@pytest.mark.parametrize("name", ["toy-1.0-py3-none-any.whl", "plan.json", "smoke.xml", "SHA256SUMS"])
+@pytest.mark.parametrize("harm", ["change", "remove"])
+def test_a_damaged_result_is_named_and_never_taken(tmp_path: Path, made: Plan, name: str, harm: str) -> None:
+    folder = written(tmp_path, made)
+    if harm == "remove":
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes((folder / name).read_bytes() + b"x")
+    found = record.find(tmp_path / "results", made.key)
+    assert isinstance(found, record.Damage)
+
+
+def test_a_file_that_nobody_recorded_is_damage(tmp_path: Path, made: Plan) -> None:
+    folder = written(tmp_path, made)
+    (folder / "other.whl").write_bytes(b"x")
+    assert record.find(tmp_path / "results", made.key) == record.Damage(folder, "other.whl")
+
+
+def test_what_a_killed_run_left_is_replaced_and_never_seen(tmp_path: Path, made: Plan) -> None:
+    left = tmp_path / "results" / f".partial-{made.key}"
+    left.mkdir(parents=True)
+    (left / "toy-1.0-py3-none-any.whl").write_bytes(b"half")
+    assert record.find(tmp_path / "results", made.key) is None
+    folder = written(tmp_path, made)
+    assert record.find(tmp_path / "results", made.key) == folder
+    assert not left.exists()
+
+
+def test_publishing_copies_once_and_mends_what_was_damaged(tmp_path: Path, made: Plan) -> None:
+    folder, target = written(tmp_path, made), tmp_path / "dist" / "toy" / "1.0" / "x"
+    assert record.publish(folder, target)
+    assert not record.publish(folder, target)
+    (target / "smoke.xml").write_bytes(b"damaged")
+    assert record.publish(folder, target)
+    assert (target / "smoke.xml").read_bytes() == b"<testsuite/>"
+    assert [path.name for path in target.parent.iterdir()] == ["x"]

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from invoke.exceptions import Exit
+
+from kiln import engine
+from kiln.cli import recipe_tasks
+from kiln.cli.guard import guarded
+from kiln.core.errors import CompileError, EngineError, KilnError, SourceError, UsageError
+from kiln.recipe import Option, loader
+from tests.support import repository, wheels
+from tests.support.command import run
+from tests.support.repository import RECIPE, ROOT
+
+
+def test_what_is_not_understood_exits_with_2_and_the_way_to_help(tmp_path: Path) -> None:
+    for arguments in (("no-such-task",), ("plan", "opencv", "--no-such-option")):
+        done = run(tmp_path, *arguments)
+        assert done.returncode == 2, arguments
+        assert done.stderr.startswith("error: ")
+        assert "./inv --list" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_help_is_given_wherever_it_is_asked_for(tmp_path: Path) -> None:
+    texts = {
+        run(tmp_path, *arguments).stdout
+        for arguments in (("--help", "plan"), ("plan", "opencv", "--json", "--help"))
+    }
+    (text,) = texts
+    assert "--cpu-features=STRING" in text
+
+
+def test_an_error_of_kiln_is_one_message_and_its_exit_code(tmp_path: Path) -> None:
+    done = run(tmp_path, "plan", "opencv", "--python", "2.7")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "'2.7'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_tasks_work_from_any_folder(tmp_path: Path) -> None:
+    done = run(tmp_path, "plan", "opencv", "--json", folder=tmp_path)
+    assert done.returncode == 0
+    assert len(json.loads(done.stdout)["key"]) == 64
+
+
+def test_benchmarks_are_listed_with_what_they_measure_and_run_by_name(tmp_path: Path) -> None:
+    listed = run(tmp_path, "bench")
+    assert "download   How fast sources arrive in the vault" in listed.stdout
+    refused = run(tmp_path, "bench", "nothing")
+    assert refused.returncode == 2
+    assert "no benchmark 'nothing': choose one of" in refused.stderr
+
+
+def test_a_fetch_from_a_folder_that_is_not_there_exits_with_2(tmp_path: Path) -> None:
+    done = run(tmp_path / "home", "fetch", "opencv", "--folder", str(tmp_path / "nowhere"), KILN_OFFLINE="1")
+    assert done.returncode == 2
+    assert "nowhere cannot be listed" in done.stderr
+
+
+def test_a_fetch_that_lacks_sources_exits_with_3(tmp_path: Path) -> None:
+    done = run(tmp_path, "fetch", "opencv", KILN_OFFLINE="1", PIP_NO_INDEX="1")
+    assert done.returncode == 3
+    assert "sources cannot be had" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (CompileError("it broke"), 1, "error: it broke"),
+        (UsageError("wrong"), 2, "error: wrong"),
+        (SourceError("gone"), 3, "error: gone"),
+        (EngineError("none"), 4, "error: none"),
+        (KeyboardInterrupt(), 130, "stopped: run the same command again"),
+        (
+            OSError(28, "No space left on device", "/x"),
+            1,
+            "error: No space left on device (/x): free the disk",
+        ),
+    ],
+)
+def test_every_failure_is_a_message_and_an_exit_code(error: BaseException, code: int, text: str) -> None:
+    @guarded
+    def task() -> None:
+        raise error
+
+    with pytest.raises(Exit) as caught:
+        task()
+    assert caught.value.code == code
+    assert str(caught.value.message).startswith(text)
+
+
+def test_a_defect_is_not_hidden() -> None:
+    @guarded
+    def task() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        task()
+
+
+def test_exit_codes_are_those_that_the_documentation_lists() -> None:
+    documented = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    kinds: list[Callable[..., KilnError]] = [CompileError, UsageError, SourceError, EngineError]
+    for kind in kinds:
+        assert f"| {kind('').exit_code} | " in documented
+
+
+def test_only_what_differs_from_its_default_is_chosen() -> None:
+    options = (Option("fast", "bool", True, "x"), Option("parts", "str", "all", "x"))
+    assert recipe_tasks.chosen(options, {"fast": True, "parts": "all"}) == {}
+    assert recipe_tasks.chosen(options, {"fast": False, "parts": "all", "other": 1}) == {"fast": False}
+
+
+def test_a_text_whose_default_differs_between_variants_is_chosen_whatever_it_is(tmp_path: Path) -> None:
+    text = RECIPE.replace(
+        "sources:\n",
+        "  - {name: gcc, type: str, default: gcc-9, help: x, when: {device: cpu}}\n"
+        "  - {name: gcc, type: str, default: gcc-7, help: y, when: {device: cuda-10.0}}\nsources:\n",
+        1,
+    )
+    options = recipe_tasks.options_of([loader.describe(repository.make(tmp_path, text), "toy")])
+    by_name = {option.name: option for option in options}
+    assert (by_name["gcc"].default, by_name["gcc"].help) == ("", "x")
+    given = {option.name: option.default for option in options}
+    assert recipe_tasks.chosen(options, given) == {}
+    assert recipe_tasks.chosen(options, {**given, "gcc": "gcc-9"}) == {"gcc": "gcc-9"}
+
+
+def test_jobs_are_what_was_asked_for_else_at_least_one() -> None:
+    assert engine.jobs(7) == 7
+    assert 1 <= engine.jobs(0) <= (os.cpu_count() or 1)
+
+
+def test_an_index_is_made_of_folders_and_served_and_published_by_command(tmp_path: Path) -> None:
+    one, other = wheels.result(tmp_path / "one"), wheels.result(tmp_path / "other", cpu_features="baseline")
+    target = tmp_path / "index"
+    done = run(tmp_path / "home", "index", str(one), "--output", str(target), str(other))
+    assert done.returncode == 0, done.stderr
+    assert "2 files, 0.0 MB, 2 new" in done.stderr
+    done = run(tmp_path / "home", "publish", str(tmp_path / "site"), "--folder", str(target))
+    assert done.returncode == 0 and "2 new, 0 were there already" in done.stderr
+    assert (tmp_path / "site" / "index.html").read_bytes() == (target / "index.html").read_bytes()
+    for arguments in (("index", str(tmp_path / "none")), ("serve", str(tmp_path / "none"))):
+        done = run(tmp_path / "home", *arguments)
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "tasks.py"), "serve", str(target), "--port", "0"],
+        env={**os.environ, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, text=True,
+    ) as server:  # fmt: skip
+        assert server.stdout is not None
+        address = server.stdout.readline().split(" at ")[1].split()[0]
+        with urllib.request.urlopen(f"{address}simple/toy/") as answer:
+            assert answer.read() == (target / "simple" / "toy" / "index.html").read_bytes()
+        server.terminate()
+        assert server.wait() == 0
+
+
+@pytest.mark.parametrize("option", ["--cuda", "--cuda=11.8"])
+def test_cuda_is_asked_for_with_or_without_a_version(tmp_path: Path, option: str) -> None:
+    done = run(tmp_path, "plan", "opencv", option, "--json")
+    assert json.loads(done.stdout)["inputs"]["variant"]["device"] == "cuda-11.8"
+
+
+def test_a_cuda_that_a_recipe_has_not_is_refused_with_those_it_has(tmp_path: Path) -> None:
+    done = run(tmp_path, "plan", "opencv", "--cuda=9.9")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: opencv 4.3.0 is not built for device 'cuda-9.9': choose one of cpu, cuda-11.8\n"
+    )
+
+
+def test_the_native_capabilities_are_a_list_in_the_plan(tmp_path: Path) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'Tesla T4, 7.5, 535.104.05'\n")
+    program.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    native = run(tmp_path, "plan", "opencv", "--cuda", "--cuda-arch", "native", PATH=path)
+    assert native.stdout == run(tmp_path, "plan", "opencv", "--cuda", "--cuda-arch", "7.5").stdout
+
+
+def test_what_is_under_terms_of_its_own_is_not_fetched_before_they_are_accepted(tmp_path: Path) -> None:
+    done = run(tmp_path, "fetch", "opencv", "--cuda", KILN_OFFLINE="1")
+    assert done.returncode == 2
+    assert "https://docs.nvidia.com/cuda/eula" in done.stderr and "--accept-cuda-eula" in done.stderr
+    accepted = run(tmp_path, "fetch", "opencv", "--cuda", "--accept-cuda-eula", KILN_OFFLINE="1")
+    assert accepted.returncode == 3
+    assert "accepted, and remembered" in accepted.stderr

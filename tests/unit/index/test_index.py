@@ -1,0 +1,388 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import signal
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pypi_simple
+import pytest
+
+from kiln.core.errors import CompileError, DifferenceError, KilnError, SmokeError, SourceError, UsageError
+from kiln.index import folder as index_folder
+from kiln.index import server, wheelhouse
+from tests.support import wheels
+from tests.support.loopback import Notes
+from tests.support.repository import ROOT
+from tests.support.wheels import Venv
+
+VARIANTS = [
+    {"cpu_features": "sse4.2"},
+    {"cpu_features": "avx,avx2,fma,sse4.2"},
+    {"options": {"fast": False}},
+    {"options": {"fast": False, "parts": "some"}},
+]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy in four variants: 1.0+1, 1.0+avx2, 1.0+nofast and 1.0+nofast.parts.some."""
+    folder = tmp_path_factory.mktemp("results")
+    for asked in VARIANTS:
+        wheels.result(folder, **asked)  # type: ignore[arg-type]
+    return folder / "results"
+
+
+def make(target: Path, *results: Path) -> index_folder.Updated:
+    return index_folder.update(
+        target, map(wheelhouse.read_result, wheelhouse.results_in(results)), {}, Notes()
+    )
+
+
+@pytest.fixture(scope="module")
+def made(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "index"
+    make(folder, results)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(made: Path) -> Iterator[str]:
+    with serving(made) as address:
+        yield address
+
+
+class serving:  # noqa: N801  (read as a word)
+    def __init__(self, folder: Path) -> None:
+        self._server = server.serve(folder, 0)
+
+    def __enter__(self) -> str:
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture(scope="module")
+def venv(tmp_path_factory: pytest.TempPathFactory) -> Venv:
+    return Venv(tmp_path_factory.mktemp("venv"))
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+@pytest.mark.parametrize(
+    ("asked", "got"),
+    [
+        ("toy==1.0", "1.0+1"),
+        ("toy", "1.0+1"),
+        ("toy>=1.0", "1.0+1"),
+        ("toy==1.0+avx2", "1.0+avx2"),
+        ("toy==1.0+nofast", "1.0+nofast"),
+        ("toy==1.0+nofast.parts.some", "1.0+nofast.parts.some"),
+    ],
+)
+def test_an_installer_takes_the_variant_that_is_asked_for(
+    served: str, venv: Venv, installer: str, asked: str, got: str
+) -> None:
+    done = getattr(venv, installer)(f"{served}/simple/", asked)
+    assert done.returncode == 0, done.stderr
+    assert venv.says() == got
+
+
+def test_a_folder_is_an_index_without_any_server(made: Path, venv: Venv) -> None:
+    done = venv.pip(f"{made.as_uri()}/simple/", "toy==1.0+avx2")
+    assert done.returncode == 0, done.stderr
+    assert venv.says() == "1.0+avx2"
+
+
+@pytest.mark.parametrize("accept", [pypi_simple.ACCEPT_JSON_ONLY, pypi_simple.ACCEPT_HTML_ONLY])
+def test_pages_in_both_forms_tell_hash_size_and_metadata_of_every_file(
+    made: Path, served: str, accept: str
+) -> None:
+    with pypi_simple.PyPISimple(f"{served}/simple/", accept=accept) as client:
+        assert client.get_index_page().projects == ["toy"]
+        page = client.get_project_page("toy")
+        assert len(page.packages) == len(VARIANTS)
+        assert page.repository_version == "1.1"
+        for package in page.packages:
+            content = (made / "files" / package.filename).read_bytes()
+            assert package.digests == {"sha256": hashlib.sha256(content).hexdigest()}
+            assert package.requires_python == ">=3.6"
+            assert package.url.startswith(f"{served}/files/toy-1.0%2B")
+            metadata = client.get_package_metadata(package)  # its hash is checked
+            assert f"Version: {package.version}\n" in metadata
+
+
+def test_the_server_gives_each_form_under_its_own_type(served: str) -> None:
+    def kind(path: str, accept: str = "") -> str:
+        request = urllib.request.Request(f"{served}/{path}", headers={"Accept": accept} if accept else {})
+        with urllib.request.urlopen(request) as answer:
+            return str(answer.headers["Content-Type"])
+
+    json_kind, html_kind = "application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.v1+html"
+    assert kind("simple/toy/") == "text/html; charset=utf-8"
+    assert kind("simple/toy/", json_kind) == json_kind
+    assert kind("simple/toy/", f"{json_kind};q=0.1, {html_kind}") == html_kind
+    assert kind("simple/", f"text/html;q=0.1, {json_kind};q=0.2") == json_kind
+    assert kind("simple/toy/", f"{json_kind};q=much") == "text/html; charset=utf-8"
+    assert kind("") == "text/html; charset=utf-8"
+    assert kind("files/toy-1.0%2Bavx2-py3-none-any.whl.metadata") == "text/plain; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    "path", ["files/", ".lock", "%2elock", "simple/none/", "../results/", "%2e%2e/%2e%2e/etc/passwd"]
+)
+def test_the_server_gives_nothing_that_is_not_linked(served: str, path: str) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"{served}/{path}")
+
+
+def test_the_page_for_people_shows_each_variant_with_its_line_for_pip(made: Path) -> None:
+    page = (made / "index.html").read_text(encoding="utf-8")
+    for requirement in ("'toy==1.0'", "'toy==1.0+avx2'", "'toy==1.0+nofast'"):
+        assert page.count(requirement.replace("'", "&#39;")) + page.count(requirement) == 1
+    assert page.count("1 passed") == len(VARIANTS)
+    assert "sse4.2, avx, avx2, fma" in page and "no-fast" in page
+    for path in (
+        "records/toy-1.0%2B1-py3-none-any.whl/smoke.xml",
+        "records/toy-1.0%2B1-py3-none-any.whl/plan.json",
+    ):
+        assert f'href="{path}"' in page
+        assert (made / path.replace("%2B", "+")).is_file()
+    assert not list(made.rglob("build.log"))
+
+
+def test_the_same_results_give_the_same_bytes_in_any_order_and_again(
+    made: Path, results: Path, tmp_path: Path
+) -> None:
+    for folder in sorted(results.iterdir(), reverse=True):
+        make(tmp_path / "one", folder)
+    assert tree(tmp_path / "one") == tree(made)
+
+
+def test_what_is_right_already_is_not_written_again(results: Path, tmp_path: Path) -> None:
+    make(tmp_path, results)
+    before = {path: path.stat().st_ino for path in tmp_path.rglob("*") if path.is_file()}
+    assert make(tmp_path, results).added == ()
+    assert {path: path.stat().st_ino for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_an_altered_wheel_is_not_installed_and_stops_the_next_update(
+    results: Path, tmp_path: Path, venv: Venv
+) -> None:
+    make(tmp_path, results)
+    (tmp_path / "files" / "toy-1.0+1-py3-none-any.whl").write_bytes(
+        wheels.wheel(tmp_path / "evil", version="1.0+1", says="evil").read_bytes()
+    )
+    done = venv.pip(f"{tmp_path.as_uri()}/simple/", "toy==1.0")
+    assert done.returncode != 0 and "DO NOT MATCH THE HASHES" in done.stderr
+    with pytest.raises(SourceError, match="is not what was published"):
+        make(tmp_path, results)
+
+
+def test_an_altered_entry_is_not_installed_and_is_mended_by_the_next_update(
+    results: Path, tmp_path: Path, venv: Venv
+) -> None:
+    make(tmp_path, results)
+    good = tree(tmp_path)
+    evil = wheels.wheel(tmp_path / "evil", version="1.0+1", says="evil")
+    old = hashlib.sha256((tmp_path / "files" / evil.name).read_bytes()).hexdigest()
+    new = hashlib.sha256(evil.read_bytes()).hexdigest()
+    metadata = f"{evil.name}.metadata"
+    (evil.parent / metadata).write_bytes((tmp_path / "files" / metadata).read_bytes())
+    page = tmp_path / "simple" / "toy" / "index.html"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace(old, new), encoding="utf-8")
+    done = venv.pip(f"{tmp_path.as_uri()}/simple/", "toy==1.0")
+    assert done.returncode != 0 and "DO NOT MATCH THE HASHES" in done.stderr
+
+    # Whoever alters the wheel and its entry is still found out by a hash that the user has.
+    page.write_text(text.replace(old, new).replace("../../files/toy-1.0%2B1", "../../evil/toy-1.0%2B1"))
+    asked = tmp_path / "asked.txt"
+    asked.write_text(f"toy==1.0+1 --hash=sha256:{old}\n")
+    done = venv.pip(f"{tmp_path.as_uri()}/simple/", "--require-hashes", "-r", asked)
+    assert done.returncode != 0
+    assert venv.pip(f"{tmp_path.as_uri()}/simple/", "toy==1.0").returncode == 0 and venv.says() == "evil"
+
+    make(tmp_path, results)
+    assert {name: content for name, content in tree(tmp_path).items() if name in good} == good
+
+
+@pytest.mark.parametrize(
+    ("smoke", "error", "message"),
+    [
+        (wheels.FAILED, SmokeError, "failed test_toy: it is not published"),
+        ("<testsuite/>", SmokeError, "passed no smoke test"),
+        ("no report", SmokeError, "no readable report"),
+    ],
+)
+def test_a_wheel_that_did_not_pass_its_suite_is_not_published(
+    tmp_path: Path, venv: Venv, smoke: str, error: type[KilnError], message: str
+) -> None:
+    good = wheels.result(tmp_path / "good")
+    bad = wheels.result(tmp_path / "bad", smoke=smoke, cpu_features="baseline")
+    make(tmp_path / "index", good)
+    with pytest.raises(error, match=message):
+        make(tmp_path / "index", bad, good)
+    done = venv.pip(f"{(tmp_path / 'index').as_uri()}/simple/", "toy==1.0+baseline")
+    assert done.returncode != 0 and "No matching distribution" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["smoke.xml", "toy-1.0+1-py3-none-any.whl", "plan.json"])
+def test_a_result_that_is_not_what_was_recorded_is_not_published(tmp_path: Path, name: str) -> None:
+    folder = wheels.result(tmp_path)
+    (folder / name).write_bytes((folder / name).read_bytes() + b" ")
+    with pytest.raises(SourceError, match=f"{name.replace('+', '.')} is not what was recorded"):
+        make(tmp_path / "index", folder)
+    assert not (tmp_path / "index" / "index.json").exists()
+
+
+def test_a_wheel_that_differs_from_its_own_record_is_not_published(tmp_path: Path) -> None:
+    folder = wheels.result(tmp_path)
+    (path,) = folder.glob("*.whl")
+    path.write_bytes(path.read_bytes().replace(b"says = '1.0+1'", b"says = '1.0+9'"))
+    sums = [f"{hashlib.sha256(each.read_bytes()).hexdigest()}  {each.name}\n" for each in folder.iterdir()]
+    (folder / "SHA256SUMS").write_text("".join(line for line in sums if "SHA256SUMS" not in line))
+    with pytest.raises(CompileError, match="is not a sound wheel"):
+        make(tmp_path / "index", folder)
+
+
+def test_a_published_name_never_gets_other_bytes(tmp_path: Path, venv: Venv) -> None:
+    make(tmp_path / "index", wheels.result(tmp_path / "one", says="first"))
+    before = tree(tmp_path / "index")
+    with pytest.raises(DifferenceError, match="what is published never changes") as raised:
+        make(tmp_path / "index", wheels.result(tmp_path / "other", says="second"))
+    assert raised.value.exit_code == 5
+    assert tree(tmp_path / "index") == before
+    venv.pip(f"{(tmp_path / 'index').as_uri()}/simple/", "toy==1.0")
+    assert venv.says() == "first"
+
+
+def forked(target: Path, results: Path, steps: int) -> int:
+    """The process id of a fork that updates an index, and kills itself after so many files took their name."""
+    child = os.fork()
+    if child:
+        return child
+    left, real = [steps], Path.replace
+
+    def replace(self: Path, other: Path) -> Path:
+        left[0] -= 1
+        if left[0] < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(self, other)
+
+    try:
+        Path.replace = replace  # type: ignore[method-assign,assignment]
+        make(target, results)
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def ended(child: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def listed(folder: Path) -> list[str]:
+    """The files that an index's pages list, each of which has to be there with its hash."""
+    found = []
+    for path in (folder / "simple").glob("*/index.json"):
+        for file in json.loads(path.read_bytes())["files"]:
+            content = (folder / "files" / file["filename"]).read_bytes()
+            assert hashlib.sha256(content).hexdigest() == file["hashes"]["sha256"]
+            found.append(file["filename"])
+    return found
+
+
+def test_a_killed_update_leaves_a_whole_index_and_the_next_one_finishes_it(
+    made: Path, results: Path, tmp_path: Path, venv: Venv
+) -> None:
+    first = next(path for path in results.iterdir() if list(path.glob("*+1-*")))
+    steps = 0
+    while True:
+        target = tmp_path / str(steps)
+        make(target, first)
+        code = ended(forked(target, results, steps))
+        assert "toy-1.0+1-py3-none-any.whl" in listed(target)
+        if steps % 9 == 0:
+            assert venv.pip(f"{target.as_uri()}/simple/", "toy==1.0").returncode == 0
+        make(target, results)
+        assert tree(target) == tree(made)
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL
+        steps += 1
+    assert steps > 10
+
+
+def test_two_who_publish_at_once_lose_nothing(made: Path, results: Path, tmp_path: Path) -> None:
+    running = [forked(tmp_path / "index", each, sys.maxsize) for each in results.iterdir()]
+    assert [ended(each) for each in running] == [0] * len(running)
+    assert tree(tmp_path / "index") == tree(made)
+
+
+def test_what_is_no_result_and_no_index_is_said_to_be_none(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no finished result"):
+        make(tmp_path / "index", tmp_path)
+    with pytest.raises(UsageError, match="is no wheel index"):
+        index_folder.items(tmp_path)
+    with pytest.raises(UsageError, match="is no wheel index"):
+        server.serve(tmp_path, 0)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "",
+        "{}",
+        '{"format": 2, "files": []}',
+        '{"format": 1, "files": [{"file": "../x", "sha256": "", "size": 1}]}',
+    ],
+)
+def test_a_manifest_that_cannot_be_trusted_is_not_read(tmp_path: Path, manifest: str) -> None:
+    (tmp_path / "index.json").write_text(manifest)
+    with pytest.raises(SourceError, match="is not the manifest of an index"):
+        index_folder.read(tmp_path)
+
+
+def documented() -> list[tuple[str, str]]:
+    """What docs/index.md says that a requirement gets."""
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    return re.findall(r"^\| `(opencv-python[^`]*)` \| `([^`]+)` \|$", text, re.M)
+
+
+@pytest.fixture(scope="module")
+def documented_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("documented")
+    versions = sorted({got for _, got in documented()})
+    made = [wheelhouse.item(wheels.wheel(folder / "built", "opencv-python", each)) for each in versions]
+    index_folder.update(folder / "index", made, {}, Notes())
+    return folder / "index"
+
+
+@pytest.mark.parametrize(("asked", "got"), documented())
+def test_what_the_documentation_says_that_a_requirement_gets_is_what_pip_installs(
+    documented_index: Path, venv: Venv, asked: str, got: str
+) -> None:
+    done = venv.pip(f"{documented_index.as_uri()}/simple/", asked)
+    assert done.returncode == 0, done.stderr
+    assert venv.says("opencv_python") == got
+
+
+def test_the_documentation_has_examples() -> None:
+    assert len(documented()) >= 8
