@@ -1,4 +1,4 @@
-"""The failures a person can meet, and the exit code of each.
+"""The failures that a person can see, and the exit code of each.
 
 Every message is one sentence that says what went wrong, where, and what to do next.
 """
@@ -7,9 +7,28 @@ from __future__ import annotations
 
 
 class KilnError(Exception):
-    """A failure told to the user as its message, without a traceback."""
+    """A failure that a person sees as its message, without a traceback.
+
+    `what` went wrong; `where` is the place in the user's files, if there is one (FILE:LINE or FILE); `cure` is what to
+    do next; `detail` holds further lines, such as the output of a tool.
+    """
 
     exit_code = 1
+
+    def __init__(self, what: str, cure: str = "", *, where: str = "", detail: str = "") -> None:
+        super().__init__(what, cure, where, detail)
+        self.what = what
+        self.cure = cure
+        self.where = where
+        self.detail = detail
+
+    @property
+    def sentence(self) -> str:
+        """The message without its detail."""
+        return ": ".join(part for part in (self.where, self.what, self.cure) if part)
+
+    def __str__(self) -> str:
+        return "\n".join(part for part in (self.sentence, self.detail) if part)
 
 
 class CompileError(KilnError):
