@@ -4,6 +4,8 @@ from . import record as record
 from .budget import Budget as Budget
 from .compile import compile_wheel as compile_wheel
 from .compile import ensure_interpreter as ensure_interpreter
+from .record import Damage as Damage
+from .record import Record as Record
 from .wheel import finish_wheel as finish_wheel
 from .workspace import Line as Line
 from .workspace import Workspace as Workspace

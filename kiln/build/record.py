@@ -1,95 +1,153 @@
-"""The finished result of a build: kept by its key, checked whenever it is used, published under dist/."""
+"""A finished build: kept by its key, checked whenever it is used, published under dist/."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiln.core import remove, sha256_of
-from kiln.plan import Plan
+from kiln.core import Value, remove, sha256_of
+from kiln.plan import Plan, Variant
 
 SUMS = "SHA256SUMS"
+PLAN = "plan.json"
+LOG = "build.log"
+SMOKE_KEY = "smoke.key"
+
+
+@dataclass(frozen=True)
+class RecordedPlan:
+    """What a plan.json says of the build: its key, its folder under dist/, and what was asked for.
+
+    `interpreter` is its executable, `kind` where it came from (base, prefix or source).
+    """
+
+    key: str
+    folder: str
+    recipe: str
+    release: str
+    variant: Variant
+    options: Mapping[str, Value]
+    interpreter: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished build whose files are all as they were recorded.
+
+    `reports` are the files of its smoke run; `smoke_key` names that run, and is empty where none was passed yet.
+    """
+
+    folder: Path
+    plan: RecordedPlan
+    wheel: Path
+    log: Path
+    reports: tuple[Path, ...]
+    smoke_key: str
 
 
 @dataclass(frozen=True)
 class Damage:
-    """A result that is there but is not what was recorded."""
+    """A folder of a finished build in which `file` is missing, unexpected, or not what was recorded."""
 
     folder: Path
     file: str
 
 
-def write(results: Path, plan: Plan, wheel: Path, log: Path, smoke: Sequence[Path]) -> Path:
+def write(results: Path, plan: Plan, wheel: Path, log: Path, reports: Sequence[Path]) -> Record:
     """Keep a finished build as `results/<key>`, whole or not at all; the caller holds the key's lock.
 
-    `smoke` are the reports of the smoke run.
+    `reports` are the files of the smoke run.
     """
-    with _whole(results / plan.key) as folder:
-        for file, name in ((wheel, wheel.name), (log, "build.log"), *((file, file.name) for file in smoke)):
-            shutil.copyfile(file, folder / name)
-        (folder / "plan.json").write_text(plan.to_json(), encoding="utf-8")
-        (folder / "smoke.key").write_text(plan.smoke_key + "\n", encoding="utf-8")
-        _write_sums(folder)
-    return results / plan.key
+    files = {wheel.name: wheel, LOG: log, **{each.name: each for each in reports}}
+    return _write(results / plan.key, plan, files, {SMOKE_KEY: plan.smoke_key + "\n"})
 
 
-def keep(folder: Path, plan: Plan, wheel: Path, log: Path) -> Path:
-    """Keep a wheel that is built, before anything is known of it, as `folder/<key>`."""
-    with _whole(folder / plan.key) as kept:
-        for file, name in ((wheel, wheel.name), (log, "build.log")):
-            shutil.copyfile(file, kept / name)
-        (kept / "plan.json").write_text(plan.to_json(), encoding="utf-8")
-        _write_sums(kept)
-    return folder / plan.key
+def keep(folder: Path, plan: Plan, wheel: Path, log: Path) -> Record:
+    """Keep a wheel that is built and not tested yet as `folder/<key>`."""
+    return _write(folder / plan.key, plan, {wheel.name: wheel, LOG: log}, {})
 
 
-def kept(folder: Path, key: str) -> Path | None:
-    """The folder of a wheel that was kept, where it is whole."""
-    place = folder / key
-    return place if place.exists() and damaged(place) is None else None
-
-
-def _write_sums(folder: Path) -> None:
-    lines = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
-    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
-
-
-def find(results: Path, key: str) -> Path | Damage | None:
-    """The folder of a finished build, after every file in it was compared with its SHA256SUMS."""
+def find(results: Path, key: str) -> Record | Damage | None:
+    """The finished build of a key, after every file in it was compared with its SHA256SUMS."""
     folder = results / key
-    if not folder.exists():
+    return read(folder) if folder.exists() else None
+
+
+def read(folder: Path) -> Record | Damage:
+    """A finished build, after every file in it was compared with its SHA256SUMS."""
+    wrong = _damage(folder)
+    plan = None if wrong else read_plan(folder)
+    if plan is None:
+        return Damage(folder, wrong or PLAN)
+    wheel = next(folder.glob("*.whl"))
+    own = {wheel.name, PLAN, LOG, SMOKE_KEY, SUMS}
+    key = folder / SMOKE_KEY
+    return Record(
+        folder=folder,
+        plan=plan,
+        wheel=wheel,
+        log=folder / LOG,
+        reports=tuple(path for path in sorted(folder.iterdir()) if path.name not in own),
+        smoke_key=key.read_text(encoding="utf-8").strip() if key.exists() else "",
+    )
+
+
+def read_plan(folder: Path) -> RecordedPlan | None:
+    """What the plan.json in a folder says, as it is; None where it is missing or not a plan."""
+    try:
+        value = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        inputs = value["inputs"]
+        return RecordedPlan(
+            key=str(value["key"]),
+            folder=str(value["folder"]),
+            recipe=str(inputs["recipe"]),
+            release=str(inputs["version"]),
+            variant=Variant(**{axis: str(inputs["variant"][axis]) for axis in Variant.__dataclass_fields__}),
+            options=dict(inputs["options"]),
+            interpreter=str(inputs["interpreter"]["executable"]),
+            kind=str(inputs["interpreter"]["kind"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    wrong = damaged(folder)
-    return Damage(folder, wrong) if wrong else folder
 
 
-def smoke_key(folder: Path) -> str:
-    """The digest of the smoke run that a result has passed."""
-    path = folder / "smoke.key"
-    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
-
-
-def wheel_in(folder: Path) -> Path:
-    """The wheel of a result."""
-    return next(folder.glob("*.whl"))
-
-
-def publish(folder: Path, target: Path) -> bool:
-    """Copy a result to its place under dist/; False where it is there already, whole and equal."""
-    if target.exists() and _same(folder, target) and damaged(target) is None:
-        return False
+def publish(record: Record, target: Path) -> Record:
+    """A finished build at its place under dist/, copied where it is not there already, whole and equal."""
+    there = read(target) if target.exists() and _same(record.folder, target) else None
+    if isinstance(there, Record):
+        return there
     with _whole(target) as copy:
-        for file in sorted(folder.iterdir()):
+        for file in sorted(record.folder.iterdir()):
             shutil.copyfile(file, copy / file.name)
-    return True
+    return _whole_record(target)
 
 
-def damaged(folder: Path) -> str | None:
-    """The first file that is missing, unexpected, or not what SHA256SUMS says; None where all is well."""
+def _write(folder: Path, plan: Plan, files: Mapping[str, Path], texts: Mapping[str, str]) -> Record:
+    with _whole(folder) as copy:
+        for name, file in files.items():
+            shutil.copyfile(file, copy / name)
+        for name, text in {PLAN: plan.to_json(), **texts}.items():
+            (copy / name).write_text(text, encoding="utf-8")
+        lines = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(copy.iterdir())]
+        (copy / SUMS).write_text("".join(lines), encoding="utf-8")
+    return _whole_record(folder)
+
+
+def _whole_record(folder: Path) -> Record:
+    found = read(folder)
+    if isinstance(found, Damage):
+        raise OSError(f"{folder / found.file} changed while it was written")
+    return found
+
+
+def _damage(folder: Path) -> str | None:
+    """The first file that is missing, unexpected, or not what SHA256SUMS says; None where there is none."""
     try:
         lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
         recorded = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
@@ -98,10 +156,9 @@ def damaged(folder: Path) -> str | None:
     there = {path.name for path in folder.iterdir() if path.name != SUMS}
     if there != set(recorded) or not any(name.endswith(".whl") for name in there):
         return min(there ^ set(recorded), default="the wheel")
-    for name, expected in sorted(recorded.items()):
-        if sha256_of(folder / name) != expected:
-            return name
-    return None
+    return next(
+        (name for name, sha256 in sorted(recorded.items()) if sha256_of(folder / name) != sha256), None
+    )
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -29,7 +29,6 @@ def build(context: Context, request: Request, given: Mapping[str, Any]) -> None:
         sources=fetching,
         jobs=jobs(given["jobs"]),
         setup=given["setup"],
-        offline=fetching.offline,
         keep=given["keep"],
         bundle=Path(given["bundle"]) if given["bundle"] else None,
         accept_licences=accepts_licences(given["accept_cuda_eula"]),

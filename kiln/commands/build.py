@@ -8,11 +8,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kiln import plan, smoke, sources
-from kiln.archive import inspect_wheel
-from kiln.build import Budget, Workspace, bundle, compile_wheel, finish_wheel, record
+from kiln.archive import Wheel, inspect_wheel
+from kiln.build import (
+    Budget,
+    Damage,
+    Record,
+    Workspace,
+    bundle,
+    compile_wheel,
+    ensure_interpreter,
+    finish_wheel,
+    record,
+)
 from kiln.commands.printing import short_path
 from kiln.core import Console, Home, duration, give, remove
-from kiln.engine import connect, doctor, toolchain
+from kiln.engine import Engine, connect, doctor, toolchain
 from kiln.plan import Plan, Request
 from kiln.sources import licences
 
@@ -25,7 +35,6 @@ class BuildSettings:
     sources: sources.FetchSettings
     jobs: int
     setup: bool = False
-    offline: bool = False
     keep: bool = False
     bundle: Path | None = None
     accept_licences: bool = False
@@ -34,12 +43,16 @@ class BuildSettings:
 
 @dataclass(frozen=True)
 class Result:
-    """A finished build under dist/. `built` is False where the key was finished before."""
+    """A finished build under dist/. `built` is False where the wheel was compiled by an earlier run."""
 
     plan: Plan
-    folder: Path
-    wheel: Path
+    record: Record
     built: bool
+
+
+def run(root: Path, request: Request, settings: BuildSettings, console: Console) -> None:
+    """Build what was asked for and print where it is."""
+    show(build_wheel(root, request, settings, console), console)
 
 
 def build_wheel(root: Path, request: Request, settings: BuildSettings, console: Console) -> Result:
@@ -49,37 +62,37 @@ def build_wheel(root: Path, request: Request, settings: BuildSettings, console: 
     """
     with console.station("plan"):
         planned = plan.make(root, request)
-    home = settings.home
-    target = root / "dist" / planned.folder
+    home, target = settings.home, root / "dist" / planned.folder
     with home.in_use(console), home.lock(planned.key, console):
-        finished = record.find(home.results, planned.key)
-        if isinstance(finished, record.Damage):
-            console.note(f"{finished.folder / finished.file} is damaged: building again")
-            finished = None
-        unproved = None if finished else record.kept(home.unproved, planned.key)
-        built = finished is None and unproved is None
-        if finished is None or record.smoke_key(finished) != planned.smoke_key:
-            finished = _build(root, planned, finished or unproved, settings, console)
-        with home.lock("publish", console):
-            record.publish(finished, target)
-    return Result(planned, target, record.wheel_in(target), built)
-
-
-def run(root: Path, request: Request, settings: BuildSettings, console: Console) -> None:
-    """Build what was asked for and print where it is."""
-    show(build_wheel(root, request, settings, console), console)
+        finished = _sound(record.find(home.results, planned.key), console)
+        if finished and finished.smoke_key == planned.smoke_key:
+            return Result(planned, _publish(finished, target, home, console), built=False)
+        earlier = finished or _sound(record.find(home.untested, planned.key), console)
+        licences.require(licences.terms(root, planned.sources), home, settings.accept_licences, console)
+        doctor.require(settings.setup, os.environ, console, bootstrap=settings.bundle is None)
+        with connect(os.environ) as engine:
+            workspace, wheel = _prepared(root, planned, earlier, settings, engine, console)
+            tested = _tested(workspace, wheel, console)
+            with console.station("record"):
+                reports = [tested.report, workspace.build / smoke.PAGE]
+                finished = record.write(home.results, planned, wheel.path, workspace.log, reports)
+                published = _publish(finished, target, home, console)
+            # Last, for it may take long: a TensorFlow build leaves gigabytes.
+            remove(home.untested / planned.key)
+            workspace.discard()
+    return Result(planned, published, built=earlier is None)
 
 
 def show(result: Result, console: Console) -> None:
     """Where the wheel is, how long each station took, how to install it, and where its GPU's part is tested."""
-    wheel = result.wheel
+    wheel = result.record.wheel
     console.say()
     if not result.built and not set(console.times) & {"smoke"}:
         console.say(f"finished before under the same key; nothing was built ({result.plan.key[:16]})")
     times = ", ".join(f"{name} {duration(seconds)}" for name, seconds in console.times.items())
     size = wheel.stat().st_size / 1e6
     console.say(f"times    {times}")
-    console.say(f"results  {short_path(result.folder)}")
+    console.say(f"results  {short_path(result.record.folder)}")
     console.say(f"wheel    {wheel.name} ({size:.1f} MB)")
     console.say(f"install  pip install {shlex.quote(str(short_path(wheel)))}")
     if result.plan.variant.device != "cpu":
@@ -87,60 +100,79 @@ def show(result: Result, console: Console) -> None:
         console.say(f"on a GPU ./inv smoke {shlex.quote(str(short_path(wheel)))} --venv")
 
 
-def _build(
-    root: Path, planned: Plan, earlier: Path | None, settings: BuildSettings, console: Console
-) -> Path:
-    """The stations from the sources on; an `earlier` result, or a wheel whose smoke run failed, is only smoked."""
+def _sound(found: Record | Damage | None, console: Console) -> Record | None:
+    """A finished build, if it is there and not damaged."""
+    if isinstance(found, Damage):
+        console.note(f"{found.folder / found.file} is damaged: building again")
+        return None
+    return found
+
+
+def _publish(finished: Record, target: Path, home: Home, console: Console) -> Record:
+    with home.lock("publish", console):
+        return record.publish(finished, target)
+
+
+def _prepared(
+    root: Path,
+    planned: Plan,
+    earlier: Record | None,
+    settings: BuildSettings,
+    engine: Engine,
+    console: Console,
+) -> tuple[Workspace, Wheel]:
+    """The wheel, compiled, or that of an `earlier` run whose smoke suite has to run again."""
     home = settings.home
-    licences.require(licences.terms(root, planned.sources), home, settings.accept_licences, console)
-    doctor.require(settings.setup, os.environ, console, bootstrap=settings.bundle is None)
+    needed = smoke.needed_sources(planned) if earlier else planned.sources
     vault = sources.Vault(home.sources)
-    with connect(os.environ) as engine:
-        if settings.bundle:
-            with console.station("bundle"):
-                bundle.take(settings.bundle, planned, vault, engine, home, console)
-        with console.station("sources"), console.transfers() as transfers:
-            obtained = sources.obtain(planned.sources, vault, settings.sources, transfers)
-        with console.station("toolchain"):
-            images = toolchain.ensure(root, planned, engine, home, console, settings.offline)
-        workspace = Workspace(
-            root, planned, images, engine, home, obtained, settings.jobs, settings.keep, settings.budget
+    if settings.bundle:
+        with console.station("bundle"):
+            bundle.take(settings.bundle, planned, vault, engine, home, console)
+    with console.station("sources"), console.transfers() as transfers:
+        obtained = sources.obtain(needed, vault, settings.sources, transfers)
+    with console.station("toolchain"):
+        images = toolchain.ensure(root, planned, engine, home, console, settings.sources.offline)
+    workspace = Workspace(
+        root, planned, images, engine, home, obtained, settings.jobs, settings.keep, settings.budget
+    )
+    if earlier:
+        why = "has changed" if earlier.smoke_key else "was not passed"
+        console.note(f"the smoke suite {why}: the wheel is tested again, not built again")
+        workspace.prepare()
+        ensure_interpreter(workspace, console)
+        workspace.log.write_bytes(earlier.log.read_bytes())
+        return workspace, inspect_wheel(_copied(earlier.wheel, workspace))
+    with console.station("compile"):
+        compile_wheel(workspace, console)
+    with console.station("wheel"):
+        wheel = finish_wheel(workspace, console)
+    record.keep(home.untested, planned, wheel.path, workspace.log)
+    return workspace, wheel
+
+
+def _tested(workspace: Workspace, wheel: Wheel, console: Console) -> smoke.SmokeResult:
+    """The result of the wheel's smoke run. Raises SmokeError where a test fails."""
+    planned = workspace.plan
+    variables = {**smoke.told(planned, wheel), **smoke.promised(planned, planned.key)}
+    place = replace(workspace, variables=variables)
+    with console.station("smoke"):
+        kept = (
+            f"read why in {workspace.build / smoke.PAGE} or {workspace.log}; {_kept(workspace.home, planned)}"
         )
-        if earlier is None:
-            with console.station("compile"):
-                compile_wheel(workspace, console)
-            with console.station("wheel"):
-                finished = finish_wheel(workspace, console)
-            record.keep(home.unproved, planned, finished.path, workspace.log)
-        else:
-            why = "has changed" if earlier.parent == home.results else "was not passed"
-            console.note(f"the smoke suite {why}: the wheel is smoked again, not built again")
-            workspace.prepare()
-            finished = inspect_wheel(_copy(record.wheel_in(earlier), workspace))
-            workspace.log.write_bytes((earlier / "build.log").read_bytes())
-        variables = {**smoke.told(planned, finished), **smoke.promised(planned, planned.key)}
-        place = replace(workspace, variables=variables)
-        with console.station("smoke"):
-            kept = f"read why in {workspace.build / smoke.PAGE} or {workspace.log}; {_kept(home, planned)}"
-            proved = smoke.run_suite(place, finished, console, kept, {"build key": planned.key})
-            console.note(f"smoke: {smoke.summary(proved)}")
-        with console.station("record"):
-            reports = [proved.report, workspace.build / smoke.PAGE]
-            folder = record.write(home.results, planned, finished.path, workspace.log, reports)
-            remove(home.unproved / planned.key)
-            workspace.discard()
-    return folder
+        result = smoke.run_suite(place, wheel, console, kept, {"build key": planned.key})
+        console.note(f"smoke: {smoke.summary(result)}")
+    return result
 
 
 def _kept(home: Home, planned: Plan) -> str:
-    """What is said of the wheel where its suite fails."""
-    folder = home.unproved / planned.key
+    """Where the wheel is if its suite fails."""
+    folder = home.untested / planned.key
     if not folder.exists():
-        return "the result of the suite before is left as it is"
-    return f"the wheel is kept in {folder}: run again to smoke it again, remove that folder to build it again"
+        return "the earlier result is left as it is"
+    return f"the wheel is kept in {folder}: run again to test it again, remove that folder to build it again"
 
 
-def _copy(file: Path, workspace: Workspace) -> Path:
+def _copied(file: Path, workspace: Workspace) -> Path:
     give(workspace.out, workspace.engine.owner)
     target = workspace.out / file.name
     target.write_bytes(file.read_bytes())

@@ -147,7 +147,7 @@ def survey(needed: Needs, home: Home, engine: Engine | None, results: int = 0) -
         *_finished(home, results),
         *(
             _item("wheel", path, True, "built, its suite not passed: remove the folder by hand")
-            for path in _in(home.unproved)
+            for path in _in(home.untested)
         ),
         *_interpreters(home, needed),
         *_environments(home, needed),

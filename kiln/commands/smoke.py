@@ -14,7 +14,6 @@ from kiln.build import Workspace
 from kiln.core import Console, Home, SourceError, UsageError, give, remove, sha256_of
 from kiln.engine import connect, doctor, toolchain
 from kiln.plan import Plan, Request
-from kiln.recipe import Source
 from kiln.smoke import PAGE, SmokeResult, VenvRunner, WheelUnderTest
 from kiln.sources import Vault, licences
 
@@ -60,7 +59,7 @@ def test_wheel(root: Path, given: str, asked: Request, settings: SmokeSettings, 
         console.note("the recipe gives another build key by now: the wheel is held to the plan that built it")
     home = settings.home
     with home.in_use(console), home.lock(name := f"smoke-{os.getpid()}", console):
-        needed = tuple(source for source in planned.sources if _is_needed(source, planned))
+        needed = smoke.needed_sources(planned)
         licences.require(licences.terms(root, needed), home, settings.accept_licences, console)
         with console.station("sources"), console.transfers() as transfers:
             obtained = sources.obtain(needed, Vault(home.sources), settings.sources, transfers)
@@ -165,13 +164,6 @@ def against(text: str, python: str, folder: Path) -> Path:
             "or another requirement"
         )
     return wheels[0]
-
-
-def _is_needed(source: Source, planned: Plan) -> bool:
-    """What a smoke run reads of a plan's sources; an interpreter's source where it has to be built first."""
-    pip = source.use == "build" and source.name == "pip"
-    interpreter = planned.interpreter.kind == "source" and source.name == "cpython"
-    return source.is_file and (source.use in ("smoke", "tools") or pip or interpreter)
 
 
 def _on_this_machine(python: str) -> str:

@@ -34,7 +34,7 @@ class Home:
         home = cls(path)
         try:
             for folder in (
-                home.sources, home.ccache, home.builds, home.results, home.unproved, home.work, home.locks
+                home.sources, home.ccache, home.builds, home.results, home.untested, home.work, home.locks
             ):  # fmt: skip
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -64,9 +64,9 @@ class Home:
         return self.path / "results"
 
     @property
-    def unproved(self) -> Path:
+    def untested(self) -> Path:
         """Wheels that were built and have not passed their smoke run yet, by build key."""
-        return self.path / "unproved"
+        return self.path / "untested"
 
     @property
     def interpreters(self) -> Path:

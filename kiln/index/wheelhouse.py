@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import email
 import hashlib
-import json
 import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -121,9 +120,11 @@ def read_result(folder: Path) -> Item:
     Raises SourceError for a damaged result, SmokeError for one that did not pass, CompileError for a wheel that
     differs from its own RECORD.
     """
-    wrong = record.damaged(folder)
-    if wrong:
-        raise SourceError(f"{folder / wrong} is not what was recorded: remove the folder and build it again")
+    found = record.read(folder)
+    if isinstance(found, record.Damage):
+        raise SourceError(
+            f"{folder / found.file} is not what was recorded", "remove the folder and build it again"
+        )
     outcome = smoke.read_results(folder)
     if outcome.failures or not outcome.count("passed"):
         what = (
@@ -132,10 +133,9 @@ def read_result(folder: Path) -> Item:
             else "passed no smoke test"
         )
         raise SmokeError(f"the wheel in {folder} {what}: it is not published; mend it and build it again")
-    path = record.wheel_in(folder)
-    archive.inspect_wheel(path)
-    others = (each for each in sorted(folder.iterdir()) if each != path and each.name not in PRIVATE)
-    return item(path, _built(folder, outcome), tuple(others))
+    archive.inspect_wheel(found.wheel)
+    others = (each for each in sorted(folder.iterdir()) if each != found.wheel and each.name not in PRIVATE)
+    return item(found.wheel, _built(found.plan, outcome), tuple(others))
 
 
 def item(path: Path, built: Built | None = None, records: tuple[Path, ...] = (), name: str = "") -> Item:
@@ -174,18 +174,13 @@ def _metadata(path: Path, file: str) -> bytes:
         raise SourceError(f"{path} ({file}) is no wheel: give the right file") from error
 
 
-def _built(folder: Path, outcome: smoke.SmokeResult) -> Built:
-    try:
-        plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-        inputs = plan["inputs"]
-        return Built(
-            recipe=inputs["recipe"],
-            release=inputs["version"],
-            key=plan["key"],
-            **{name: inputs["variant"][name] for name in ("device", "base", "python", "cpu_features")},
-            choices=tuple(Path(plan["folder"]).name.split("+")[1:]),
-            passed=outcome.count("passed"),
-            skipped=outcome.count("skipped"),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SourceError(f"{folder / 'plan.json'} is no plan of Kiln's: build the wheel again") from error
+def _built(plan: record.RecordedPlan, outcome: smoke.SmokeResult) -> Built:
+    return Built(
+        recipe=plan.recipe,
+        release=plan.release,
+        key=plan.key,
+        **asdict(plan.variant),
+        choices=tuple(Path(plan.folder).name.split("+")[1:]),
+        passed=outcome.count("passed"),
+        skipped=outcome.count("skipped"),
+    )

@@ -4,6 +4,7 @@ from .report import table as table
 from .results import REPORT as REPORT
 from .results import SmokeResult as SmokeResult
 from .results import read_results as read_results
+from .suite import needed_sources as needed_sources
 from .suite import promised as promised
 from .suite import run_suite as run_suite
 from .suite import told as told

@@ -10,6 +10,7 @@ from kiln.archive import Wheel
 from kiln.build import Line
 from kiln.core import Console, SmokeError
 from kiln.plan import ContainerStep, Plan
+from kiln.recipe import Source
 from kiln.smoke.report import PAGE, write_page
 from kiln.smoke.results import REPORT, SmokeResult, read_results
 
@@ -24,6 +25,17 @@ class Place(Protocol):
     @property
     def log(self) -> Path: ...
     def run(self, step: ContainerStep, line: Line, failure: type[SmokeError] = ...) -> None: ...
+
+
+def needed_sources(plan: Plan) -> tuple[Source, ...]:
+    """What a smoke run reads of a plan's sources; an interpreter's source where it has to be built first."""
+    return tuple(source for source in plan.sources if source.is_file and _is_needed(source, plan))
+
+
+def _is_needed(source: Source, plan: Plan) -> bool:
+    pip = source.use == "build" and source.name == "pip"
+    interpreter = plan.interpreter.kind == "source" and source.name == "cpython"
+    return source.use in ("smoke", "tools") or pip or interpreter
 
 
 def told(plan: Plan, wheel: Wheel) -> dict[str, str]:

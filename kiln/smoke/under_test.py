@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zipfile
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,14 +68,27 @@ def wheel_under_test(root: Path, path: Path, asked: Request) -> WheelUnderTest:
         found = archive.inspect_wheel(path)
     except CompileError as error:
         raise UsageError(str(error).replace("build it again", "get it again, or name another")) from error
-    plan, stamp = _plan_beside(path), _stamp(path)
-    if plan:
-        interpreter = plan["inputs"]["interpreter"]
-        prefix = str(Path(interpreter["executable"]).parent.parent) if interpreter["kind"] == "prefix" else ""
-        request = _claimed(plan["inputs"], asked, prefix if Path(prefix).is_dir() else "")
-        return WheelUnderTest(found, request, plan["key"], "built by Kiln; the plan lies beside it")
+    recorded = record.read(path.parent)
+    if isinstance(recorded, record.Record):
+        plan = recorded.plan
+        prefix = Path(plan.interpreter).parent.parent if plan.kind == "prefix" else None
+        request = Request(
+            recipe=plan.recipe,
+            release=plan.release,
+            options=plan.options,
+            python_prefix=asked.python_prefix or (str(prefix) if prefix and prefix.is_dir() else ""),
+            **asdict(plan.variant),
+        )
+        return WheelUnderTest(found, request, plan.key, "built by Kiln; the plan lies beside it")
+    stamp = _stamp(path)
     if stamp:
-        request = _claimed(stamp, asked, "")
+        request = Request(
+            recipe=stamp["recipe"],
+            release=stamp["version"],
+            options=stamp["options"],
+            python_prefix=asked.python_prefix,
+            **stamp["variant"],
+        )
         note = "no plan.json lies beside the wheel: the build key is what the wheel itself says"
         return WheelUnderTest(found, request, stamp["build_key"], "built by Kiln, as the wheel says", (note,))
     return _foreign(root, found, asked)
@@ -89,24 +100,6 @@ def _foreign(root: Path, found: Wheel, asked: Request) -> WheelUnderTest:
     request = replace(asked, recipe=chosen.name, release=chosen.version, python=python)
     notes = (note, "not built by Kiln: what would be compared with a plan is skipped")
     return WheelUnderTest(found, request, "", "from elsewhere", tuple(filter(None, notes)))
-
-
-def _claimed(inputs: Mapping[str, Any], asked: Request, prefix: str) -> Request:
-    return Request(
-        recipe=inputs["recipe"],
-        release=inputs["version"],
-        options=inputs["options"],
-        python_prefix=asked.python_prefix or prefix,
-        **inputs["variant"],
-    )
-
-
-def _plan_beside(path: Path) -> dict[str, Any] | None:
-    """The plan of a result that is as it was recorded."""
-    if not (path.parent / "plan.json").exists() or record.damaged(path.parent) is not None:
-        return None
-    value: dict[str, Any] = json.loads((path.parent / "plan.json").read_text(encoding="utf-8"))
-    return value
 
 
 def _stamp(path: Path) -> dict[str, Any] | None:

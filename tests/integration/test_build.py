@@ -134,7 +134,7 @@ def test_a_wheel_that_fails_its_smoke_suite_is_not_a_result(house: House) -> Non
     assert not (house.root / "dist").exists()
     assert not list((house.home / "results").iterdir())
     # It took long to build: it is kept, with its log, and the next run takes it up where this one ended.
-    (wheel,) = (house.home / "unproved").glob("*/*.whl")
+    (wheel,) = (house.home / "untested").glob("*/*.whl")
     assert str(wheel.parent) in done.stderr and (wheel.parent / "build.log").exists()
     content = wheel.read_bytes()
     house.replace("smoke/toy/test_toy.py", "== 42", "== 41")
@@ -143,7 +143,7 @@ def test_a_wheel_that_fails_its_smoke_suite_is_not_a_result(house: House) -> Non
     assert "was not passed: the wheel is smoked again, not built again" in again.stderr
     assert "compile" not in again.stderr
     assert house.wheel("cp311-cpu-bookworm-sse4.2+answer-41").read_bytes() == content
-    assert not list((house.home / "unproved").iterdir())
+    assert not list((house.home / "untested").iterdir())
 
 
 def test_a_raw_wheel_that_cannot_be_repaired_is_kept_and_named(house: House) -> None:

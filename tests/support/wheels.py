@@ -84,7 +84,7 @@ def result(
     (folder / "build.log").write_text("a log of one machine", encoding="utf-8")
     (folder / "smoke.xml").write_text(smoke, encoding="utf-8")
     (folder / "results").mkdir(exist_ok=True)
-    return record.write(folder / "results", made, built, folder / "build.log", [folder / "smoke.xml"])
+    return record.write(folder / "results", made, built, folder / "build.log", [folder / "smoke.xml"]).folder
 
 
 class Venv:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kiln.build import record
+from kiln.build import Damage, Record, record
 from kiln.plan import planner
 from kiln.plan.planner import Plan, Request
 from tests.support import repository
@@ -15,7 +15,7 @@ def made(tmp_path: Path) -> Plan:
     return planner.make(repository.make(tmp_path / "root"), Request("toy"))
 
 
-def written(folder: Path, made: Plan) -> Path:
+def written(folder: Path, made: Plan) -> Record:
     files = {"toy-1.0-py3-none-any.whl": b"wheel", "log": b"log", "smoke.xml": b"<testsuite/>"}
     for name, content in files.items():
         (folder / name).write_bytes(content)
@@ -26,12 +26,33 @@ def written(folder: Path, made: Plan) -> Path:
 
 
 def test_a_result_is_found_under_its_key_with_all_its_files(tmp_path: Path, made: Plan) -> None:
-    folder = written(tmp_path, made)
-    assert record.find(tmp_path / "results", made.key) == folder
+    found = written(tmp_path, made)
+    folder = found.folder
+    assert record.find(tmp_path / "results", made.key) == found
+    assert (found.wheel.name, found.log.name) == ("toy-1.0-py3-none-any.whl", "build.log")
+    assert [path.name for path in found.reports] == ["smoke.xml"]
     assert {path.name for path in folder.iterdir()} == {
         "toy-1.0-py3-none-any.whl", "plan.json", "build.log", "smoke.xml", "smoke.key", "SHA256SUMS",
     }  # fmt: skip
-    assert record.smoke_key(folder) == made.smoke_key
+    assert found.smoke_key == made.smoke_key
+
+
+def test_a_result_knows_the_plan_that_it_was_built_by(tmp_path: Path, made: Plan) -> None:
+    plan = written(tmp_path, made).plan
+    assert (plan.key, plan.folder) == (made.key, str(made.folder))
+    assert (plan.recipe, plan.release) == (made.recipe.name, made.recipe.version)
+    assert (plan.variant, plan.options) == (made.variant, made.options)
+    assert (plan.interpreter, plan.kind) == (made.interpreter.executable, made.interpreter.kind)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"key": 1, "folder": "x", "inputs": []}', "\xff"])
+def test_what_is_not_a_plan_is_not_read_as_one(tmp_path: Path, text: str) -> None:
+    (tmp_path / "plan.json").write_text(text, encoding="utf-8")
+    assert record.read_plan(tmp_path) is None
+
+
+def test_there_is_no_result_of_another_key(tmp_path: Path, made: Plan) -> None:
+    written(tmp_path, made)
     assert record.find(tmp_path / "results", "f" * 64) is None
 
 
@@ -40,31 +61,31 @@ def test_a_wheel_is_kept_before_its_suite_has_run_and_found_as_long_as_it_is_who
 ) -> None:
     for name in ("toy-1.0-py3-none-any.whl", "log"):
         (tmp_path / name).write_bytes(name.encode())
-    assert record.kept(tmp_path / "kept", made.key) is None
-    folder = record.keep(tmp_path / "kept", made, tmp_path / "toy-1.0-py3-none-any.whl", tmp_path / "log")
-    assert record.kept(tmp_path / "kept", made.key) == folder
-    assert record.wheel_in(folder).read_bytes() == b"toy-1.0-py3-none-any.whl"
-    assert (folder / "build.log").read_bytes() == b"log"
-    record.wheel_in(folder).write_bytes(b"half")
-    assert record.kept(tmp_path / "kept", made.key) is None
+    assert record.find(tmp_path / "kept", made.key) is None
+    found = record.keep(tmp_path / "kept", made, tmp_path / "toy-1.0-py3-none-any.whl", tmp_path / "log")
+    assert record.find(tmp_path / "kept", made.key) == found
+    assert found.wheel.read_bytes() == b"toy-1.0-py3-none-any.whl"
+    assert (found.log.read_bytes(), found.smoke_key, found.reports) == (b"log", "", ())
+    found.wheel.write_bytes(b"half")
+    assert record.find(tmp_path / "kept", made.key) == Damage(found.folder, found.wheel.name)
 
 
 @pytest.mark.parametrize("name", ["toy-1.0-py3-none-any.whl", "plan.json", "smoke.xml", "SHA256SUMS"])
 @pytest.mark.parametrize("harm", ["change", "remove"])
 def test_a_damaged_result_is_named_and_never_taken(tmp_path: Path, made: Plan, name: str, harm: str) -> None:
-    folder = written(tmp_path, made)
+    folder = written(tmp_path, made).folder
     if harm == "remove":
         (folder / name).unlink()
     else:
         (folder / name).write_bytes((folder / name).read_bytes() + b"x")
     found = record.find(tmp_path / "results", made.key)
-    assert isinstance(found, record.Damage)
+    assert isinstance(found, Damage)
 
 
 def test_a_file_that_nobody_recorded_is_damage(tmp_path: Path, made: Plan) -> None:
-    folder = written(tmp_path, made)
+    folder = written(tmp_path, made).folder
     (folder / "other.whl").write_bytes(b"x")
-    assert record.find(tmp_path / "results", made.key) == record.Damage(folder, "other.whl")
+    assert record.find(tmp_path / "results", made.key) == Damage(folder, "other.whl")
 
 
 def test_what_a_killed_run_left_is_replaced_and_never_seen(tmp_path: Path, made: Plan) -> None:
@@ -72,16 +93,19 @@ def test_what_a_killed_run_left_is_replaced_and_never_seen(tmp_path: Path, made:
     left.mkdir(parents=True)
     (left / "toy-1.0-py3-none-any.whl").write_bytes(b"half")
     assert record.find(tmp_path / "results", made.key) is None
-    folder = written(tmp_path, made)
-    assert record.find(tmp_path / "results", made.key) == folder
+    found = written(tmp_path, made)
+    assert record.find(tmp_path / "results", made.key) == found
     assert not left.exists()
 
 
-def test_publishing_copies_once_and_mends_what_was_damaged(tmp_path: Path, made: Plan) -> None:
-    folder, target = written(tmp_path, made), tmp_path / "dist" / "toy" / "1.0" / "x"
-    assert record.publish(folder, target)
-    assert not record.publish(folder, target)
+def test_publishing_copies_once_and_replaces_what_was_damaged(tmp_path: Path, made: Plan) -> None:
+    found, target = written(tmp_path, made), tmp_path / "dist" / "toy" / "1.0" / "x"
+    published = record.publish(found, target)
+    assert (published.folder, published.plan) == (target, found.plan)
+    before = (target / "smoke.xml").stat()
+    assert record.publish(found, target) == published
+    assert (target / "smoke.xml").stat().st_ino == before.st_ino
     (target / "smoke.xml").write_bytes(b"damaged")
-    assert record.publish(folder, target)
+    assert record.publish(found, target) == published
     assert (target / "smoke.xml").read_bytes() == b"<testsuite/>"
     assert [path.name for path in target.parent.iterdir()] == ["x"]

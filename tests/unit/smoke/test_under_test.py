@@ -91,8 +91,8 @@ def test_the_plan_beside_a_wheel_counts_as_long_as_it_is_as_it_was_recorded(
     path = make(tmp_path)
     for name in ("log", "smoke.xml"):
         (tmp_path / name).write_text("x")
-    folder = record.write(tmp_path / "results", made, path, tmp_path / "log", [tmp_path / "smoke.xml"])
-    beside = record.wheel_in(folder)
+    found = record.write(tmp_path / "results", made, path, tmp_path / "log", [tmp_path / "smoke.xml"])
+    folder, beside = found.folder, found.wheel
     found = under_test.wheel_under_test(root, beside, Request(""))
     assert (found.key, planner.make(root, found.request).key) == (made.key, made.key)
     (folder / "plan.json").write_text((folder / "plan.json").read_text().replace("avx", "sse"))
