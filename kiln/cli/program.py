@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from invoke.collection import Collection
 from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 
@@ -15,10 +16,8 @@ from kiln import __version__
 from kiln.cli.collection import collection
 from kiln.core import UsageError
 
-# Tasks whose first argument may be left out, and the option that it stands for.
-OPTIONAL = {"bench": "name", "serve": "folder", "smoke": "wheel"}
-# Tasks that take any number of arguments, the option that each stands for, and the options that take a value.
-REPEATED = {"index": ("folder", {"--output"}), "sets": ("folder", {"--output"})}
+# Tasks whose arguments may be left out, and the option that each argument stands for.
+ARGUMENTS = {"bench": "name", "index": "folder", "serve": "folder", "sets": "folder", "smoke": "wheel"}
 
 
 class KilnProgram(Program):
@@ -31,6 +30,11 @@ class KilnProgram(Program):
     def parse_tasks(self) -> None:
         with _understood():
             super().parse_tasks()
+        # A task cannot see by itself whether an option was given or has its default.
+        given = {
+            argument.name for task in self.tasks for argument in task.args.values() if argument.got_value
+        }
+        self.collection.configure({"given": sorted(given)})
 
 
 @contextlib.contextmanager
@@ -45,11 +49,12 @@ def _understood() -> Iterator[None]:
 def main(root: Path) -> None:
     """Run the tasks of the repository `root`, wherever the person is."""
     _terminate_cleanly()
-    program = KilnProgram(name="Kiln", binary="./inv", version=__version__, namespace=collection(root))
-    program.run(["./inv", *rewritten(sys.argv[1:])])
+    tasks = collection(root)
+    program = KilnProgram(name="Kiln", binary="./inv", version=__version__, namespace=tasks)
+    program.run(["./inv", *rewritten(sys.argv[1:], tasks)])
 
 
-def rewritten(arguments: list[str]) -> list[str]:
+def rewritten(arguments: list[str], tasks: Collection) -> list[str]:
     """What Invoke cannot read, as what it can.
 
     `TASK … --help` becomes `--help TASK`: Invoke would take it for a recipe's name. An argument that may be
@@ -58,19 +63,19 @@ def rewritten(arguments: list[str]) -> list[str]:
     task, *rest = arguments or ["--list"]
     if "--help" in rest and not task.startswith("-"):
         return ["--help", task]
-    if task in OPTIONAL and rest and not rest[0].startswith("-"):
-        return [task, f"--{OPTIONAL[task]}", *rest]
-    if task in REPEATED:
-        return [task, *_repeated(*REPEATED[task], rest)]
+    if task in ARGUMENTS:
+        flags = (argument for argument in tasks[task].get_arguments() if argument.takes_value)
+        valued = {f"--{name.replace('_', '-')}" for argument in flags for name in argument.names}
+        return [task, *_named(rest, f"--{ARGUMENTS[task]}", valued)]
     return [task, *rest]
 
 
-def _repeated(name: str, valued: set[str], arguments: list[str]) -> Iterator[str]:
-    """The arguments with `--name` before each that is neither an option nor an option's value."""
+def _named(arguments: list[str], option: str, valued: set[str]) -> Iterator[str]:
+    """The arguments with `option` before each that is neither an option nor an option's value."""
     before = ""
     for argument in arguments:
         if not argument.startswith("-") and before not in valued:
-            yield f"--{name}"
+            yield option
         yield argument
         before = argument
 

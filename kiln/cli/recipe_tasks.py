@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +84,7 @@ def recipe_task(
         request = Request(
             recipe=first,
             release=given.pop("release") or version,
-            options=_of_this_machine(chosen(options, given)),
+            options=_of_this_machine(chosen(options, given, context["given"])),
             substitute=named_paths(given.pop("substitute"), "--substitute"),
             **{key: given.pop(key) for key in REQUEST_HELP if key not in ("release", "substitute")},
         )
@@ -134,17 +134,20 @@ def device(asked: str, version: str | bool) -> str:
 def options_of(recipes: Iterable[Recipe]) -> tuple[Option, ...]:
     """The options of several recipes, or versions of one, each name once: as the first has it.
 
-    Where texts have different defaults, the default here is "", which stands for one that was not given.
+    Where the defaults differ, the one here is not used: it only says in which forms the option can be given.
     """
     found: dict[str, Option] = {}
     for each in recipes:
         for option in each.options:
             first = found.setdefault(option.name, option)
-            if option.type == "str" and option.default != first.default:
-                found[option.name] = replace(first, default="")
+            if option.default != first.default:
+                # A switch that is on by default can be given both ways, as --NAME and --no-NAME.
+                found[option.name] = replace(first, default=True if option.type == "bool" else "")
     return tuple(found.values())
 
 
-def chosen(options: tuple[Option, ...], given: Mapping[str, Value]) -> dict[str, Value]:
-    """The options that were given a value of their own."""
-    return {option.name: given[option.name] for option in options if given[option.name] != option.default}
+def chosen(
+    options: tuple[Option, ...], values: Mapping[str, Value], given: Collection[str]
+) -> dict[str, Value]:
+    """The values of the options that were given on the command line, whatever their defaults are."""
+    return {option.name: values[option.name] for option in options if option.name in given}

@@ -12,8 +12,9 @@ import pytest
 from invoke.exceptions import Exit
 
 from kiln import engine
-from kiln.cli import recipe_tasks
+from kiln.cli import collection, recipe_tasks
 from kiln.cli.guard import guarded
+from kiln.cli.program import KilnProgram, rewritten
 from kiln.core.errors import CompileError, EngineError, KilnError, SourceError, UsageError
 from kiln.recipe import Option, loader
 from tests.support import repository, wheels
@@ -117,10 +118,45 @@ def test_exit_codes_are_those_that_the_documentation_lists() -> None:
         assert f"| {kind('').exit_code} | " in documented
 
 
-def test_only_what_differs_from_its_default_is_chosen() -> None:
+def test_what_was_given_is_chosen_whatever_the_defaults_are() -> None:
     options = (Option("fast", "bool", True, "x"), Option("parts", "str", "all", "x"))
-    assert recipe_tasks.chosen(options, {"fast": True, "parts": "all"}) == {}
-    assert recipe_tasks.chosen(options, {"fast": False, "parts": "all", "other": 1}) == {"fast": False}
+    values = {"fast": True, "parts": "all", "other": 1}
+    assert recipe_tasks.chosen(options, values, ()) == {}
+    assert recipe_tasks.chosen(options, values, ("fast", "other")) == {"fast": True}
+
+
+@pytest.mark.parametrize(
+    ("typed", "fast"),
+    [((), False), (("--fast",), True), (("--no-fast",), False), (("--release", "1.0"), True)],
+)
+def test_a_switch_given_as_another_release_has_it_by_default_is_not_dropped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], typed: tuple[str, ...], fast: bool
+) -> None:
+    slow = RECIPE.replace('version: "1.0"', 'version: "2.0"').replace(
+        "type: bool, default: true", "type: bool, default: false"
+    )
+    root = repository.make(tmp_path, **{"recipes/toy/2.0/recipe.yaml": slow})
+    program = KilnProgram(namespace=collection(root))
+    program.run(["./inv", "plan", "toy", "--json", *typed], exit=False)
+    assert json.loads(capsys.readouterr().out)["inputs"]["options"]["fast"] is fast
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("smoke x.whl", "smoke --wheel x.whl"),
+        ("smoke --venv x.whl", "smoke --venv --wheel x.whl"),
+        ("smoke --against y.whl --venv x.whl", "smoke --against y.whl --venv --wheel x.whl"),
+        ("smoke --python-prefix /p x.whl", "smoke --python-prefix /p --wheel x.whl"),
+        ("index --output to a --offline b", "index --output to --folder a --offline --folder b"),
+        ("bench download", "bench --name download"),
+        ("plan toy --json --help", "--help plan"),
+        ("plan toy --json", "plan toy --json"),
+        ("", "--list"),
+    ],
+)
+def test_an_argument_may_stand_anywhere_between_the_options(typed: str, read: str) -> None:
+    assert rewritten(typed.split(), collection(ROOT)) == read.split()
 
 
 def test_a_text_whose_default_differs_between_variants_is_chosen_whatever_it_is(tmp_path: Path) -> None:
@@ -134,8 +170,7 @@ def test_a_text_whose_default_differs_between_variants_is_chosen_whatever_it_is(
     by_name = {option.name: option for option in options}
     assert (by_name["gcc"].default, by_name["gcc"].help) == ("", "x")
     given = {option.name: option.default for option in options}
-    assert recipe_tasks.chosen(options, given) == {}
-    assert recipe_tasks.chosen(options, {**given, "gcc": "gcc-9"}) == {"gcc": "gcc-9"}
+    assert recipe_tasks.chosen(options, {**given, "gcc": "gcc-9"}, ["gcc"]) == {"gcc": "gcc-9"}
 
 
 def test_jobs_are_what_was_asked_for_else_at_least_one() -> None:

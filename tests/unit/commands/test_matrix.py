@@ -51,7 +51,7 @@ def test_the_arguments_of_a_row_are_those_of_its_plan(tmp_path: Path) -> None:
         "build toy/1.0 --no-fast --parts a,b",
     ]
     options = recipe_tasks.options_of([loader.describe(root, "toy")])
-    last = recipe_tasks.chosen(options, {"fast": False, "parts": "a,b"})
+    last = recipe_tasks.chosen(options, {"fast": False, "parts": "a,b"}, ["fast", "parts"])
     assert planner.make(root, Request("toy", "1.0", options=last)).key == rows[-1].plan.key
 
 
