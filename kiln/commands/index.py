@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +14,10 @@ from kiln.core import Console, DifferenceError, Home
 from kiln.index import Item
 from kiln.recipe import Source
 from kiln.sources import Obtained
+
+
+# What a set says of a wheel that Kiln built.
+_BUILD_KEY = re.compile(r"build key ([0-9a-f]{64})")
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,19 @@ def update_index(house: Wheelhouse, output: Path, with_dependencies: bool, conso
 def write_sets(house: Wheelhouse, output: Path, check: bool, console: Console) -> None:
     """Write the pinned sets; DifferenceError where `check` finds one that would change."""
     built = house.items() if any(folder.is_dir() for folder in house.folders) else []
+    keys = {item.entry.built.key for item in built if item.entry.built}
     with house.sets(built, console) as made:
-        changed = [name for name, text in made.texts.items() if _read(output / name) != text]
+        changed = []
+        for name, text in made.texts.items():
+            old = _read(output / name)
+            elsewhere = set(_BUILD_KEY.findall(old.decode("utf-8", "replace"))) - keys
+            if elsewhere:
+                console.note(
+                    f"{output / name} is left as it is: it names a wheel that was not built here (build key "
+                    f"{min(elsewhere)[:16]}…)"
+                )
+            elif old != text:
+                changed.append(name)
         if check and changed:
             raise DifferenceError(
                 f"{', '.join(changed)} would change: run `./inv sets`, and look at the difference"

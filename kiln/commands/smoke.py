@@ -55,8 +55,11 @@ def test_wheel(root: Path, given: str, asked: Request, settings: SmokeSettings, 
     if settings.venv and not request.python_prefix:
         request = replace(request, python_prefix=_on_this_machine(request.python))
     planned = plan.make(root, request)
-    if not found.foreign and planned.key != found.key:
-        console.note("the recipe gives another build key by now: the wheel is held to the plan that built it")
+    # The interpreter of a run on this machine is another than the one of the build.
+    if not (found.foreign or settings.venv) and planned.key != found.key:
+        console.note(
+            "the recipe gives another build key now: the wheel is tested as the plan that built it says"
+        )
     home = settings.home
     with home.in_use(console), home.lock(name := f"smoke-{os.getpid()}", console):
         needed = smoke.needed_sources(planned)

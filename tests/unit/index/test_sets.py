@@ -1,22 +1,25 @@
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+import rich.console
 
-from kiln.core import sha256_of, yaml_file
-from kiln.core.errors import UsageError
+from kiln.commands import index as commands_index
+from kiln.commands.index import Wheelhouse
+from kiln.core import Console, DifferenceError, Home, UsageError, sha256_of, yaml_file
 from kiln.index import folder as index_folder
 from kiln.index import sets, wheelhouse
 from kiln.recipe import loader
 from kiln.recipe.source import Source
-from kiln.sources.fetch import Obtained
+from kiln.sources import FetchSettings, Obtained
 from tests.support import repository, wheels
 from tests.support.loopback import Notes
 from tests.support.repository import ROOT
@@ -233,3 +236,31 @@ def test_the_committed_sets_pin_nothing_but_what_recipes_pin_and_kiln_makes() ->
             assert len(pins) > 20, name
             for project, digest in pins:
                 assert digest in known or project in made, (name, project)
+
+
+def test_a_checkout_without_the_wheel_that_a_set_names_leaves_the_set_as_it_is(
+    shop: Shop, stock: Callable[..., Path], tmp_path: Path
+) -> None:
+    root = stock()
+    listed = root / "requirements" / "sets.yaml"
+    listed.write_text(listed.read_text().replace('when: {python: ["3.7"]}', 'when: {python: ["3.7", "3.11"]}'))
+    result = wheels.result(shop.folder, requires=("needed>=2",))
+    house = Wheelhouse(
+        root,
+        (result,),
+        Home.of({"KILN_HOME": str(tmp_path / "home")}),
+        FetchSettings(offline=True, folder=shop.folder / "shelf"),
+    )
+    output, said = tmp_path / "sets", io.StringIO()
+    console = Console(rich.console.Console(file=said, width=200))
+    commands_index.write_sets(house, output, False, console)
+    before = {path.name: path.read_bytes() for path in output.iterdir()}
+    fresh = replace(house, folders=(root / "dist",))
+    # For Python 3.11 the wheel of others would stand in for the one that was built elsewhere.
+    commands_index.write_sets(fresh, output, True, console)
+    commands_index.write_sets(fresh, output, False, console)
+    assert "all-cp311-cpu.txt is left as it is: it names a wheel that was not built here" in said.getvalue()
+    assert {path.name: path.read_bytes() for path in output.iterdir()} == before
+    (output / "all-cp37-cpu.txt").write_text("toy==0.9\n")
+    with pytest.raises(DifferenceError, match=r"all-cp37-cpu\.txt would change"):
+        commands_index.write_sets(fresh, output, True, console)
