@@ -1,4 +1,5 @@
 from . import bundle as bundle
+from . import cache as cache
 from . import diagnosis as diagnosis
 from . import record as record
 from .budget import Budget as Budget

@@ -15,6 +15,7 @@ from kiln.build import (
     Record,
     Workspace,
     bundle,
+    cache,
     compile_wheel,
     ensure_interpreter,
     finish_wheel,
@@ -70,6 +71,8 @@ def build_wheel(root: Path, request: Request, settings: BuildSettings, console: 
         earlier = finished or _sound(record.find(home.untested, planned.key), console)
         licences.require(licences.terms(root, planned.sources), home, settings.accept_licences, console)
         doctor.require(settings.setup, os.environ, console, bootstrap=settings.bundle is None)
+        cache_size = cache.limit(os.environ)
+        cache.configure(home.ccache, cache_size)
         with connect(os.environ) as engine:
             workspace, wheel = _prepared(root, planned, earlier, settings, engine, console)
             tested = _tested(workspace, wheel, console)
@@ -80,6 +83,7 @@ def build_wheel(root: Path, request: Request, settings: BuildSettings, console: 
             # Last, for it may take long: a TensorFlow build leaves gigabytes.
             remove(home.untested / planned.key)
             workspace.discard()
+            cache.prune(home.ccache, cache_size)
     return Result(planned, published, built=earlier is None)
 
 

@@ -13,9 +13,11 @@ from pathlib import Path
 from rich.markup import escape
 
 from kiln import plan, recipe
+from kiln.build import cache
 from kiln.commands.printing import megabytes, plain_table
 from kiln.core import Console, EngineError, Home, KilnError, UsageError, read_yaml, remove, sha256_of, typed
 from kiln.engine import Engine, connect, toolchain
+from kiln.index import SETS, read_sets
 from kiln.models import LOCK
 from kiln.plan import Request
 from kiln.recipe import Source, SourceList
@@ -69,6 +71,11 @@ def needs(root: Path) -> Needs:
                 found.interpreters.setdefault(made.interpreter_name, who)
     for path in sorted(root.glob("layers/*/sources.yaml")):
         _need(found, typed(read_yaml(path), SourceList).sources, f"needed by {path.relative_to(root)}")
+    listed = root / SETS
+    if listed.exists():
+        for each in read_sets(root):
+            for published in each.published:
+                _need(found, [published.source], f"needed by the set {each.name}")
     for path in sorted((*root.glob("layers/requirements-*.txt"), *root.glob("requirements/*.txt"))):
         found.locks.setdefault(sha256_of(path), f"made from {path.relative_to(root)}")
     return found
@@ -103,7 +110,7 @@ def collect_garbage(
             engine = stack.enter_context(connect(environment))
         except EngineError as error:
             console.note(f"images are not looked at: {error}")
-        items = survey(needed, home, engine, results)
+        items = survey(needed, home, engine, cache.limit(environment), results)
         return items, [] if dry else collect(items, engine)
 
 
@@ -135,10 +142,11 @@ def show(items: Sequence[Item], spared: Sequence[Item], removed: bool, console: 
         console.say(f"\n{len(going)} to remove, {size} MB; nothing is removed before `--no-dry-run` says so")
 
 
-def survey(needed: Needs, home: Home, engine: Engine | None, results: int = 0) -> list[Item]:
+def survey(needed: Needs, home: Home, engine: Engine | None, cache_size: int, results: int = 0) -> list[Item]:
     """Everything in the home, and Kiln's images, each with whether it is kept and why.
 
     `results` is how many finished builds of each variant are kept, the newest ones; 0 for all of them.
+    `cache_size` is how many bytes each of the compile caches may take.
     """
     vault = Vault(home.sources)
     return [
@@ -154,7 +162,7 @@ def survey(needed: Needs, home: Home, engine: Engine | None, results: int = 0) -
         *(_images(engine, needed) if engine else ()),
         *(_item("build", path, False, "left by a build that failed") for path in _in(home.builds)),
         *(_item("work", path, False, _LEFT) for path in (*_in(home.work), *_in(vault.root / "work"))),
-        _item("ccache", home.ccache, True, "limits itself; remove the folder by hand for a cold start"),
+        *_caches(home, cache_size),
     ]
 
 
@@ -240,6 +248,17 @@ def _images(engine: Engine, needed: Needs) -> Iterator[Item]:
     for tag, size in sorted(engine.images(toolchain.IMAGES).items()):
         why = needed.images.get(tag) or busy
         yield Item("image", tag, size, why is not None, why or "no recipe's variant uses it")
+
+
+def _caches(home: Home, size: int) -> Iterator[Item]:
+    """The compile caches, and of Bazel's what is over the size."""
+    files = cache.excess(home.ccache, size)
+    over = sum(file.size for file in files)
+    why = f"each is limited to {megabytes(size)} MB ({cache.VARIABLE})"
+    yield Item("cache", "ccache", _size(home.ccache) - over, True, why, (home.ccache,))
+    if files:
+        name = f"{len(files)} files of Bazel's, the longest unused"
+        yield Item("cache", name, over, False, why, tuple(file.path for file in files))
 
 
 def _in(folder: Path) -> list[Path]:

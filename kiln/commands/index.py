@@ -15,7 +15,6 @@ from kiln.index import Item
 from kiln.recipe import Source
 from kiln.sources import Obtained
 
-
 # What a set says of a wheel that Kiln built.
 _BUILD_KEY = re.compile(r"build key ([0-9a-f]{64})")
 

@@ -3,8 +3,10 @@ from .folder import update as update
 from .publisher import publish as publish
 from .publisher import publish_target as publish_target
 from .server import serve as serve
+from .sets import SETS as SETS
 from .sets import MadeSets as MadeSets
 from .sets import make_sets as make_sets
+from .sets import read_sets as read_sets
 from .wheelhouse import Entry as Entry
 from .wheelhouse import Item as Item
 from .wheelhouse import read_result as read_result

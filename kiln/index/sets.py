@@ -23,7 +23,7 @@ from kiln.recipe import Source
 from kiln.sources import Obtained
 
 Obtain = Callable[[Sequence[Source]], Iterable[Obtained]]
-FILE = "requirements/sets.yaml"
+SETS = "requirements/sets.yaml"
 BUILDERS = ("setuptools", "wheel")
 
 
@@ -75,7 +75,7 @@ def make_sets(root: Path, built: Sequence[Item], obtain: Obtain, work: Path) -> 
     maker = _Maker(root, {item.entry.file: item for item in built}, obtain, work)
     texts: dict[str, bytes] = {}
     needed: dict[str, Item] = {}
-    for each in typed(read_yaml(root / FILE), _Sets).sets:
+    for each in read_sets(root):
         for device in each.device:
             for python in each.python:
                 found = maker.set(each, device, python)
@@ -87,6 +87,11 @@ def make_sets(root: Path, built: Sequence[Item], obtain: Obtain, work: Path) -> 
     for item in built:
         needed.update((other.entry.file, other) for other in maker.dependencies(item))
     return MadeSets(texts, tuple(item for item in needed.values() if not item.entry.built))
+
+
+def read_sets(root: Path) -> tuple[Set, ...]:
+    """The sets that a repository lists; UsageError with file, line and key for a mistake."""
+    return typed(read_yaml(root / SETS), _Sets).sets
 
 
 class _Maker:
@@ -120,7 +125,7 @@ class _Maker:
         for project in wanted.projects:
             roots.append(self._pure(project, builders))
             notes.append(f"# {roots[-1].entry.project}: made from the folder {project}/")
-        where = f"the set {wanted.name} for Python {python} on {device} in {FILE}"
+        where = f"the set {wanted.name} for Python {python} on {device} in {SETS}"
         items = self._closure(roots, pins, python, where)
         facts = self._facts(first, release, {"device": device, "python": python})
         installer = self._pins(first, release, facts, "build").get("pip")

@@ -188,3 +188,35 @@ def test_the_vault_keeps_the_source_of_a_suite_that_is_no_recipes(root: Path, ho
     put(root / "layers" / "export" / "sources.yaml", text)
     path = put(Vault(home.sources).path(UNKNOWN))
     assert run(root, home)[path] is True
+
+
+def test_what_stands_in_for_a_wheel_in_a_published_set_is_needed(tmp_path: Path, home: Home) -> None:
+    listed = f"""\
+        sets:
+          - name: all
+            summary: all
+            recipes: [toy/1.0]
+            python: ["3.11"]
+            device: [cpu]
+            published:
+              - recipe: toy
+                source:
+                  name: toy
+                  origins: [{{pypi: toy, file: toy-1.0-py3-none-any.whl, sha256: "{UNKNOWN}"}}]
+        """
+    root = repository.make(tmp_path / "root", **{"requirements/sets.yaml": listed})
+    published = put(Vault(home.sources).path(UNKNOWN))
+    assert run(root, home)[published] is True
+    assert published.exists()
+
+
+def test_of_bazels_cache_what_was_unused_for_longest_goes_where_it_is_too_large(
+    root: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = (put(home.ccache / "bazel" / "gcc" / name, "x" * 600) for name in ("old", "new"))
+    os.utime(old, (1000, 1000))
+    monkeypatch.setitem(NO_ENGINE, "KILN_CACHE_SIZE", "1K")
+    assert run(root, home, dry=True) == {home.ccache: True, old: False}
+    assert old.exists()
+    assert run(root, home)[old] is False
+    assert (old.exists(), new.exists()) == (False, True)

@@ -243,7 +243,9 @@ def test_a_checkout_without_the_wheel_that_a_set_names_leaves_the_set_as_it_is(
 ) -> None:
     root = stock()
     listed = root / "requirements" / "sets.yaml"
-    listed.write_text(listed.read_text().replace('when: {python: ["3.7"]}', 'when: {python: ["3.7", "3.11"]}'))
+    listed.write_text(
+        listed.read_text().replace('when: {python: ["3.7"]}', 'when: {python: ["3.7", "3.11"]}')
+    )
     result = wheels.result(shop.folder, requires=("needed>=2",))
     house = Wheelhouse(
         root,
