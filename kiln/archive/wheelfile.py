@@ -44,7 +44,7 @@ def inspect_wheel(path: Path) -> Wheel:
             metadata = email.message_from_bytes(archive.read(f"{folder}/METADATA"))
     except (InvalidWheelFilename, zipfile.BadZipFile, StopIteration, KeyError, OSError, ValueError) as error:
         raise CompileError(
-            f"{path} is not a sound wheel ({error or type(error).__name__}): build it again"
+            f"{path} is not a sound wheel ({error or type(error).__name__})", "build it again"
         ) from error
     return Wheel(
         path=path,

@@ -127,7 +127,7 @@ def device(asked: str, version: str | bool) -> str:
 
     wanted = cuda.ANY if version is True else f"{cuda.PREFIX}{version}"
     if asked and not (asked == wanted or (version is True and asked.startswith(cuda.PREFIX))):
-        raise UsageError(f"--device {asked} and --cuda contradict each other: give one of them")
+        raise UsageError(f"--device {asked} and --cuda contradict each other", "give one of them")
     return asked or wanted
 
 

@@ -102,8 +102,8 @@ def collect_garbage(
         alone = stack.enter_context(home.alone())
         if not alone and not dry:
             raise KilnError(
-                f"another kiln process is at work in {home.path} and may need what would go: "
-                "let it finish, then run again"
+                f"another kiln process is at work in {home.path} and may need what would go",
+                "let it finish, then run again",
             )
         engine = None
         try:

@@ -65,7 +65,7 @@ def update_index(house: Wheelhouse, output: Path, with_dependencies: bool, conso
             updated = index.update(output, [*built, *made.items], made.texts, console)
     else:
         updated = index.update(output, built, {}, console)
-    _told(output, updated, console)
+    _show(output, updated, console)
 
 
 def write_sets(house: Wheelhouse, output: Path, check: bool, console: Console) -> None:
@@ -86,7 +86,7 @@ def write_sets(house: Wheelhouse, output: Path, check: bool, console: Console) -
                 changed.append(name)
         if check and changed:
             raise DifferenceError(
-                f"{', '.join(changed)} would change: run `./inv sets`, and look at the difference"
+                f"{', '.join(changed)} would change", "run `./inv sets`, and look at the difference"
             )
         for name in changed:
             output.mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,7 @@ def publish(
     console.say(f"{target}: {len(done.sent)} new, {len(done.there)} were there already")
 
 
-def _told(output: Path, updated: index.Updated, console: Console) -> None:
+def _show(output: Path, updated: index.Updated, console: Console) -> None:
     for entry in updated.added:
         console.say(f"new      {entry.file}")
     size = sum(entry.size for entry in updated.entries) / 1e6

@@ -43,7 +43,7 @@ def make_lock(
 ) -> lock.Lock:
     """Generate a lock and write it; with `check` only compare it.
 
-    Raises UsageError for what is not there or cannot be read, SourceError for a tree that cannot be had or a
+    Raises UsageError for what is not there or cannot be read, SourceError for a tree that is not available or a
     download that cannot be pinned, DifferenceError where `check` finds another lock.
     """
     folder = lock.find(root, request.recipe, request.release or None)
@@ -60,19 +60,19 @@ def make_lock(
         )
         repositories = _folder(request.repositories) if request.repositories else None
 
-        def at_hand(name: str, source: Source, member: str) -> Path | None:
+        def available(name: str, source: Source, member: str) -> Path | None:
             if repositories and (repositories / name).is_dir():
                 return repositories / name
             return trees.of_external(source, member)
 
-        made = lock.generate(folder, given, lookup.means, at_hand, named_paths(request.needed, "--needed"))
+        made = lock.generate(folder, given, lookup.means, available, named_paths(request.needed, "--needed"))
     if request.output:
         made = replace(made, path=Path(request.output).expanduser())
     if request.check:
         if made.changed:
             raise DifferenceError(
-                f"{made.path} is not what its trees and {lock.SETTINGS} give: run `./inv lock "
-                f"{folder.parent.name}/{folder.name}` and look at the difference"
+                f"{made.path} is not what its trees and {lock.SETTINGS} give",
+                f"run `./inv lock {folder.parent.name}/{folder.name}` and look at the difference",
             )
     else:
         made.write()
@@ -120,15 +120,15 @@ class _Trees:
         """The source trees that a recipe pins."""
         if not (folder / "recipe.yaml").exists():
             raise UsageError(
-                f"{folder} has no recipe.yaml that says where its trees are: name one with --tree"
+                f"{folder} has no recipe.yaml that says where its trees are", "name one with --tree"
             )
         pinned = {each.name: each for each in recipe.load(root, folder.parent.name, folder.name).sources}
         wanted = [pinned[name] for name in names if name in pinned and pinned[name].tree]
         lost = sorted(set(names) - {source.name for source in wanted})
         if lost:
             raise UsageError(
-                f"{folder / 'recipe.yaml'} has no source tree named {', '.join(lost)}: correct the key "
-                f"'trees' of {folder / lock.SETTINGS}"
+                f"{folder / 'recipe.yaml'} has no source tree named {', '.join(lost)}",
+                f"correct the key 'trees' of {folder / lock.SETTINGS}",
             )
         return {
             each.source.name: self._unpacked(each)
@@ -136,7 +136,7 @@ class _Trees:
         }
 
     def of_external(self, source: Source, member: str) -> Path | None:
-        """The tree of an external repository; None where it cannot be had, which was told."""
+        """The tree of an external repository; None where it is not available, after a note."""
         try:
             (obtained,) = sources.obtain([source], self.vault, self.settings, self.progress)
             if source.tree:
@@ -144,7 +144,7 @@ class _Trees:
             target = self.work / source.name
             archive.unpack(obtained.path, target, member or None)
         except SourceError as error:
-            self.progress.note(f"{source.name} is not at hand: {str(error).splitlines()[0]}")
+            self.progress.note(f"{source.name} is not available: {error.sentence}")
             return None
         return target
 
@@ -159,14 +159,14 @@ def _given(text: str, names: tuple[str, ...]) -> dict[str, Path]:
     if text and "=" not in text:
         text = f"{names[0]}={text}"
     found = named_paths(text, "--tree")
-    strangers = sorted(set(found) - set(names))
-    if strangers:
-        raise UsageError(f"--tree names {', '.join(strangers)}: the lock is read from {', '.join(names)}")
+    unknown = sorted(set(found) - set(names))
+    if unknown:
+        raise UsageError(f"--tree names {', '.join(unknown)}: the lock is read from {', '.join(names)}")
     return {name: _folder(str(path)) for name, path in found.items()}
 
 
 def _folder(text: str) -> Path:
     path = Path(text).expanduser().absolute()
     if not path.is_dir():
-        raise UsageError(f"{path} is not a folder: name one")
+        raise UsageError(f"{path} is not a folder", "name one")
     return path

@@ -256,17 +256,18 @@ def _checked(rows: Sequence[MatrixRow], wanted: Wanted) -> tuple[MatrixRow, ...]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UsageError(
-            f"{', '.join(twice)} is in the matrix more than once: drop all but one from ci/matrix.yaml"
+            f"{', '.join(twice)} is in the matrix more than once", "drop all but one from ci/matrix.yaml"
         )
     found = tuple(row for row in rows if wanted.takes(row))
     if not found:
         raise UsageError(
-            "no row of the matrix is like that: `./inv ci-matrix` shows all that ci/matrix.yaml chooses, "
+            "no row of the matrix matches: `./inv ci-matrix` shows all that ci/matrix.yaml chooses, "
             "`./inv ci-matrix --all` what the recipes declare"
         )
     if len(found) > MOST_ROWS:
         raise UsageError(
-            f"the matrix has {len(found)} rows, and CI takes {MOST_ROWS}: filter it, by --recipe or --device"
+            f"the matrix has {len(found)} rows, and CI takes {MOST_ROWS}",
+            "filter it, by --recipe or --device",
         )
     return found
 

@@ -136,7 +136,8 @@ def read_results(folder: Path, name: str = REPORT) -> SmokeResult:
         )
     except (OSError, ElementTree.ParseError, ValueError, KeyError, TypeError) as error:
         raise SmokeError(
-            f"the smoke run left no readable report in {folder} ({type(error).__name__}: {error}): run it again"
+            f"the smoke run left no readable report in {folder} ({type(error).__name__}: {error})",
+            "run it again",
         ) from error
 
 

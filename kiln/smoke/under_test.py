@@ -55,7 +55,7 @@ def newest_wheel(dist: Path) -> Path:
     """The newest finished wheel under dist/; UsageError where there is none."""
     wheels = sorted(dist.glob("*/*/*/*.whl"), key=lambda path: path.stat().st_mtime)
     if not wheels:
-        raise UsageError(f"there is no finished wheel under {dist}: build one, or name a wheel's file")
+        raise UsageError(f"there is no finished wheel under {dist}", "build one, or name a wheel's file")
     return wheels[-1]
 
 
@@ -67,7 +67,7 @@ def wheel_under_test(root: Path, path: Path, asked: Request) -> WheelUnderTest:
     try:
         found = archive.inspect_wheel(path)
     except CompileError as error:
-        raise UsageError(str(error).replace("build it again", "get it again, or name another")) from error
+        raise UsageError(error.what, "get it again, or name another") from error
     recorded = record.read(path.parent)
     if isinstance(recorded, record.Record):
         plan = recorded.plan
@@ -111,7 +111,8 @@ def _stamp(path: Path) -> dict[str, Any] | None:
                     return asdict(TypeAdapter(_Stamp).validate_json(archive.read(name)))
                 except ValidationError as error:
                     raise UsageError(
-                        f"{path}: its {STAMP} is not one that Kiln wrote: leave the file out, or get the wheel again"
+                        f"{path}: its {STAMP} is not one that Kiln wrote",
+                        "leave the file out, or get the wheel again",
                     ) from error
     return None
 
@@ -124,15 +125,15 @@ def _recipe(root: Path, found: Wheel, asked: Request) -> tuple[Recipe, str]:
     fitting = [each for each in every if _is_for(each, found.name)]
     if not fitting:
         raise UsageError(
-            f"no recipe's suite is for a distribution named {found.name}: give --recipe, one of "
-            f"{', '.join(sorted({each.name for each in every}))}"
+            f"no recipe's suite is for a distribution named {found.name}",
+            f"give --recipe, one of {', '.join(sorted({each.name for each in every}))}",
         )
     release = Version(found.version).release
     same = [each for each in fitting if Version(each.version).release == release[: _length(each)]]
     if same:
         return max(same, key=_length), ""
     chosen = recipe.describe(root, fitting[0].name)
-    return chosen, f"there is no recipe for version {found.version}: the suite is that of {chosen.version}"
+    return chosen, f"no recipe has version {found.version}: the suite is that of {chosen.version}"
 
 
 def _length(each: Recipe) -> int:
