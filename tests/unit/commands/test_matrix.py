@@ -89,7 +89,7 @@ def test_filters_leave_the_rows_that_fit(tmp_path: Path) -> None:
     assert chosen(root, recipe="toy") == chosen(root, recipe="toy/1.0", device="cpu", python="3.11") == every
     assert chosen(root, name=every[1].name) == every[1:2]
     for wanted in ({"device": "cuda-10.0"}, {"recipe": "toy/2.0"}, {"python": "3.7"}, {"name": "toy"}):
-        with pytest.raises(UsageError, match="no row of the matrix is like that"):
+        with pytest.raises(UsageError, match="no row of the matrix matches"):
             chosen(root, **wanted)
 
 

@@ -63,7 +63,7 @@ def test_a_version_that_no_recipe_has_gets_the_default_suite_and_that_is_said(
     path = wheel(tmp_path / "w", "toy-9-py3-none-any.whl", "toy", "9")
     found = under_test.wheel_under_test(root, path, Request(""))
     assert found.request.release == "1.0.1"
-    assert "there is no recipe for version 9: the suite is that of 1.0.1" in found.notes
+    assert "no recipe has version 9: the suite is that of 1.0.1" in found.notes
 
 
 def test_an_option_says_otherwise(root: Path, tmp_path: Path) -> None:
