@@ -59,11 +59,11 @@ def kiln(root: Path, home: Home, request: Request) -> Timed:
     shutil.rmtree(home.results)
     home.results.mkdir()
     console = Console()
-    settings = build.BuildSettings(home, fetch.FetchSettings.from_environment(os.environ), jobs=cores())
-    result = build.run(root, request, settings, console)
+    settings = build.BuildSettings(home, os.environ, fetch.FetchSettings.from_environment(os.environ), jobs=cores())
+    result = build.build_wheel(root, request, settings, console)
     found = re.search(
         r"^compile: ([\d.]+) s of wall time, ([\d.]+) \+ ([\d.]+) s",
-        (result.folder / "build.log").read_text(),
+        result.record.log.read_text(),
         re.M,
     )
     assert found, "compile.sh no longer tells its time"

@@ -26,6 +26,7 @@ def build(context: Context, request: Request, given: Mapping[str, Any]) -> None:
     fetching = fetch_settings(given)
     settings = commands.build.BuildSettings(
         home=core.Home.of(os.environ),
+        environment=os.environ,
         sources=fetching,
         jobs=jobs(given["jobs"]),
         setup=given["setup"],
@@ -51,6 +52,7 @@ def fetch(context: Context, request: Request, given: Mapping[str, Any]) -> None:
 def bundle(context: Context, request: Request, given: Mapping[str, Any]) -> None:
     settings = commands.bundle.BundleSettings(
         home=core.Home.of(os.environ),
+        environment=os.environ,
         sources=fetch_settings(given),
         output=given["output"],
         setup=given["setup"],
@@ -135,6 +137,7 @@ def smoke(
 
     settings = commands.smoke.SmokeSettings(
         home=core.Home.of(os.environ),
+        environment=os.environ,
         sources=fetch_settings({"offline": offline, "git_mirror": git_mirror}),
         venv=venv,
         against=against,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,6 +33,7 @@ class BuildSettings:
     """How this machine builds. Nothing in it changes what is built."""
 
     home: Home
+    environment: Mapping[str, str]
     sources: sources.FetchSettings
     jobs: int
     setup: bool = False
@@ -70,10 +71,10 @@ def build_wheel(root: Path, request: Request, settings: BuildSettings, console: 
             return Result(planned, _publish(finished, target, home, console), built=False)
         earlier = finished or _sound(record.find(home.untested, planned.key), console)
         licences.require(licences.terms(root, planned.sources), home, settings.accept_licences, console)
-        doctor.require(settings.setup, os.environ, console, bootstrap=settings.bundle is None)
-        cache_size = cache.limit(os.environ)
+        doctor.require(settings.setup, settings.environment, console, bootstrap=settings.bundle is None)
+        cache_size = cache.limit(settings.environment)
         cache.configure(home.ccache, cache_size)
-        with connect(os.environ) as engine:
+        with connect(settings.environment) as engine:
             workspace, wheel = _prepared(root, planned, earlier, settings, engine, console)
             tested = _tested(workspace, wheel, console)
             with console.station("record"):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ class BundleSettings:
     """How a bundle is made on this machine; `output` is the file, empty for one under dist/."""
 
     home: Home
+    environment: Mapping[str, str]
     sources: FetchSettings
     output: str = ""
     setup: bool = False
@@ -34,13 +35,13 @@ def run(root: Path, request: Request, settings: BundleSettings, console: Console
         planned = plan.make(root, request)
     home = settings.home
     licences.require(licences.terms(root, planned.sources), home, settings.accept_licences, console)
-    doctor.require(settings.setup, os.environ, console)
+    doctor.require(settings.setup, settings.environment, console)
     target = (
         Path(settings.output).absolute()
         if settings.output
         else root / "dist" / f"{_slug(planned)}.bundle.tar"
     )
-    with home.in_use(console), connect(os.environ) as engine:
+    with home.in_use(console), connect(settings.environment) as engine:
         with console.station("sources"), console.transfers() as transfers:
             obtained = sources.obtain(planned.sources, Vault(home.sources), settings.sources, transfers)
         with console.station("toolchain"):

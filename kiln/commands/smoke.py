@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ class SmokeSettings:
     """`against` is a wheel's file or a requirement such as tensorflow==1.15.5; `venv` is a run without containers."""
 
     home: Home
+    environment: Mapping[str, str]
     sources: sources.FetchSettings
     venv: bool = False
     against: str = ""
@@ -80,8 +82,8 @@ def test_wheel(root: Path, given: str, asked: Request, settings: SmokeSettings, 
                 place = VenvRunner(root, planned, home.work / name, obtained, variables, found.foreign, log)
                 place.prepare()
                 return _run(place, found, settings, target, console, None)
-            doctor.require(settings.setup, os.environ, console)
-            with connect(os.environ) as engine:
+            doctor.require(settings.setup, settings.environment, console)
+            with connect(settings.environment) as engine:
                 with console.station("toolchain"):
                     images = toolchain.ensure(root, planned, engine, home, console, settings.sources.offline)
                 workspace = Workspace(
