@@ -59,7 +59,9 @@ def kiln(root: Path, home: Home, request: Request) -> Timed:
     shutil.rmtree(home.results)
     home.results.mkdir()
     console = Console()
-    settings = build.BuildSettings(home, os.environ, fetch.FetchSettings.from_environment(os.environ), jobs=cores())
+    settings = build.BuildSettings(
+        home, os.environ, fetch.FetchSettings.from_environment(os.environ), jobs=cores()
+    )
     result = build.build_wheel(root, request, settings, console)
     found = re.search(
         r"^compile: ([\d.]+) s of wall time, ([\d.]+) \+ ([\d.]+) s",
