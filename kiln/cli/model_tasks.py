@@ -83,7 +83,7 @@ def netron(context: Context, model: str, port: int = 0, offline: bool = False) -
 @task(
     auto_shortflags=False,
     help={
-        "name": "the patch, a folder with patch.yaml under patches/",
+        "name": "the patch, a folder with patch.yaml under patches/checkouts/",
         "folder": "the checkout to patch",
         "revert": "take the patch back",
         "dry_run": "write nothing, show the difference",

@@ -58,7 +58,7 @@ class Watch:
 
 @dataclass(frozen=True)
 class CodePatch:
-    """What patches/NAME/patch.yaml says. `files` are the places of the one file, of which the first there counts.
+    """What patches/checkouts/NAME/patch.yaml says. `files` are the places of the one file, of which the first there counts.
 
     `otherwise` is said of code that has all the functions of a form and no watched call.
     """
@@ -106,15 +106,20 @@ class Outcome:
 
 def names(root: Path) -> list[str]:
     """The patches that there are for other people's code."""
-    return sorted(path.parent.name for path in (root / "patches").glob("*/patch.yaml"))
+    return sorted(path.parent.name for path in _folder(root).glob("*/patch.yaml"))
 
 
 def load(root: Path, name: str) -> CodePatch:
     """A patch by its name; UsageError where there is none, or with every mistake in its file."""
     if name not in names(root):
         raise UsageError(f"there is no patch {name!r}: choose one of {', '.join(names(root))}")
-    patch: CodePatch = typed(read_yaml(root / "patches" / name / "patch.yaml"), CodePatch)
+    patch: CodePatch = typed(read_yaml(_folder(root) / name / "patch.yaml"), CodePatch)
     return patch
+
+
+def _folder(root: Path) -> Path:
+    """Patches for a person's checkout, not for a recipe's sources."""
+    return root / "patches" / "checkouts"
 
 
 def run(patch: CodePatch, folder: Path, revert: bool = False, dry: bool = False) -> Outcome:

@@ -188,7 +188,7 @@ def test_the_command_says_what_it_found_and_exits_with_2_for_what_it_does_not_kn
 
 
 def test_a_patch_is_data_and_its_mistakes_are_told_with_their_lines(tmp_path: Path) -> None:
-    folder = tmp_path / "patches" / "mine"
+    folder = tmp_path / "patches" / "checkouts" / "mine"
     folder.mkdir(parents=True)
     text = (
         "summary: s\nupstream: u\nfiles: [m.py]\nwatch: {call: sleep, inside: [f]}\notherwise: no sleep\n"
