@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kiln import build, plan, smoke, sources
 from kiln.build import Workspace
-from kiln.core import Console, Home, SourceError, UsageError, give, remove, sha256_of
+from kiln.core import Console, Home, SourceError, UsageError, find_python, give, remove, sha256_of
 from kiln.engine import connect, doctor, toolchain
 from kiln.plan import Plan, Request
 from kiln.smoke import PAGE, SmokeResult, VenvRunner, WheelUnderTest
@@ -173,14 +173,13 @@ def against(text: str, python: str, folder: Path) -> Path:
 
 def _on_this_machine(python: str) -> str:
     """The prefix of this machine's interpreter of a version; UsageError where there is none."""
-    program = shutil.which(f"python{python}")
-    if not program:
+    found = find_python(python, os.environ)
+    if found is None:
         raise UsageError(
-            f"there is no python{python} in PATH for an environment on this machine: give --python-prefix DIR, "
-            "or leave out --venv"
+            f"there is no working python{python} in PATH or pyenv for an environment on this machine",
+            "give --python-prefix DIR, or leave out --venv",
         )
-    code = "import sys; print(sys.base_prefix)"
-    return subprocess.run([program, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    return str(found.prefix)
 
 
 def _suite(planned: Plan) -> str:
