@@ -59,9 +59,7 @@ def kiln(root: Path, home: Home, request: Request) -> Timed:
     shutil.rmtree(home.results)
     home.results.mkdir()
     console = Console()
-    settings = build.BuildSettings(
-        home, os.environ, FetchSettings.from_environment(os.environ), jobs=cores()
-    )
+    settings = build.BuildSettings(home, os.environ, FetchSettings.from_environment(os.environ), jobs=cores())
     result = build.build_wheel(root, request, settings, console)
     found = re.search(
         r"^compile: ([\d.]+) s of wall time, ([\d.]+) \+ ([\d.]+) s",

@@ -55,7 +55,7 @@ def test_wheel(root: Path, given: str, asked: Request, settings: SmokeSettings, 
         console.note(note)
     request = found.request
     if settings.venv and not request.python_prefix:
-        request = replace(request, python_prefix=_on_this_machine(request.python))
+        request = replace(request, python_prefix=_on_this_machine(request.python, settings.environment))
     planned = plan.make(root, request)
     # The interpreter of a run on this machine is another than the one of the build.
     if not (found.foreign or settings.venv) and planned.key != found.key:
@@ -171,9 +171,9 @@ def against(text: str, python: str, folder: Path) -> Path:
     return wheels[0]
 
 
-def _on_this_machine(python: str) -> str:
+def _on_this_machine(python: str, environment: Mapping[str, str]) -> str:
     """The prefix of this machine's interpreter of a version; UsageError where there is none."""
-    found = find_python(python, os.environ)
+    found = find_python(python, environment)
     if found is None:
         raise UsageError(
             f"there is no working python{python} in PATH or pyenv for an environment on this machine",

@@ -47,10 +47,7 @@ def test_behind_a_shim_that_does_not_work_pyenvs_own_version_is_found(tmp_path: 
     assert found is not None and found.program == real
 
 
-def test_a_smoke_run_on_a_machine_with_only_a_shim_says_what_to_give(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(shim(tmp_path / "shims").parent))
-    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+def test_a_smoke_run_on_a_machine_with_only_a_shim_says_what_to_give(tmp_path: Path) -> None:
+    variables = {"PATH": str(shim(tmp_path / "shims").parent), "PYENV_ROOT": str(tmp_path)}
     with pytest.raises(UsageError, match=rf"no working python{VERSION} .*: give --python-prefix DIR"):
-        smoke._on_this_machine(VERSION)
+        smoke._on_this_machine(VERSION, variables)
