@@ -25,6 +25,8 @@ from rich.table import Table
 
 from kiln.recipe.source import Source, UrlOrigin
 from kiln.sources import fetch
+from kiln.sources.settings import FetchSettings
+from kiln.sources.vault import Vault
 
 SIZES = (20, 60, 120, 250)  # MB
 
@@ -74,8 +76,8 @@ def obtain(address: str, files: dict[str, str], folder: Path, parallel: int) -> 
         Source(name, (UrlOrigin(f"{address}/{name}", sha256, int(name[:-2]) * 1_000_000),))
         for name, sha256 in files.items()
     ]
-    settings = fetch.FetchSettings(parallel=parallel)
-    fetch.obtain(wanted, fetch.Vault(folder), settings, Silent())
+    settings = FetchSettings(parallel=parallel)
+    fetch.obtain(wanted, Vault(folder), settings, Silent())
 
 
 def curl(address: str, files: dict[str, str], folder: Path, *options: str) -> None:
@@ -124,7 +126,7 @@ def main() -> None:
                 "curl --parallel": lambda folder: curl(address, files, folder, "--parallel"),
                 "curl + sha256sum": lambda folder: curl_and_sha256sum(address, files, folder),
                 "kiln, one at a time": lambda folder: obtain(address, files, folder, 1),
-                "kiln": lambda folder: obtain(address, files, folder, fetch.FetchSettings().parallel),
+                "kiln": lambda folder: obtain(address, files, folder, FetchSettings().parallel),
             }
             times: dict[str, list[float]] = {way: [] for way in ways}
             for _ in range(given.rounds):

@@ -21,7 +21,7 @@ from kiln.commands import build
 from kiln.core.console import Console
 from kiln.core.home import Home
 from kiln.plan.planner import Request
-from kiln.sources import fetch
+from kiln.sources.settings import FetchSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 SDIST = "171623dbdb93d7c634b7f851ad5e9cde8ddc6a7afc63e031d206e9216da80373"
@@ -59,9 +59,7 @@ def kiln(root: Path, home: Home, request: Request) -> Timed:
     shutil.rmtree(home.results)
     home.results.mkdir()
     console = Console()
-    settings = build.BuildSettings(
-        home, os.environ, fetch.FetchSettings.from_environment(os.environ), jobs=cores()
-    )
+    settings = build.BuildSettings(home, os.environ, FetchSettings.from_environment(os.environ), jobs=cores())
     result = build.build_wheel(root, request, settings, console)
     found = re.search(
         r"^compile: ([\d.]+) s of wall time, ([\d.]+) \+ ([\d.]+) s",

@@ -26,6 +26,8 @@ from kiln.engine import connect, toolchain
 from kiln.plan import planner
 from kiln.plan.planner import ContainerStep, Plan, Request
 from kiln.sources import fetch, status
+from kiln.sources.settings import FetchSettings
+from kiln.sources.vault import Vault
 from tests import flow, interpreters
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,7 +46,7 @@ class Measured:
     seconds: float
 
 
-def repository(recipe: str, root: Path, home: Home, settings: fetch.FetchSettings) -> None:
+def repository(recipe: str, root: Path, home: Home, settings: FetchSettings) -> None:
     """A copy of this repository, or one with the workspace of the tests, whose scripts include the measuring one."""
     if recipe == "flow":
         root.mkdir()
@@ -56,7 +58,7 @@ def repository(recipe: str, root: Path, home: Home, settings: fetch.FetchSetting
             with Console().transfers() as transfers:
                 lock.run(root, lock.Request("flow"), home, settings, os.environ, transfers)
                 for source in planner.make(root, Request("flow")).sources:
-                    fetch.obtain([source], fetch.Vault(home.sources), settings, transfers)
+                    fetch.obtain([source], Vault(home.sources), settings, transfers)
     else:
         shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(".*", "dist", "__pycache__"))
     script = Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
@@ -80,16 +82,14 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-def measure(
-    root: Path, planned: Plan, home: Home, settings: fetch.FetchSettings, console: Console
-) -> Measured:
+def measure(root: Path, planned: Plan, home: Home, settings: FetchSettings, console: Console) -> Measured:
     """Configure as a build does, then let Bazel count and compile."""
     steps = [step for step in planned.steps if step.name in ("patch", "python", "configure")]
     steps.append(ContainerStep("compile", "measure", "scripts/measure.sh", "toolchain"))
     planned = dataclasses.replace(planned, steps=tuple(steps))
     with connect(os.environ) as engine:
         with console.transfers() as transfers:
-            obtained = fetch.obtain(planned.sources, fetch.Vault(home.sources), settings, transfers)
+            obtained = fetch.obtain(planned.sources, Vault(home.sources), settings, transfers)
         images = toolchain.ensure(root, planned, engine, home, console, settings.offline)
         workspace = Workspace(root, planned, images, engine, home, obtained, cores())
         compile.compile_wheel(workspace, console)
@@ -105,9 +105,9 @@ def measure(
     )
 
 
-def missing(request: Request, home: Home, settings: fetch.FetchSettings) -> int:
+def missing(request: Request, home: Home, settings: FetchSettings) -> int:
     """How many of a recipe's sources are not in the vault."""
-    vault = fetch.Vault(home.sources)
+    vault = Vault(home.sources)
     standings = status.survey(planner.make(ROOT, request).sources, vault, settings)
     return sum(standing.path is None for standing in standings)
 
@@ -119,7 +119,7 @@ def cores() -> int:
 def main() -> None:
     console = Console()
     home = Home.of(os.environ)
-    settings = fetch.FetchSettings.from_environment(os.environ)
+    settings = FetchSettings.from_environment(os.environ)
     request = Request("tensorflow", python_prefix=str(interpreters.prefix("3.7") or ""))
     lacking = missing(request, home, settings)
     if lacking:

@@ -16,13 +16,13 @@ from kiln.core import BLOCK
 
 Kind = Literal["tar", "tar.gz", "zip"]
 
-# The first moment that a zip archive can tell: 1980-01-01.
+# The first moment that a zip archive can record: 1980-01-01.
 EPOCH = 315532800
 _STORED = 65535  # the most bytes in a block of deflate that is not compressed
 
 
 def kind_of(filename: str) -> Kind | None:
-    """The form that a file's name promises; None for one that is not made here."""
+    """The form that a file's name stands for; None for one that is not made here."""
     suffixes: dict[str, Kind] = {".tar": "tar", ".tar.gz": "tar.gz", ".tgz": "tar.gz", ".zip": "zip"}
     return next((kind for suffix, kind in suffixes.items() if filename.endswith(suffix)), None)
 

@@ -1,24 +1,25 @@
-"""Wheels as files: what one says of itself, and whether it is whole."""
+"""Wheels as files: their metadata, and whether every file in them is the recorded one."""
 
 from __future__ import annotations
 
-import base64
-import csv
 import email
-import hashlib
-import io
 import zipfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from kiln.core import CompileError
 
+if TYPE_CHECKING:
+    from installer.sources import WheelFile
+
 
 @dataclass(frozen=True)
 class Wheel:
-    """A finished wheel and what it says of itself."""
+    """A finished wheel and its metadata."""
 
     path: Path
     name: str
@@ -28,24 +29,22 @@ class Wheel:
 
 
 def inspect_wheel(path: Path) -> Wheel:
-    """What a wheel says of itself, once every file in it agrees with its RECORD.
+    """A wheel's metadata, after every file in it was compared with its RECORD.
 
     Raises CompileError for a file that is not a sound wheel.
     """
+    from installer.sources import WheelFile
+
     try:
         name, version, _, tags = parse_wheel_filename(path.name)
-        with zipfile.ZipFile(path) as archive:
-            folder = next(
-                entry.rpartition("/")[0]
-                for entry in archive.namelist()
-                if entry.endswith(".dist-info/RECORD")
-            )
-            _check_record(archive, folder)
-            metadata = email.message_from_bytes(archive.read(f"{folder}/METADATA"))
-    except (InvalidWheelFilename, zipfile.BadZipFile, StopIteration, KeyError, OSError, ValueError) as error:
-        raise CompileError(
-            f"{path} is not a sound wheel ({error or type(error).__name__})", "build it again"
-        ) from error
+        with WheelFile.open(path) as wheel:
+            wheel.validate_record()
+            _check_names(path, wheel)
+            metadata = email.message_from_string(wheel.read_dist_info("METADATA"))
+    except WheelFile.validation_error as error:
+        raise _unsound(path, *error.issues) from error
+    except (InvalidWheelFilename, zipfile.BadZipFile, KeyError, OSError, ValueError) as error:
+        raise _unsound(path, str(error) or type(error).__name__) from error
     return Wheel(
         path=path,
         name=str(metadata["Name"] or name),
@@ -55,19 +54,21 @@ def inspect_wheel(path: Path) -> Wheel:
     )
 
 
-def _check_record(archive: zipfile.ZipFile, folder: str) -> None:
-    """Every entry is in RECORD, once, with its hash and size; ValueError names the first that is not."""
-    rows = list(csv.reader(io.StringIO(archive.read(f"{folder}/RECORD").decode("utf-8"))))
-    recorded = {row[0]: row[1:] for row in rows}
-    entries = [entry for entry in archive.namelist() if not entry.endswith("/")]
-    if len(recorded) != len(rows) or len(set(entries)) != len(entries):
-        raise ValueError("an entry is there twice")
-    for entry in sorted(set(entries) ^ set(recorded)):
-        raise ValueError(f"{entry} is only in {'the archive' if entry in entries else 'RECORD'}")
-    for entry in entries:
-        if entry == f"{folder}/RECORD":
-            continue
-        content = archive.read(entry)
-        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
-        if recorded[entry] != [f"sha256={digest}", str(len(content))]:
-            raise ValueError(f"{entry} differs from RECORD")
+def _check_names(path: Path, wheel: WheelFile) -> None:
+    """Every name is in RECORD and in the archive exactly once; `validate_record` misses what only RECORD has."""
+    from installer.records import parse_record_file
+
+    recorded = Counter(row[0] for row in parse_record_file(wheel.read_dist_info("RECORD").splitlines()))
+    with zipfile.ZipFile(path) as archive:
+        entries = Counter(name for name in archive.namelist() if not name.endswith("/"))
+    if recorded != entries:
+        name = min((recorded - entries) + (entries - recorded))
+        raise ValueError(
+            f"{name} is {recorded[name]} times in RECORD and {entries[name]} times in the archive"
+        )
+
+
+def _unsound(path: Path, *issues: str) -> CompileError:
+    return CompileError(
+        f"{path} is not a sound wheel", "build it again", detail="\n".join(f"  {each}" for each in issues)
+    )

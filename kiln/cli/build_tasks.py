@@ -97,9 +97,7 @@ def lock(
     name, _slash, version = recipe.partition("/")
     request = commands.lock.Request(name, version, tree, needed, repositories, folder, output, check)
     settings = fetch_settings({"offline": offline})
-    commands.lock.run(
-        root_of(context), request, core.Home.of(os.environ), settings, os.environ, core.Console()
-    )
+    commands.lock.run(root_of(context), request, core.Home.of(os.environ), settings, core.Console())
 
 
 @task(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,7 +38,6 @@ def make_lock(
     request: Request,
     home: Home,
     settings: sources.FetchSettings,
-    environment: Mapping[str, str],
     progress: sources.Progress,
 ) -> lock.Lock:
     """Generate a lock and write it; with `check` only compare it.
@@ -55,9 +54,7 @@ def make_lock(
         missing = [name for name in names if name not in given]
         if missing:
             given.update(trees.of_recipe(root, folder, missing))
-        lookup = Lookup(
-            vault, settings, environment, Path(work), Path(request.folder) if request.folder else None
-        )
+        lookup = Lookup(vault, settings, Path(work), Path(request.folder) if request.folder else None)
         repositories = _folder(request.repositories) if request.repositories else None
 
         def available(name: str, source: Source, member: str) -> Path | None:
@@ -84,12 +81,11 @@ def run(
     request: Request,
     home: Home,
     settings: sources.FetchSettings,
-    environment: Mapping[str, str],
     console: Console,
 ) -> None:
     """Generate a lock and print what is in it."""
     with console.transfers() as transfers:
-        made = make_lock(root, request, home, settings, environment, transfers)
+        made = make_lock(root, request, home, settings, transfers)
     show(made, Console.for_output())
 
 

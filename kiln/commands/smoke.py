@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kiln import build, plan, smoke, sources
 from kiln.build import Workspace
-from kiln.core import Console, Home, SourceError, UsageError, give, remove, sha256_of
+from kiln.core import Console, Home, SourceError, UsageError, find_python, give, remove, sha256_of
 from kiln.engine import connect, doctor, toolchain
 from kiln.plan import Plan, Request
 from kiln.smoke import PAGE, SmokeResult, VenvRunner, WheelUnderTest
@@ -55,7 +55,7 @@ def test_wheel(root: Path, given: str, asked: Request, settings: SmokeSettings, 
         console.note(note)
     request = found.request
     if settings.venv and not request.python_prefix:
-        request = replace(request, python_prefix=_on_this_machine(request.python))
+        request = replace(request, python_prefix=_on_this_machine(request.python, settings.environment))
     planned = plan.make(root, request)
     # The interpreter of a run on this machine is another than the one of the build.
     if not (found.foreign or settings.venv) and planned.key != found.key:
@@ -171,16 +171,15 @@ def against(text: str, python: str, folder: Path) -> Path:
     return wheels[0]
 
 
-def _on_this_machine(python: str) -> str:
+def _on_this_machine(python: str, environment: Mapping[str, str]) -> str:
     """The prefix of this machine's interpreter of a version; UsageError where there is none."""
-    program = shutil.which(f"python{python}")
-    if not program:
+    found = find_python(python, environment)
+    if found is None:
         raise UsageError(
-            f"there is no python{python} in PATH for an environment on this machine: give --python-prefix DIR, "
-            "or leave out --venv"
+            f"there is no working python{python} in PATH or pyenv for an environment on this machine",
+            "give --python-prefix DIR, or leave out --venv",
         )
-    code = "import sys; print(sys.base_prefix)"
-    return subprocess.run([program, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    return str(found.prefix)
 
 
 def _suite(planned: Plan) -> str:

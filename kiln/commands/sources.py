@@ -13,7 +13,7 @@ from kiln import plan, sources
 from kiln.commands.printing import plain_table
 from kiln.core import Console, Home
 from kiln.plan import Request
-from kiln.sources import FetchSettings, SourceStatus, Vault, host
+from kiln.sources import FetchSettings, SourceStatus, Vault
 
 
 def run(
@@ -61,15 +61,4 @@ def _supplied(status: SourceStatus) -> str:
     alive = [answer.url for answer in status.answers if not answer.reason]
     if alive:
         return f"is at {', '.join(alive)}"
-    return "ask " + (", ".join(dict.fromkeys(map(_brief, status.supply))) or "nobody")
-
-
-def _brief(place: str) -> str:
-    """The host of a URL; of other places, what they are."""
-    kind, _, rest = place.partition(": ")
-    if rest and kind in ("git", "pypi", "npm"):
-        repository = rest.partition(" at ")[0]
-        return (
-            f"git {host(repository) or repository}" if kind == "git" else {"pypi": "pip", "npm": "npm"}[kind]
-        )
-    return host(place) or place
+    return "ask " + (", ".join(dict.fromkeys(each.asked for each in status.supply)) or "nobody")

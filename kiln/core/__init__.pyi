@@ -31,6 +31,10 @@ from .home import Notes as Notes
 from .home import give as give
 from .home import held as held
 from .home import remove as remove
+from .interpreters import PythonProgram as PythonProgram
+from .interpreters import find_python as find_python
+from .interpreters import pyenv_root as pyenv_root
+from .interpreters import python_program as python_program
 from .options import named_paths as named_paths
 from .yaml_file import Document as Document
 from .yaml_file import read_yaml as read_yaml

@@ -7,156 +7,183 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
+import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
-
-import rich.console
-from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
-from rich.table import Table
+from typing import TYPE_CHECKING, TextIO
 
 from kiln.core.progress import Pace, count, total
+
+# Imported where it is used: lines of text need no library.
+if TYPE_CHECKING:
+    import rich.console
+    from rich.progress import Progress, TaskID
+    from rich.table import Table
 
 # Columns of a table that goes to a file or a pipe, where nothing needs to be wrapped.
 FILE_WIDTH = 240
 
 
 class Console:
-    """The terminal of one command. `times` holds the seconds of every finished station, in order."""
+    """The terminal of one command. `times` holds the seconds of every finished station, in order.
+
+    Lines go to standard error, or with `output` to standard output; or to rich's `console`, if one is given.
+    """
 
     def __init__(
-        self, console: rich.console.Console | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        console: rich.console.Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        output: bool = False,
     ) -> None:
-        self._console = console or rich.console.Console(highlight=False, soft_wrap=True, stderr=True)
+        self._given = self._made = console
         self._clock = clock
+        self._output = output
         self.times: dict[str, float] = {}
 
     @classmethod
     def for_output(cls) -> Console:
         """A console for what a command was asked to print, on standard output."""
-        console = rich.console.Console(highlight=False, soft_wrap=True)
-        if not console.is_terminal and "COLUMNS" not in os.environ:
-            console.width = FILE_WIDTH
-        return cls(console)
+        return cls(output=True)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person watches."""
+        if self._given:
+            return self._given.is_terminal
+        return self._stream.isatty()
+
+    @property
+    def _stream(self) -> TextIO:
+        return sys.stdout if self._output else sys.stderr
 
     @contextlib.contextmanager
     def station(self, name: str) -> Iterator[None]:
         """Time a station and say when it is done."""
         begun = self._clock()
-        if not self._console.is_terminal:
-            self._console.print(f"{name} ...")
+        if not self.is_terminal:
+            self.say(f"{name} ...")
         yield
         self.times[name] = self._clock() - begun
-        self._console.print(f"[green]✓[/green] {name:<10} {duration(self.times[name])}")
+        self._marked("✓", "green", f"{name:<10} {duration(self.times[name])}")
 
     def note(self, text: str) -> None:
         """One line that is worth knowing but stops nothing."""
-        self._console.print(f"[yellow]•[/yellow] {escape(text)}")
+        self._marked("•", "yellow", text)
 
     def say(self, text: str = "") -> None:
-        self._console.print(escape(text))
+        """Lines of text, as they are."""
+        if self._made:
+            # A bar may be on the screen, which rich alone can write above.
+            self._made.print(text, markup=False, emoji=False)
+        else:
+            self._stream.write(f"{text}\n")
 
     def table(self, table: Table) -> None:
-        self._console.print(table)
+        self._rich.print(table)
 
     @contextlib.contextmanager
     def status(self, text: str) -> Iterator[Callable[[str], None]]:
         """A spinner with the last line of something whose length is not known."""
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), _detail())
-        with self._progress(*columns) as progress:
-            task = progress.add_task(escape(text), total=None, detail="")
-            yield lambda line: progress.update(task, detail=_cut(line))
+        with self._progress("spinner") as progress:
+            task = progress.add_task(text, total=None, detail="") if progress else None
+            yield lambda line: _update(progress, task, detail=_cut(line))
 
     @contextlib.contextmanager
     def steps(self, text: str) -> Iterator[Callable[[str], None]]:
         """A bar that follows the counts in a build tool's lines, and a spinner until the first count."""
-        columns = (
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(),
-            TextColumn("{task.fields[count]}"), TimeElapsedColumn(), TextColumn("{task.fields[left]}"), _detail(),
-        )  # fmt: skip
-        with self._progress(*columns) as progress:
-            task = progress.add_task(escape(text), total=None, detail="", count="", left="")
+        with self._progress("steps") as progress:
+            task = progress.add_task(text, total=None, detail="", count="", left="") if progress else None
             pace = Pace(self._clock())
 
-            def line(said: str) -> None:
-                pace.expected = total(said) or pace.expected
-                counted = count(said)
+            def show(line: str) -> None:
+                pace.expected = total(line) or pace.expected
+                counted = count(line)
                 if not counted:
-                    progress.update(task, detail=_cut(said))
+                    _update(progress, task, detail=_cut(line))
                     return
                 now = self._clock()
                 counted = pace.at(now, counted)
                 seconds = pace.left(now)
                 left = _about(seconds) if seconds else ""
                 whole = counted.total if math.isfinite(counted.total) else None
-                progress.update(
-                    task, completed=counted.done, total=whole, count=str(counted), left=left,
+                _update(
+                    progress, task, completed=counted.done, total=whole, count=str(counted), left=left,
                     detail=_cut(counted.rest),
                 )  # fmt: skip
-                if not self._console.is_terminal and pace.due(now):
+                if not progress and pace.due(now):
                     self.say(f"  {text} {counted} after {duration(now - pace.begun)}{left and ', ' + left}")
 
-            yield line
+            yield show
 
     @contextlib.contextmanager
     def transfers(self) -> Iterator[Transfers]:
         """Bars for files on their way."""
-        columns = (
-            TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
-            TextColumn("left"), TimeRemainingColumn(),
-        )  # fmt: skip
-        with self._progress(*columns) as progress:
+        with self._progress("transfers") as progress:
             yield Transfers(progress, self.note)
 
-    def _progress(self, *columns: object) -> Progress:
-        return Progress(
-            *columns,  # type: ignore[arg-type]
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
+    @property
+    def _rich(self) -> rich.console.Console:
+        if self._made is None:
+            import rich.console
+
+            self._made = rich.console.Console(highlight=False, soft_wrap=True, stderr=not self._output)
+            if self._output and not self.is_terminal:
+                self._made.width = shutil.get_terminal_size((FILE_WIDTH, 50)).columns
+        return self._made
+
+    def _marked(self, mark: str, colour: str, text: str) -> None:
+        if not self.is_terminal:
+            self.say(f"{mark} {text}")
+            return
+        from rich.text import Text
+
+        self._rich.print(Text.assemble((mark, colour), f" {text}"))
+
+    @contextlib.contextmanager
+    def _progress(self, kind: str) -> Iterator[Progress | None]:
+        """Bars of a kind, on a terminal."""
+        if not self.is_terminal:
+            yield None
+            return
+        from kiln.core import bars
+
+        with bars.made(kind, self._rich) as progress:
+            yield progress
 
 
 class Transfers:
     """Bars for files on their way; what `kiln.sources` reports to."""
 
-    def __init__(self, progress: Progress, note: Callable[[str], None]) -> None:
+    def __init__(self, progress: Progress | None, note: Callable[[str], None]) -> None:
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
         self.note = note
 
     def begin(self, name: str, total: int | None) -> None:
         self.end(name)
-        self._tasks[name] = self._progress.add_task(escape(name), total=total)
+        if self._progress:
+            self._tasks[name] = self._progress.add_task(name, total=total)
 
     def advance(self, name: str, amount: int) -> None:
-        if name in self._tasks:
+        if self._progress and name in self._tasks:
             self._progress.advance(self._tasks[name], amount)
 
     def end(self, name: str) -> None:
         task = self._tasks.pop(name, None)
-        if task is not None:
+        if self._progress and task is not None:
             self._progress.remove_task(task)
 
 
-def _detail() -> TextColumn:
-    return TextColumn("[dim]{task.fields[detail]}[/dim]")
+def _update(progress: Progress | None, task: TaskID | None, **values: object) -> None:
+    if progress and task is not None:
+        progress.update(task, **values)  # type: ignore[arg-type]
 
 
 def _cut(text: str, length: int = 60) -> str:
     text = text.strip()
-    return escape(text if len(text) <= length else text[: length - 1] + "…")
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _about(seconds: float) -> str:

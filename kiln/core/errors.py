@@ -44,7 +44,7 @@ class UsageError(KilnError):
 
 
 class SourceError(KilnError):
-    """A source cannot be had, does not match its hash, or is a hostile archive."""
+    """A source is not available, does not match its hash, or is an archive that must not be unpacked."""
 
     exit_code = 3
 

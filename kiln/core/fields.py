@@ -20,15 +20,17 @@ NpmName = Annotated[str, Field(pattern=r"^(@[A-Za-z0-9~-][A-Za-z0-9._~-]*/)?[A-Z
 
 
 def inside(path: str) -> str:
+    """A relative path that does not leave its folder; ValueError for any other."""
     if not path or path.startswith("/") or ".." in path.split("/"):
-        raise ValueError("a relative path that stays inside its folder is wanted")
+        raise ValueError("a relative path that stays inside its folder is needed")
     return path
 
 
 def with_host(text: str) -> str:
+    """A URL with a host; ValueError for any other text."""
     parts = urlsplit(text)
     if not parts.hostname or parts.port == 0:  # both raise ValueError, too
-        raise ValueError("a URL with a host is wanted")
+        raise ValueError("a URL with a host is needed")
     return text
 
 

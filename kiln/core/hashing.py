@@ -6,7 +6,9 @@ import hashlib
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-BLOCK = 1 << 20  # bytes; hashlib gives up the interpreter's lock for a block, so threads hash side by side
+BLOCK = (
+    1 << 20
+)  # bytes; hashlib releases the interpreter's lock for a block, so that threads hash at the same time
 
 
 class Hash(Protocol):
@@ -30,6 +32,6 @@ def hash_into(stream: BinaryIO, digest: Hash) -> str:
 
 
 def md5_of(file: Path) -> str:
-    """The MD5 of a file, which upstream uses to name content; nothing here trusts it further."""
+    """The MD5 of a file, by which some source trees name content; nothing here trusts it further."""
     with file.open("rb", buffering=0) as stream:
         return hash_into(stream, hashlib.md5(usedforsecurity=False))

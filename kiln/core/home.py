@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import platformdirs
-
 from kiln.core.errors import UsageError
 
 
@@ -28,9 +26,9 @@ class Home:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Home:
-        """The home that an environment names, made where it does not exist; UsageError where it cannot be."""
+        """The home that an environment names, made where it does not exist; UsageError where that fails."""
         given = environment.get("KILN_HOME")
-        path = Path(given).expanduser().absolute() if given else Path(platformdirs.user_cache_dir("kiln"))
+        path = Path(given).expanduser().absolute() if given else _default()
         home = cls(path)
         try:
             for folder in (
@@ -39,8 +37,8 @@ class Home:
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(
-                f"{path} cannot be used as Kiln's home ({error.strerror}): set KILN_HOME to a folder where "
-                "this user may write"
+                f"{path} cannot be used as Kiln's home ({error.strerror})",
+                "set KILN_HOME to a folder where this user may write",
             ) from error
         return home
 
@@ -96,14 +94,14 @@ class Home:
 
     @contextlib.contextmanager
     def in_use(self, notes: Notes) -> Iterator[None]:
-        """As long as somebody is in here, nothing of the home is collected."""
+        """As long as a process is in here, nothing in the home is removed by `./inv gc`."""
         waiting = f"`./inv gc` is at work in {self.path}: waiting for it"
         with held(self.locks / "use.lock", fcntl.LOCK_SH, notes, waiting):
             yield
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[bool]:
-        """Whether nobody uses the home; nobody begins to before this has ended."""
+        """Whether no other process uses the home; none begins to before this has ended."""
         with (self.locks / "use.lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -113,9 +111,15 @@ class Home:
                 yield True
 
 
+def _default() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("kiln"))
+
+
 @contextlib.contextmanager
 def held(file: Path, kind: int, notes: Notes, waiting: str) -> Iterator[None]:
-    """A lock of a kind of fcntl's on a file; that somebody else holds it is told as `waiting`.
+    """A lock on a file, of one of fcntl's kinds; the note `waiting` where another process holds it.
 
     The kernel frees it however the process ends.
     """

@@ -9,18 +9,18 @@ from dataclasses import dataclass, field, replace
 
 # Ninja's and Bazel's own progress: "[12/345] Building…", "[1,234 / 5,678] Compiling…".
 COUNT = re.compile(r"^\s*\[\s*([\d,]+)\s*/\s*([\d,]+)\s*\]\s*(.*)")
-# What a script says of a tool that does not know at first how much it has to do: the script does, or neither.
+# A script's line about a tool that does not know at first how much it has to do.
 TOTAL = re.compile(r"^kiln-total: (\d+|unknown)$")
 
-# Seconds over which the pace is taken: one slow file, or a run of cached ones, is not the pace of a build.
+# Seconds over which the pace is measured: one slow file, or a run of cached ones, is not the pace of a build.
 WINDOW = 600.0
-# A line of progress where there is no bar: after so many seconds, if so much more is done; after so many, at all.
+# Where there is no bar, a line of progress comes after SOON seconds if STEP more is done, after LATE in any case.
 SOON, STEP, LATE = 30.0, 0.05, 300.0
 
 
 @dataclass(frozen=True)
 class Count:
-    """How many actions are done, of how many: infinitely many where nobody knows. `rest` is what is said of the last."""
+    """How many actions are done, of how many (infinite if not known). `rest` is the rest of the tool's line."""
 
     done: int
     total: float
@@ -31,7 +31,7 @@ class Count:
 
 
 def count(line: str) -> Count | None:
-    """What a line says of the progress, if it does."""
+    """The count in a line, if it has one."""
     found = COUNT.match(line)
     if not found:
         return None
@@ -40,7 +40,7 @@ def count(line: str) -> Count | None:
 
 
 def total(line: str) -> float | None:
-    """How many actions there will be at least, if a line says so; infinite where it says that this is not known."""
+    """The least number of actions, if a line says it; infinite where it says that this is not known."""
     found = TOTAL.match(line)
     if not found:
         return None
@@ -51,17 +51,17 @@ def total(line: str) -> float | None:
 class Pace:
     """The progress of one step. Times are seconds of any one clock.
 
-    `expected` is how many actions there are at least, whatever the tool has found by now.
+    `expected` is the least number of actions, whatever the tool has found so far.
     """
 
     begun: float
     latest: Count | None = None
     expected: float = 0
     _samples: deque[tuple[float, int]] = field(default_factory=deque)
-    _told: tuple[float, float] | None = None
+    _reported: tuple[float, float] | None = None
 
     def at(self, now: float, latest: Count) -> Count:
-        """Take note of a count; it is given back with the total that is known."""
+        """Record a count; it is returned with the total that is known."""
         self.latest = latest = replace(latest, total=max(latest.total, self.expected))
         if self._samples and latest.done < self._samples[-1][1]:
             self._samples.clear()  # another tool, or another run of the same one, counts from its own beginning
@@ -71,7 +71,7 @@ class Pace:
         return latest
 
     def left(self, now: float) -> float | None:
-        """Seconds until all that is known by now is done, at the pace of the last minutes; None if not known."""
+        """Seconds until all known actions are done, at the pace of the last minutes; None if not known."""
         if not self.latest or not self._samples:
             return None
         since, before = self._samples[0]
@@ -81,13 +81,13 @@ class Pace:
         return rest * (now - since) / done
 
     def due(self, now: float) -> bool:
-        """Whether it is time for another line of progress; if so, it counts as told."""
+        """Whether it is time for another line of progress; if so, the caller is expected to print it."""
         if not self.latest or not self.latest.total:
             return False
         share = self.latest.done / self.latest.total
-        when, what = self._told or (self.begun, 0.0)
+        when, what = self._reported or (self.begun, 0.0)
         passed = now - when
         if passed < SOON or (passed < LATE and share < what + STEP):
             return False
-        self._told = (now, share)
+        self._reported = (now, share)
         return True

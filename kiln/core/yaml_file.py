@@ -1,4 +1,4 @@
-"""YAML files as typed values: every mistake is told with its file, line and key."""
+"""YAML files as typed values: every mistake is reported with its file, line and key."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def read_yaml(path: Path) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}:1: cannot be read ({error}): restore it from version control") from error
+        raise UsageError(
+            f"this file cannot be read ({error})", "restore it from version control", where=f"{path}:1"
+        ) from error
     lines: dict[Place, int] = {}
     problems: list[str] = []
     loader = _Loader(text)
@@ -58,7 +60,7 @@ def read_yaml(path: Path) -> Document:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         what = getattr(error, "problem", None) or str(error)
-        raise UsageError(f"{path}:{line}: this is not YAML: {what}; correct that line") from error
+        raise UsageError(f"this is not YAML: {what}", "correct that line", where=f"{path}:{line}") from error
     finally:
         loader.dispose()
     if problems:
@@ -77,7 +79,7 @@ def _plain(
             key = str(getattr(key_node, "value", ""))
             line = key_node.start_mark.line + 1
             if key in result:
-                problems.append(f"{line}: {key}: this key is there twice; remove one")
+                problems.append(f"{line}: {key}: this key appears twice; remove one")
             lines[(*place, key)] = line
             result[key] = _plain(value_node, (*place, key), lines, problems, loader)
             if place and place[-1] == "when" and not isinstance(result[key], tuple):

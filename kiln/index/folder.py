@@ -1,7 +1,7 @@
 """A static wheel index: a folder that any host serves, or that pip reads as it is.
 
-At every moment, also after a kill, what the pages list is there and whole: files come first, then the manifest, then
-the pages that list them. One name stands for one content for ever.
+At every moment, also after a kill, all files that the pages list are there and complete: files are written first, then
+the manifest, then the pages. A file name never changes its content.
 """
 
 from __future__ import annotations
@@ -53,18 +53,19 @@ def parse(manifest: bytes, where: str) -> tuple[Entry, ...]:
         return _Entries.validate_python(value["files"])
     except (ValueError, KeyError, TypeError, ValidationError) as error:
         raise SourceError(
-            f"{where} is not the manifest of an index that this Kiln reads: restore it, or make the index anew"
+            f"{where} is not the manifest of an index that this Kiln reads",
+            "restore it, or make the index again",
         ) from error
 
 
 def items(folder: Path) -> tuple[Item, ...]:
     """An index's entries with their content, each compared with the manifest.
 
-    Raises UsageError where there is no index, SourceError for a file that is not what the manifest says.
+    Raises UsageError where there is no index, SourceError for a file that differs from the manifest.
     """
     entries = read(folder)
     if not entries:
-        raise UsageError(f"{folder} is no wheel index: make one with `./inv index`")
+        raise UsageError(f"{folder} is not a wheel index", "make one with `./inv index`")
     for entry in entries:
         _check(folder, entry)
     return tuple(
@@ -86,8 +87,8 @@ def sets_of(folder: Path) -> dict[str, bytes]:
 def update(target: Path, news: Iterable[Item], sets: Mapping[str, bytes], notes: Notes) -> Updated:
     """Add files to the index in the folder `target`, which is made where it does not exist.
 
-    What is there stays: raises DifferenceError for a file whose name stands for other bytes already, SourceError
-    for one that was altered since it was added.
+    Existing files stay: raises DifferenceError for a file whose name is taken by other bytes, SourceError for one
+    that was changed since it was added.
     """
     news = sorted(news, key=lambda item: item.entry.file)
     target.mkdir(parents=True, exist_ok=True)
@@ -109,15 +110,15 @@ def update(target: Path, news: Iterable[Item], sets: Mapping[str, bytes], notes:
 
 
 def merged(known: Iterable[Entry], news: Iterable[Entry]) -> tuple[Entry, ...]:
-    """Two lists as one, in order; DifferenceError where a name would stand for two contents."""
+    """Two lists as one, in order; DifferenceError where a name would have two contents."""
     found = {entry.file: entry for entry in known}
     for entry in news:
         there = found.get(entry.file, entry)
         if there.sha256 != entry.sha256:
             raise DifferenceError(
                 f"{entry.file} is in the index already with other bytes (sha256 {there.sha256[:16]}…, now "
-                f"{entry.sha256[:16]}…), and what is published never changes: give its recipe a new revision, "
-                "or use another index"
+                f"{entry.sha256[:16]}…), and published files never change",
+                "give its recipe a new revision, or use another index",
             )
         found[entry.file] = replace(entry, built=entry.built or there.built)
     return tuple(sorted(found.values(), key=lambda entry: (entry.project, entry.version, entry.file)))
@@ -146,8 +147,8 @@ def _check(folder: Path, entry: Entry) -> None:
             found = "missing"
         if found != expected:
             raise SourceError(
-                f"{path} is not what was published (sha256 {expected[:16]}…, now {found[:16]}): restore it from "
-                "a copy, or remove the whole index and make it anew"
+                f"{path} is not what was published (sha256 {expected[:16]}…, now {found[:16]})",
+                "restore it from a copy, or remove the whole index and make it again",
             )
 
 
@@ -157,13 +158,15 @@ def _place(target: Path, item: Item) -> None:
     with _new(path) as copy:
         shutil.copyfile(item.path, copy)
         if sha256_of(copy) != item.entry.sha256:
-            raise SourceError(f"{item.path} changed while it was copied: run again when nothing writes to it")
+            raise SourceError(
+                f"{item.path} changed while it was copied", "run again when nothing writes to it"
+            )
     if item.metadata is not None:
         _write(path.with_name(f"{path.name}.metadata"), item.metadata)
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Give a file its content in one step; what is right already is not touched."""
+    """Give a file its content in one step; a file that has it already is not touched."""
     if path.is_file() and path.read_bytes() == content:
         return
     with _new(path) as copy:
@@ -172,7 +175,7 @@ def _write(path: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def _new(path: Path) -> Iterator[Path]:
-    """A temporary file that takes its name, durably, once it is whole. The caller holds the index's lock."""
+    """A temporary file that gets its name, durably, when it is complete. The caller holds the index's lock."""
     path.parent.mkdir(parents=True, exist_ok=True)
     copy = path.with_name(f".new-{path.name}")
     try:

@@ -1,33 +1,29 @@
 """The pages of an index: PEP 503 HTML and PEP 691 JSON for installers, and one page for people.
 
-They depend on the entries alone, link to each other by relative paths, and hold no time and no host.
+They depend on the entries alone, link to each other by relative paths, and contain no time and no host.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from packaging.tags import Tag
 from packaging.utils import parse_wheel_filename
 
 from kiln.index.wheelhouse import Entry
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 API = "1.1"
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "application/vnd.pypi.simple.v1+html"
-_templates = Environment(
-    loader=PackageLoader("kiln.index"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 def all_of(entries: Iterable[Entry], sets: Sequence[str]) -> dict[str, str]:
@@ -48,7 +44,7 @@ def all_of(entries: Iterable[Entry], sets: Sequence[str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Row:
-    """A wheel as people choose it."""
+    """A wheel, as the page for people shows it."""
 
     entry: Entry
     python: str
@@ -120,7 +116,7 @@ def _python(interpreter: str) -> str:
 
 
 def _platform(tag: Tag) -> str:
-    """A platform tag as what a machine has to have."""
+    """What a machine needs for a platform tag."""
     parts = tag.platform.split("_", 3)
     if parts[0] == "manylinux" and len(parts) == 4:
         return f"{parts[3]}, glibc {parts[1]}.{parts[2]} or newer"
@@ -132,4 +128,17 @@ def _json(value: Any) -> str:
 
 
 def _html(template: str, **values: Any) -> str:
-    return _templates.get_template(template).render(**values) + "\n"
+    return _templates().get_template(template).render(**values) + "\n"
+
+
+@functools.cache
+def _templates() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("kiln.index"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,6 +1,6 @@
-"""An index to where people reach it: a folder, a host that rsync reaches, or an upload endpoint.
+"""Publishing an index: to a folder, to a host by rsync, or to an upload endpoint.
 
-All three can be stopped and run again, send only what is not there, and refuse to replace a published file.
+All three can be stopped and run again, send only what is missing, and never replace a published file.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
 from urllib.parse import urljoin, urlsplit, urlunsplit
-
-import requests
 
 from kiln.core import DifferenceError, Notes, SourceError, UsageError
 from kiln.index import folder as indexed
@@ -57,14 +55,14 @@ class Done:
 
 
 def publish_target(text: str, simple: str = "") -> Target:
-    """What a person wrote as a target; UsageError where a URL holds a login."""
+    """The target that a person wrote; UsageError for a URL with a login."""
     if text.startswith("pypirc:"):
         return Upload(name=text.partition(":")[2], simple=simple)
     if text.startswith(("http://", "https://")):
         if urlsplit(text).username is not None:
             raise UsageError(
-                f"{without_login(text)} is written with a login, which a shell remembers: put it in ~/.pypirc, "
-                "~/.netrc, or TWINE_USERNAME and TWINE_PASSWORD"
+                f"{without_login(text)} is written with a login, which a shell remembers",
+                "put it in ~/.pypirc, ~/.netrc, or TWINE_USERNAME and TWINE_PASSWORD",
             )
         return Upload(url=text, simple=simple)
     if text.startswith("rsync://") or re.match(r"[^/:]+:", text):
@@ -75,7 +73,7 @@ def publish_target(text: str, simple: str = "") -> Target:
 def publish(index: Path, to: Target, environment: Mapping[str, str], notes: Notes) -> Done:
     """Publish an index, whose files are verified first.
 
-    Raises DifferenceError where the target has another file under a name, SourceError where it fails.
+    Raises DifferenceError where the target has another file under the same name, SourceError where it fails.
     """
     items = indexed.items(index)
     if isinstance(to, Folder):
@@ -99,8 +97,8 @@ ATTEMPTS = 5
 def _rsync(index: Path, items: Sequence[Item], to: Rsync, environment: Mapping[str, str]) -> Done:
     """Files, then the manifest, then pages, merged with what is there.
 
-    A host that only speaks rsync cannot be locked: two who publish at once may each leave out the other's entries.
-    So what is there is read again afterwards, and written again until all of ours is in it.
+    A host that only speaks rsync cannot be locked: two that publish at the same time may each leave out the other's
+    entries. So the manifest is read again afterwards, and written again until all of ours is in it.
     """
     call = _Rsync(to.place, environment)
     files = [f"{item.entry.file}{end}" for item in items for end in ("", ".metadata")]
@@ -120,11 +118,11 @@ def _rsync(index: Path, items: Sequence[Item], to: Rsync, environment: Mapping[s
                 _put(call, index, stage, files)
                 whole = True
             except (SourceError, DifferenceError):
-                # Who publishes at the same moment moves the same temporary files, and files may not be there yet.
+                # Another one who publishes now moves the same temporary files, and files may not be there yet.
                 whole = False
                 if attempt == ATTEMPTS - 1:
                     raise
-    raise SourceError(f"{to.place} is changed by others all the time: publish again later")
+    raise SourceError(f"{to.place} is changed by others again and again", "publish again later")
 
 
 def _put(call: _Rsync, index: Path, stage: Path, files: Sequence[str]) -> None:
@@ -134,8 +132,8 @@ def _put(call: _Rsync, index: Path, stage: Path, files: Sequence[str]) -> None:
     wrong = call.differing(index / "files", files)
     if wrong:
         raise DifferenceError(
-            f"{call.place} has {wrong[0]} already with other bytes, and what is published never changes: "
-            "give its recipe a new revision, or restore the file there"
+            f"{call.place} has {wrong[0]} already with other bytes, and published files never change",
+            "give its recipe a new revision, or restore the file there",
         )
     call.send(stage, "--include=/index.json")
     call.send(index, "--include=/records/", "--include=/records/**")
@@ -169,7 +167,7 @@ class _Rsync:
         )
 
     def fetch(self, folder: Path, *paths: str) -> None:
-        """Some files of the place, as far as they are there."""
+        """Those of some files that the place has."""
         folder.mkdir()
         filters = [f"--include={path}" for path in paths]
         self._run("--recursive", *filters, "--exclude=*", f"{self.place}/", f"{folder}/", absent_is_fine=True)
@@ -189,14 +187,12 @@ class _Rsync:
                 command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
             )
         except FileNotFoundError as error:
-            raise UsageError(
-                "there is no rsync on this machine: install it (apt-get install rsync)"
-            ) from error
-        # Files that cannot be read end with 23 too, and must not pass for an index that is not there yet.
+            raise UsageError("rsync is not installed", "install it (apt-get install rsync)") from error
+        # Files that cannot be read give 23 too, and must not look like an index that is not there yet.
         absent = done.returncode == 23 and re.search(r"change_dir .*No such file or directory", done.stderr)
         if done.returncode and not (absent_is_fine and absent):
             said = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[0]
-            raise SourceError(f"rsync failed at {self.place} ({said}): try `rsync {self.place}/` by hand")
+            raise SourceError(f"rsync failed at {self.place} ({said})", f"try `rsync {self.place}/` by hand")
         return done.stdout
 
 
@@ -204,11 +200,11 @@ class _Rsync:
 
 
 def _upload(items: Sequence[Item], to: Upload, environment: Mapping[str, str]) -> Done:
-    """Kiln's own wheels, one by one; the packages of others are not published again under their names."""
+    """Upload Kiln's own wheels, one by one; packages of other makers are not published again."""
     url = to.url or _configured(to, environment).get("repository", "")
     if not url:
         raise UsageError(
-            f"~/.pypirc has no section [{to.name}] with a repository: add it, or give the upload URL"
+            f"~/.pypirc has no section [{to.name}] with a repository", "add it, or give the upload URL"
         )
     own = [item for item in items if item.entry.built]
     listed = _listed(to.simple or urljoin(_slash(url), "simple/"), to, own, environment)
@@ -217,7 +213,8 @@ def _upload(items: Sequence[Item], to: Upload, environment: Mapping[str, str]) -
         if there != item.entry.sha256:
             raise DifferenceError(
                 f"{without_login(url)} has {item.entry.file} already with other bytes (sha256 {there[:16]}…), and "
-                "what is published never changes: give the recipe a new revision"
+                "published files never change",
+                "give the recipe a new revision",
             )
     new = [item for item in own if item.entry.file not in listed]
     for item in new:
@@ -228,6 +225,7 @@ def _upload(items: Sequence[Item], to: Upload, environment: Mapping[str, str]) -
 def _listed(simple: str, to: Upload, items: Sequence[Item], environment: Mapping[str, str]) -> dict[str, str]:
     """The sha256 of every file that an endpoint has of our projects, by name."""
     import pypi_simple
+    import requests
 
     found: dict[str, str] = {}
     with pypi_simple.PyPISimple(simple, auth=_login(to, environment)) as client:
@@ -238,8 +236,8 @@ def _listed(simple: str, to: Upload, items: Sequence[Item], environment: Mapping
                 continue
             except (requests.RequestException, pypi_simple.UnsupportedContentTypeError, ValueError) as error:
                 raise SourceError(
-                    f"{without_login(simple)} does not list what is published there ({type(error).__name__}): "
-                    "give the right place with --simple-url"
+                    f"{without_login(simple)} does not list what is published there ({type(error).__name__})",
+                    "give the right place with --simple-url",
                 ) from error
             for package in page.packages:
                 found[package.filename] = package.digests.get("sha256", "unknown")
@@ -261,8 +259,8 @@ def _send(path: Path, to: Upload, environment: Mapping[str, str]) -> None:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("ERROR")]
         said = " ".join((lines or ["no reason was given"])[-1].split())[:200]
         raise SourceError(
-            f"{path.name} was refused by {without_login(to.url) or to.name} ({said}): look at your ~/.pypirc, "
-            "~/.netrc or TWINE_… variables, then run again, which goes on from here"
+            f"{path.name} was refused by {without_login(to.url) or to.name} ({said})",
+            "check your ~/.pypirc, ~/.netrc or TWINE_… variables, then run again, which continues from here",
         )
 
 
@@ -273,6 +271,8 @@ def _login(to: Upload, environment: Mapping[str, str]) -> tuple[str, str] | None
     password = environment.get("TWINE_PASSWORD") or section.get("password")
     if name and password:
         return name, password
+    import requests.utils
+
     return requests.utils.get_netrc_auth(to.url or section.get("repository", ""))
 
 
@@ -284,7 +284,9 @@ def _configured(to: Upload, environment: Mapping[str, str]) -> Mapping[str, str]
         parser.read(Path(home, ".pypirc"), encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError) as error:
         # The parser's own message would quote the line, which may hold a password.
-        raise UsageError("~/.pypirc cannot be read: correct its sections and lines") from error
+        raise UsageError(
+            "this file cannot be read", "correct its sections and lines", where="~/.pypirc"
+        ) from error
     for name in parser.sections():
         url = parser[name].get("repository", "")
         if name == to.name or (to.url and url and _slash(url) == _slash(to.url)):

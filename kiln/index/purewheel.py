@@ -1,4 +1,4 @@
-"""A folder of pure Python as a wheel, by pinned builders, whose bytes depend on the folder alone."""
+"""A wheel of a folder of pure Python, made by pinned builders; its bytes depend on the folder alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_
 def build(folder: Path, builders: Iterable[Path], target: Path) -> Path:
     """The wheel of a project folder, in the folder `target`. `builders` are the wheels that it is built with.
 
-    Raises CompileError where it cannot be built.
+    Raises CompileError where the build fails.
     """
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
@@ -34,14 +34,20 @@ def build(folder: Path, builders: Iterable[Path], target: Path) -> Path:
         done = subprocess.run(
             [sys.executable, "-c", _BUILD, work / "raw"],
             cwd=work / "project",
-            env={**os.environ, "PYTHONPATH": str(work / "builders"), "SOURCE_DATE_EPOCH": str(EPOCH)},
+            env={
+                "PATH": os.defpath,
+                "HOME": name,
+                "LC_ALL": "C.UTF-8",
+                "PYTHONPATH": str(work / "builders"),
+                "SOURCE_DATE_EPOCH": str(EPOCH),
+            },
             capture_output=True,
             text=True,
         )
         wheels = list((work / "raw").glob("*.whl"))
         if done.returncode or len(wheels) != 1:
             last = (done.stderr.strip().splitlines() or ["no wheel came out"])[-1]
-            raise CompileError(f"{folder} cannot be made a wheel ({last}): mend its setup.cfg")
+            raise CompileError(f"no wheel can be made of {folder} ({last})", "fix its setup.cfg")
         with zipfile.ZipFile(wheels[0]) as archive:
             archive.extractall(work / "tree")
         target.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A small web server for an index on this machine: the static files, and JSON for those who ask for it."""
+"""A small web server for an index on this machine: the static files, and JSON for clients that ask for it."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         super().send_header(keyword, value)
 
     def list_directory(self, path: str | os.PathLike[str]) -> None:
-        """No listings: what is not linked is not shown."""
+        """No listings: files without a link are not shown."""
         self.send_error(404)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """No log: the terminal is for the user."""
 
 
 def preferred(headers: Message) -> str:
-    """The content type of PEP 691 that a request likes best; HTML where it says nothing that is had here."""
+    """The content type of PEP 691 that a request prefers; HTML where it names none that is served here."""
     best, weight = "text/html; charset=utf-8", 0.0
     for part in ",".join(headers.get_all("Accept") or []).split(","):
         kind, *parameters = (each.strip().lower() for each in part.split(";"))
@@ -69,10 +69,10 @@ def preferred(headers: Message) -> str:
 
 
 def serve(folder: Path, port: int) -> http.server.ThreadingHTTPServer:
-    """A server of an index on loopback; port 0 takes any. UsageError where that is no index, or no free port."""
+    """A server of an index on loopback; port 0 takes any free one. UsageError where there is no index or no port."""
     if not (folder / "simple" / "index.html").is_file():
-        raise UsageError(f"{folder} is no wheel index: make one with `./inv index`")
+        raise UsageError(f"{folder} is not a wheel index", "make one with `./inv index`")
     try:
         return http.server.ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, directory=str(folder)))
     except (OSError, OverflowError) as error:
-        raise UsageError(f"port {port} cannot be used ({error}): choose another with --port") from error
+        raise UsageError(f"port {port} cannot be used ({error})", "choose another with --port") from error

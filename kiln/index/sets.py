@@ -29,7 +29,7 @@ BUILDERS = ("setuptools", "wheel")
 
 @dataclass(frozen=True)
 class Published:
-    """What stands in for a recipe's wheel that was not built: a wheel that others published."""
+    """The wheel that is used where a recipe's wheel was not built: one that its makers published."""
 
     recipe: Name
     source: Source
@@ -70,7 +70,7 @@ class MadeSets:
 def make_sets(root: Path, built: Sequence[Item], obtain: Obtain, work: Path) -> MadeSets:
     """Every set whose first wheel there is, with the wheels `built`. Pure wheels are made in the folder `work`.
 
-    Raises UsageError where a set's packages do not fit together, SourceError where one cannot be had.
+    Raises UsageError where a set's packages do not fit together, SourceError where one is not available.
     """
     maker = _Maker(root, {item.entry.file: item for item in built}, obtain, work)
     texts: dict[str, bytes] = {}
@@ -211,16 +211,18 @@ class _Maker:
                 name = canonicalize_name(requirement.name)
                 if name not in found and name not in pins:
                     raise UsageError(
-                        f"{where}: {item.entry.file} needs {requirement}, which nothing pins: add it to the "
-                        "recipe's smoke sources"
+                        f"{item.entry.file} needs {requirement}, which nothing pins",
+                        "add it to the recipe's smoke sources",
+                        where=where,
                     )
                 if name not in found:
                     found[name] = self._item(pins[name])
                     waiting.append(found[name])
                 if not requirement.specifier.contains(found[name].entry.version, prereleases=True):
                     raise UsageError(
-                        f"{where}: {item.entry.file} needs {requirement}, but {found[name].entry.file} is "
-                        "pinned: change one of the two"
+                        f"{item.entry.file} needs {requirement}, but {found[name].entry.file} is pinned",
+                        "change one of the two",
+                        where=where,
                     )
         ours = [item.entry.project for item in roots]
         return [*roots, *(found[name] for name in sorted(found) if name not in ours)]
@@ -248,7 +250,7 @@ def _applies(marker: Marker | None, environment: dict[str, str]) -> bool:
 
 def _note(what: str, item: Item | None) -> str:
     if item is None:
-        return f"# {what}: not built here, and nobody published it for this Python: left out"
+        return f"# {what}: not built here, and not published for this Python: left out"
     entry: Entry = item.entry
     if entry.built is None:
         return f"# {what}: not built here; {entry.file} is what others published"
@@ -257,10 +259,10 @@ def _note(what: str, item: Item | None) -> str:
 
 
 def _installer(pip: Item | None) -> Iterator[str]:
-    """The pip that the wheel was tried with: an environment may have one that knows none of its tags."""
+    """The pip that the wheel was tested with: an older one may not know its tags."""
     if pip:
         version = pip.entry.version
-        yield f"# Tried with pip {version}; with an older one, `pip install pip=={version}` from the same index first."
+        yield f"# Tested with pip {version}; with an older one, `pip install pip=={version}` from the same index first."
 
 
 def _pin(item: Item) -> str:

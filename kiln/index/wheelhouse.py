@@ -1,4 +1,4 @@
-"""The wheelhouse: finished results, and what an index has to know of each file in it."""
+"""The wheelhouse: finished results, and what an index needs to know about each file in it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kiln import archive, smoke
 from kiln.build import record
 from kiln.core import STRICT, Sha256, SmokeError, SourceError, UsageError, sha256_of
 
-# Of a result's files, the log alone is not for everybody: it is long, and tells of the machine.
+# The one file of a result that is not published: the log is long, and describes the machine.
 PRIVATE = {"build.log"}
 
 
@@ -74,7 +74,7 @@ class Entry:
 
     @property
     def is_default(self) -> bool:
-        """Whether a plain requirement gets it: its version has a number for its local part, or none."""
+        """Whether a plain requirement chooses it: the local part of its version is a number, or empty."""
         return (self.version.local or "1").isdigit()
 
 
@@ -108,14 +108,14 @@ def results_in(folders: Iterable[Path]) -> Iterator[Path]:
         here = {path for path in here if not path.name.startswith(".")}
         if not here:
             raise UsageError(
-                f"{folder} holds no finished result: build one (`./inv build-opencv`), or name its folder"
+                f"{folder} holds no finished result", "build one (`./inv build-opencv`), or name its folder"
             )
         found |= here
     yield from sorted(found)
 
 
 def read_result(folder: Path) -> Item:
-    """A result, once its files are what was recorded, its smoke suite passed, and its wheel is sound.
+    """A result, after it was checked that its files are the recorded ones, its smoke suite passed, its wheel is sound.
 
     Raises SourceError for a damaged result, SmokeError for one that did not pass, CompileError for a wheel that
     differs from its own RECORD.
@@ -132,28 +132,30 @@ def read_result(folder: Path) -> Item:
             if outcome.failures
             else "passed no smoke test"
         )
-        raise SmokeError(f"the wheel in {folder} {what}: it is not published; mend it and build it again")
+        raise SmokeError(f"the wheel in {folder} {what}, and is not published", "fix it and build it again")
     archive.inspect_wheel(found.wheel)
     others = (each for each in sorted(folder.iterdir()) if each != found.wheel and each.name not in PRIVATE)
     return item(found.wheel, _built(found.plan, outcome), tuple(others))
 
 
 def item(path: Path, built: Built | None = None, records: tuple[Path, ...] = (), name: str = "") -> Item:
-    """A file as an index lists it, under its own name or another; SourceError where it is no package."""
+    """A file as an index lists it, under its own name or another; SourceError where it is not a package."""
     file = name or path.name
     metadata = _metadata(path, file) if file.endswith(".whl") else None
-    said = email.message_from_bytes(metadata or b"")
+    fields = email.message_from_bytes(metadata or b"")
     try:
         project, version = project_and_version(file)
-        if metadata and (canonicalize_name(said["Name"]), Version(said["Version"])) != (project, version):
-            raise ValueError(f"its metadata say {said['Name']} {said['Version']}")
+        if metadata and (canonicalize_name(fields["Name"]), Version(fields["Version"])) != (project, version):
+            raise ValueError(f"its metadata say {fields['Name']} {fields['Version']}")
     except (ValueError, KeyError, TypeError) as error:
-        raise SourceError(f"{path} is no package that an index can list ({error}): give another") from error
+        raise SourceError(
+            f"{path} is not a package that an index can list ({error})", "give another file"
+        ) from error
     entry = Entry(
         file=file,
         sha256=sha256_of(path),
         size=path.stat().st_size,
-        requires_python=said.get("Requires-Python"),
+        requires_python=fields.get("Requires-Python"),
         metadata=hashlib.sha256(metadata).hexdigest() if metadata else None,
         built=built,
     )
@@ -171,7 +173,7 @@ def _metadata(path: Path, file: str) -> bytes:
             )
             return archive.read(name)
     except (zipfile.BadZipFile, ValueError, OSError) as error:
-        raise SourceError(f"{path} ({file}) is no wheel: give the right file") from error
+        raise SourceError(f"{path} ({file}) is not a wheel", "give the right file") from error
 
 
 def _built(plan: record.RecordedPlan, outcome: smoke.SmokeResult) -> Built:

@@ -1,29 +1,26 @@
-"""What a lock asks of the vault, of mirrors and of the network for what a source tree does not say."""
+"""What a lock looks up in the vault, in mirrors and on the network, because a source tree does not say it."""
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import requests
-
 from kiln import archive
-from kiln.core import BLOCK, SourceError, UsageError, md5_of, sha256_of
+from kiln.core import SourceError, UsageError, md5_of, sha256_of
 from kiln.lock.forge import Archive
 from kiln.lock.pinning import Means, Wanted
-from kiln.sources import MAX_BYTES, FetchSettings, OriginError, Vault, gitarchive
+from kiln.sources import Downloader, FetchSettings, NoProgress, OriginError, Pinned, Vault, gitarchive
 
 
 @dataclass
 class Lookup:
-    """Answers, each asked for once. `folder` may hold files that were downloaded by hand, under any names."""
+    """Answers, each looked up once. `folder` may hold files that were downloaded by hand, under any names."""
 
     vault: Vault
     settings: FetchSettings
-    environment: Mapping[str, str]
     work: Path
     folder: Path | None = None
     _commits: dict[tuple[str, str], str | None] = field(default_factory=dict)
@@ -37,12 +34,15 @@ class Lookup:
         """The commit of a tag, from the first mirror that has it, else from the repository itself."""
         key = (repository, reference)
         if key not in self._commits:
-            found = (gitarchive.tag(place, reference, self.environment) for place in self._places(repository))
+            found = (
+                gitarchive.tag(place, reference, self.settings.environment)
+                for place in self._places(repository)
+            )
             self._commits[key] = next((commit for commit in found if commit), None)
         return self._commits[key]
 
     def by_md5(self, wanted: Wanted) -> Path | None:
-        """A file with the MD5 that the tree records, from the folder or its URL, as it lies in the vault."""
+        """The file with the MD5 that the tree records, from the folder or one of its URLs, in the vault."""
         if self._by_md5 is None:
             self._by_md5 = {md5_of(file): file for file in self._files()}
         file = self._by_md5.get(wanted.md5)
@@ -50,14 +50,14 @@ class Lookup:
             return self.vault.add(file, sha256_of(file))
         if self.settings.offline:
             return None
+        downloader = Downloader(self.settings.patience)
+        pinned = Pinned(wanted.md5, algorithm="md5")
         with tempfile.TemporaryDirectory(dir=self.work) as folder:
             target = Path(folder) / "file"
             for url in wanted.urls:
-                try:
-                    if self._downloaded(url, target) == wanted.md5:
-                        return self.vault.add(target, sha256_of(target))
-                except requests.RequestException:
-                    continue
+                with contextlib.suppress(OriginError):
+                    downloader.fetch(url, target, pinned, wanted.name, NoProgress())
+                    return self.vault.add(target, sha256_of(target))
         return None
 
     def export(self, of: Archive, commit: str, member: str) -> tuple[str, str] | None:
@@ -69,7 +69,7 @@ class Lookup:
                 tree = Path(folder) / "tree"
                 try:
                     target, sha256 = gitarchive.export(
-                        Path(place), commit, of.prefix, of.format, Path(folder), self.environment
+                        Path(place), commit, of.prefix, of.format, Path(folder), self.settings.environment
                     )
                     archive.unpack(target, tree, member)
                     digest = archive.tree_digest(tree)
@@ -93,22 +93,5 @@ class Lookup:
             yield from sorted(file for file in self.folder.iterdir() if file.is_file())
         except OSError as error:
             raise UsageError(
-                f"{self.folder} cannot be listed ({error.strerror}): name a folder with files"
+                f"{self.folder} cannot be listed ({error.strerror})", "name a folder with files"
             ) from error
-
-    def _downloaded(self, url: str, target: Path) -> str:
-        """Fetch a URL into a file: its MD5, or nothing where it is too large to be a source."""
-        patience = self.settings.patience
-        digest, size = hashlib.md5(usedforsecurity=False), 0
-        with (
-            requests.get(url, stream=True, timeout=(patience.connect, patience.stall)) as response,
-            target.open("wb") as file,
-        ):
-            response.raise_for_status()
-            for block in response.iter_content(BLOCK):
-                size += len(block)
-                if size > MAX_BYTES:
-                    return ""
-                digest.update(block)
-                file.write(block)
-        return digest.hexdigest()

@@ -1,11 +1,10 @@
-"""Python environments of their own for programs that Kiln runs beside itself, from hash-locked packages."""
+"""Separate Python environments for programs that Kiln runs beside itself, from hash-locked packages."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,9 +12,19 @@ from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from kiln.core import Console, Home, SourceError, UsageError, remove, sha256_of
+from kiln.core import (
+    Console,
+    Home,
+    SourceError,
+    UsageError,
+    find_python,
+    pyenv_root,
+    python_program,
+    remove,
+    sha256_of,
+)
 
-# The lock that an environment was made from whole, inside it.
+# A copy of the lock in an environment that was made completely.
 LOCK = "kiln-lock.txt"
 
 
@@ -30,7 +39,7 @@ class Environment:
         return self.folder / "bin" / "python"
 
     def variables(self, environment: Mapping[str, str], **more: str) -> dict[str, str]:
-        """The variables for a program of this environment: its own come first, nobody else's modules are seen."""
+        """The variables for a program of this environment: its folder comes first, no other modules are found."""
         kept = {name: value for name, value in environment.items() if not name.startswith("PYTHON")}
         path = os.pathsep.join([str(self.folder / "bin"), environment.get("PATH", os.defpath)])
         return {**kept, "PATH": path, "VIRTUAL_ENV": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1", **more}
@@ -46,14 +55,14 @@ class Pins:
     wheel: Path | None = None
 
     def text(self) -> str:
-        """The lock as it is installed; UsageError where the wheel is none, or is of a project that it lacks."""
+        """The lock as it is installed; UsageError where the wheel is not one, or the lock does not pin its project."""
         text = self.lock.read_text(encoding="utf-8")
         return with_wheel(text, self.wheel, self.lock.name) if self.wheel else text
 
 
 @dataclass(frozen=True)
 class Given:
-    """What the user has: a Python version, the prefix of an interpreter, or a whole environment; empty if not given."""
+    """What the user gave: a Python version, the prefix of an interpreter, or a whole environment; empty if not given."""
 
     python: str
     prefix: str = ""
@@ -65,31 +74,33 @@ def obtain(
 ) -> Environment:
     """The user's environment as it is, else one of the pins.
 
-    Raises UsageError for what does not go together or is not there, SourceError where pip fails.
+    Raises UsageError for options that do not go together or name nothing, SourceError where pip fails.
     """
     if not given.folder:
         base = interpreter(given.python, given.prefix, variables)
         return make(home, base, pins, variables, offline, console)
     if given.prefix or pins.wheel:
-        raise UsageError("--venv is an environment as it is: leave out --python-prefix and --wheel")
+        raise UsageError("--venv is an environment as it is", "leave out --python-prefix and --wheel")
     return existing(given.folder)
 
 
 def with_wheel(text: str, wheel: Path, name: str) -> str:
     """A lock in which a file takes the place of its project's pin.
 
-    Raises UsageError where the file is no wheel, or its project is not in the lock, called `name`.
+    Raises UsageError where the file is not a wheel, or its project is not in the lock, called `name`.
     """
     try:
         project = parse_wheel_filename(wheel.name)[0]
     except InvalidWheelFilename as error:
-        raise UsageError(f"{wheel} is not named like a wheel: give the path of a .whl file") from error
+        raise UsageError(f"{wheel} is not named like a wheel", "give the path of a .whl file") from error
     if not wheel.is_file():
-        raise UsageError(f"there is no file {wheel}: give the path of a wheel that was built")
+        raise UsageError(f"there is no file {wheel}", "give the path of a wheel that was built")
     instead = f"{project} @ {wheel.resolve().as_uri()} --hash=sha256:{sha256_of(wheel)}\n"
     pins = list(_pins(text))
     if project not in [pinned for pinned, _ in pins]:
-        raise UsageError(f"{wheel.name} is a wheel of {project}, which {name} does not pin: give another one")
+        raise UsageError(
+            f"{wheel.name} is a wheel of {project}, which {name} does not pin", "give another one"
+        )
     return "".join(instead if pinned == project else lines for pinned, lines in pins)
 
 
@@ -102,34 +113,31 @@ def _pins(text: str) -> Iterator[tuple[str, str]]:
 def interpreter(version: str, prefix: str, environment: Mapping[str, str]) -> Path:
     """An interpreter of a version such as "3.7" that can make environments: at a prefix, else in PATH or pyenv's.
 
-    Raises UsageError where there is none.
+    Raises UsageError where none works.
     """
     name = f"python{version}"
     if prefix:
         place = Path(prefix).expanduser().absolute() / "bin" / name
-        if not _usable(place):
+        if python_program(place, environment) is None:
             raise UsageError(
-                f"--python-prefix {prefix} holds no working bin/{name}: give the folder that does"
+                f"--python-prefix {prefix} holds no working bin/{name}", "give the folder that does"
             )
         return place
-    found = shutil.which(name, path=environment.get("PATH"))
-    pyenv = environment.get("PYENV_ROOT") or f"{environment.get('HOME', '')}/.pyenv"
-    places = [Path(found)] if found else []
-    places += sorted(Path(pyenv).glob(f"versions/{version}.*/bin/{name}"), reverse=True)
-    for place in places:
-        if _usable(place):
-            return place
-    raise UsageError(
-        f"there is no working {name} in PATH or in {pyenv}: name one with --python-prefix DIR (the folder that "
-        f"holds bin/{name}), or an environment with --venv DIR"
-    )
+    found = find_python(version, environment)
+    if found is None:
+        raise UsageError(
+            f"there is no working {name} in PATH or in {pyenv_root(environment)}",
+            f"name one with --python-prefix DIR (the folder that holds bin/{name}), or an environment with "
+            "--venv DIR",
+        )
+    return found.program
 
 
 def existing(folder: str) -> Environment:
-    """An environment that the user made; UsageError where there is no interpreter in it."""
+    """An environment that the user made; UsageError where it has no interpreter."""
     environment = Environment(Path(folder).expanduser().absolute())
     if not environment.python.exists():
-        raise UsageError(f"--venv {folder} holds no bin/python: give the folder of a virtual environment")
+        raise UsageError(f"--venv {folder} holds no bin/python", "give the folder of a virtual environment")
     return environment
 
 
@@ -146,12 +154,12 @@ def make(
     made = Environment(home.environments / name)
     with home.lock(name, console):
         marker = made.folder / LOCK
-        if marker.exists() and _usable(made.python):
+        if marker.exists() and python_program(made.python, variables):
             return made
         remove(made.folder)
         with console.station(f"packages of {pins.lock.name}"):
             _install(made, base, pins, text, variables, offline)
-        # Written last: an environment without it was not finished.
+        # Written last: an environment without it was not completed.
         marker.write_text(text, encoding="utf-8")
     return made
 
@@ -181,17 +189,10 @@ def _install(
             text=True, errors="replace",
         )  # fmt: skip
         if done.returncode:
-            said = [line for line in done.stdout.splitlines() if line.startswith("ERROR")]
-            lines = "\n".join("  " + line for line in (said or done.stdout.strip().splitlines())[-5:])
+            errors = [line for line in done.stdout.splitlines() if line.startswith("ERROR")]
+            lines = "\n".join("  " + line for line in (errors or done.stdout.strip().splitlines())[-5:])
             raise SourceError(
-                f"the packages of {pins.lock} cannot be installed: look at the network and at pip's "
-                f"configuration (pip config list), then run again\n{lines}"
+                f"the packages of {pins.lock} cannot be installed",
+                "check the network and pip's configuration (pip config list), then run again",
+                detail=lines,
             )
-
-
-def _usable(python: Path) -> bool:
-    try:
-        command = [str(python), "-c", "import ensurepip, venv"]
-        return not subprocess.run(command, capture_output=True).returncode
-    except OSError:
-        return False

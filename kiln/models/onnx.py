@@ -1,4 +1,4 @@
-"""The layer library's models in ONNX: converted for each opset, run, and compared with what TensorFlow answers."""
+"""The layer library's models in ONNX: converted for each opset, run, and compared with TensorFlow's answers."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def opsets(text: str) -> tuple[int, ...]:
         )
         if first > last or first not in OPSETS or last not in OPSETS:
             raise UsageError(
-                f"--opsets {text!r} is no list of opsets from {OPSETS[0]} to {OPSETS[-1]}: give one such as 7-13 "
-                "or 7,9,11-13"
+                f"--opsets {text!r} is not a list of opsets from {OPSETS[0]} to {OPSETS[-1]}",
+                "give one such as 7-13 or 7,9,11-13",
             )
         found |= set(range(first, last + 1))
     return tuple(sorted(found))
@@ -84,14 +84,15 @@ def refuse(versions: Mapping[str, str], bad: Sequence[Bad]) -> None:
     if found:
         lines = "\n".join("  " + each for each in found)
         raise UsageError(
-            "versions that are known to be bad are not used: install others, or leave out --venv to have Kiln's "
-            f"own environment\n{lines}"
+            "versions that are known to be bad are not used",
+            "install others, or leave out --venv to use Kiln's own environment",
+            detail=lines,
         )
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a model in one format: the file, and an error, a reason, or neither where nothing was to run.
+    """The result of a model in one format: the file, and an error, a reason, or neither where nothing was run.
 
     `error` is the largest absolute difference to Keras over all outputs, infinite where an output is of another
     shape or not finite; `scale` the largest number in Keras's answers; `reason` says why there is no answer.
@@ -139,20 +140,20 @@ class Exporter:
             (found,) = self._lines("versions")
         except (KilnError, OSError, ValueError) as error:
             raise UsageError(
-                f"{self._environment.folder} cannot run the converter ({error}): install what "
-                "layers/requirements-onnx.txt lists, or leave out --venv to have Kiln's own environment"
+                f"{self._environment.folder} cannot run the converter ({error})",
+                "install what layers/requirements-onnx.txt lists, or leave out --venv to use Kiln's own environment",
             ) from error
         return {name: str(version) for name, version in found.items()}
 
     def answers(self, wanted: Sequence[int], models: str, folder: Path | None) -> Iterator[Answer]:
         """The answers as they come. Files are written to a folder, if one is given.
 
-        Raises UsageError for a model that there is not, KilnError where the program fails.
+        Raises UsageError for an unknown model, KilnError where the program fails.
         """
         listed = ",".join(map(str, wanted))
         for line in self._lines("run", listed, models, *([str(folder)] if folder else [])):
             if "unknown" in line:
-                raise UsageError(f"there is no model {line['unknown']!r}: choose some of {line['known']}")
+                raise UsageError(f"there is no model {line['unknown']!r}", f"choose some of {line['known']}")
             yield Answer(**line)
 
     def _lines(self, *arguments: str) -> Iterator[dict[str, Any]]:
@@ -172,7 +173,7 @@ class Exporter:
             if process.returncode:
                 errors.seek(0)
                 *_, last = ["nothing", *errors.read().decode("utf-8", "replace").strip().splitlines()]
-                raise KilnError(f"{script} ended with {process.returncode} and said last: {last}")
+                raise KilnError(f"{script} ended with {process.returncode}; its last line: {last}")
 
 
 def run(
@@ -184,7 +185,7 @@ def run(
     output: Path | None,
     console: Console,
 ) -> Matrix:
-    """The matrix of models (names separated by commas; all if empty) and opsets; with files in a new folder, if given.
+    """The matrix of models (names separated by commas; all if empty) and opsets; files go to a new folder, if given.
 
     Raises UsageError where versions are refused or the folder is not empty.
     """
@@ -211,9 +212,9 @@ def judge(matrix: Matrix) -> None:
     right = {answer.model for answer in matrix.onnx if not answer.reason}
     never = [name for name in names if name not in right]
     if wrong:
-        raise SmokeError(f"{', '.join(wrong)} answers otherwise than TensorFlow: do not use these files")
+        raise SmokeError(f"{', '.join(wrong)} differs from TensorFlow", "do not use these files")
     if never:
-        raise SmokeError(f"{', '.join(never)} runs with none of these opsets: see the reasons above")
+        raise SmokeError(f"{', '.join(never)} runs with none of these opsets", "read the reasons above")
 
 
 def write_manifest(matrix: Matrix, folder: Path) -> None:
@@ -241,6 +242,6 @@ def write_manifest(matrix: Matrix, folder: Path) -> None:
 def _new(folder: Path) -> Path:
     folder = folder.expanduser().absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"--output {folder} is there already: name a folder that is new or empty")
+        raise UsageError(f"--output {folder} exists already", "name a folder that is new or empty")
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -1,4 +1,4 @@
-"""The matrix of models and opsets, what was exported, and tf2onnx's suite, as people read them."""
+"""Tables of the matrix of models and opsets, of the exported files, and of tf2onnx's suite."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kiln.models.onnx_suite import Result
 
 
 def matrix(found: Matrix, output: Path | None, console: Console) -> None:
-    """A row for each model, a column for each opset; below it why some have no answer, and what was exported."""
+    """A row for each model, a column for each opset; below it why some have no answer, and the exported files."""
     console.say(", ".join(f"{name} {version}" for name, version in found.versions.items()))
     reasons: list[str] = []
     for title, answers in (("opset", found.onnx), ("file", found.exports)):

@@ -20,7 +20,7 @@ _OPTIONS = (
     *("-q", "-o", "addopts=", "-p", "no:cacheprovider"),
     *(f"--ignore=tests/{name}" for name in ("keras2onnx_applications", "keras2onnx_unit_tests", "tfhub")),
 )
-# pytest as it starts by itself: started as a module it would test the source tree and not what is installed.
+# pytest as its own program starts it: as a module it would test the source tree and not the installed package.
 _NOTHING = 5  # pytest's exit code where no test was chosen
 _EPOCH = 1577836800
 _PYTEST = (
@@ -62,7 +62,8 @@ def run(
 ) -> list[Result]:
     """The result for each opset; `chosen` is pytest's -k. JUnit reports go to a folder, if one is given.
 
-    Raises SourceError where the source cannot be had, UsageError where no test is chosen, KilnError where pytest fails.
+    Raises SourceError where the source is not available, UsageError where no test is chosen, KilnError where pytest
+    fails.
     """
     with console.transfers() as transfers:
         vault = Vault(suite.home.sources)
@@ -85,7 +86,9 @@ def judge(results: Sequence[Result]) -> None:
     failed = [result for result in results if result.failed]
     if failed:
         opsets = ", ".join(f"{result.failed} at opset {result.opset}" for result in failed)
-        raise SmokeError(f"tests of tf2onnx failed ({opsets}): their names are above; --output DIR keeps why")
+        raise SmokeError(
+            f"tests of tf2onnx failed ({opsets})", "their names are above; --output DIR keeps their reports"
+        )
 
 
 def _pytest(suite: Suite, tree: Path, report: Path, opset: int, chosen: str, jobs: int) -> SmokeResult:
@@ -105,9 +108,9 @@ def _pytest(suite: Suite, tree: Path, report: Path, opset: int, chosen: str, job
     )  # fmt: skip
     lines = "\n".join("  " + line for line in done.stdout.strip().splitlines()[-5:])
     if done.returncode == _NOTHING:
-        raise UsageError(f"-k {chosen!r} chooses no test: give another one")
+        raise UsageError(f"-k {chosen!r} chooses no test", "give another one")
     if done.returncode not in (0, 1):
         raise KilnError(
-            f"pytest ended with {done.returncode} at opset {opset}; its last lines say why\n{lines}"
+            f"pytest ended with {done.returncode} at opset {opset}", "read its last lines", detail=lines
         )
     return smoke.read_results(report.parent, report.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, ClassVar, Literal, Union
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
@@ -27,7 +27,7 @@ from kiln.core import (
 
 @dataclass(frozen=True)
 class UrlOrigin:
-    """A file at a URL (http or https)."""
+    """A file at a URL (http or https). Origins of all other kinds have an empty `url`."""
 
     url: Annotated[str, Field(pattern=r"^https?://[^/@\s]+/\S*$"), AfterValidator(with_host)]
     sha256: Sha256
@@ -54,6 +54,7 @@ class PypiOrigin:
     size: Integer | None = None
     member: RelativePath | None = None
 
+    url: ClassVar[str] = ""
     __pydantic_config__ = STRICT
 
     @property
@@ -74,6 +75,7 @@ class NpmOrigin:
     size: Integer | None = None
     member: RelativePath | None = None
 
+    url: ClassVar[str] = ""
     __pydantic_config__ = STRICT
 
     @property
@@ -96,6 +98,7 @@ class GitOrigin:
     size: Integer | None = None
     member: RelativePath | None = None
 
+    url: ClassVar[str] = ""
     __pydantic_config__ = STRICT
 
     @property
@@ -115,6 +118,7 @@ class DebianOrigin:
     size: Integer | None = None
     member: RelativePath | None = None
 
+    url: ClassVar[str] = ""
     __pydantic_config__ = STRICT
 
     @property
@@ -138,6 +142,7 @@ class FileOrigin:
     size: Integer | None = None
     member: RelativePath | None = None
 
+    url: ClassVar[str] = ""
     __pydantic_config__ = STRICT
 
     @property
@@ -148,13 +153,13 @@ class FileOrigin:
         return f"file: {self.path}"
 
 
+# The keys of which an origin in a file has exactly one.
+_KINDS = ("url", "pypi", "npm", "git", "debian")
+
+
 def _origin_kind(value: Any) -> str | None:
     """The key that says which form an origin has; None where it has none or several."""
-    kinds = [
-        kind
-        for kind in ("url", "pypi", "npm", "git", "debian")
-        if isinstance(value, Mapping) and kind in value
-    ]
+    kinds = [kind for kind in _KINDS if isinstance(value, Mapping) and kind in value]
     # Tags are places in errors; these are no keys, so that they are left out when a place is told.
     return f"{kinds[0]} origin" if len(kinds) == 1 else None
 
@@ -171,7 +176,7 @@ Origin = Annotated[
     Discriminator(
         _origin_kind,
         custom_error_type="origin",
-        custom_error_message="an origin has exactly one of the keys url, pypi, npm, git, debian",
+        custom_error_message=f"an origin has exactly one of the keys {', '.join(_KINDS)}",
     ),
 ]
 

@@ -1,4 +1,7 @@
-"""The ways to a source's files: mirrors, the origins of its recipe, fallbacks."""
+"""The candidates for a source's files: mirrors, the origins of its recipe, fallbacks.
+
+Here alone it is decided what is done for each kind of origin.
+"""
 
 from __future__ import annotations
 
@@ -7,72 +10,80 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kiln import archive
 from kiln.core import SourceError
 from kiln.recipe import DebianOrigin, FileOrigin, GitOrigin, NpmOrigin, Origin, PypiOrigin, Source, UrlOrigin
-from kiln.sources import debian, gitarchive, npm, pypi, settings, trees
-from kiln.sources.download import (
-    Downloader,
-    Logins,
-    OriginError,
-    Pinned,
-    Progress,
-    Session,
-    UnreachableError,
-    WrongContentError,
-    host,
-    without_login,
-)
+from kiln.sources import debian, gitarchive, npm, settings, trees
+from kiln.sources.address import host, without_login
+from kiln.sources.errors import OriginError, UnreachableError, WrongContentError
+from kiln.sources.pinned import Pinned
+from kiln.sources.progress import Progress
 from kiln.sources.settings import FetchSettings
 from kiln.sources.vault import Vault
+
+# Imported where a file is really fetched: a source in the vault needs no network library.
+if TYPE_CHECKING:
+    from kiln.sources.download import Downloader
+    from kiln.sources.http import Session
+    from kiln.sources.pypi import Pip
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to get an origin's file; `run` returns its path in the vault or raises OriginError."""
+    """One way to get an origin's file; `run` returns its path in the vault or raises OriginError.
+
+    `text` is the place as a person reads it, `asked` the same in a word or two: a host, a program, a path.
+    """
 
     text: str
+    asked: str
     local: bool
     run: Callable[[], Path]
 
 
 class Candidates:
-    """The ways of one machine, with what the threads that go them share: sessions, hosts that do not answer."""
+    """The candidates of one machine, with what threads share: settings of pip, hosts that do not answer."""
 
     def __init__(
         self, vault: Vault, settings: FetchSettings, progress: Progress, stopped: threading.Event
     ) -> None:
         self._vault = vault
         self._settings = settings
+        self._environment = settings.environment
         self._progress = progress
-        self._downloader = Downloader(settings.patience, self._session, stopped)
+        self._stopped = stopped
         self._lock = threading.Lock()
-        self._pip: pypi.Pip | None = None
-        self._npm: npm.Npm | None = None
+        self._known_pip: Pip | None = None
         self._hosts: dict[str, threading.Semaphore] = {}
         self._unreachable: set[str] = set()
 
     def of(self, source: Source) -> Iterator[tuple[Origin, Candidate]]:
-        """Every way to one of a source's files, once, in the order in which they are asked."""
+        """Every candidate for one of a source's files, once, in the order in which they are tried."""
         seen: set[tuple[str, str]] = set()
-        for phase in (self._mirrored, self._own, self._fallbacks):
+        # No mirror has a file of this machine.
+        phases = (self._own,) if source.substituted else (self._mirrored, self._own, self._fallbacks)
+        for phase in phases:
             for origin in source.origins:
-                for way in phase(source, origin):
-                    if (origin.sha256, way.text) not in seen:
-                        seen.add((origin.sha256, way.text))
-                        yield origin, way
+                for candidate in phase(source, origin):
+                    if (origin.sha256, candidate.text) not in seen:
+                        seen.add((origin.sha256, candidate.text))
+                        yield origin, candidate
 
     def _mirrored(self, source: Source, origin: Origin) -> Iterator[Candidate]:
         return self._at(settings.mirrored(origin, self._settings), source, origin)
 
     def _own(self, source: Source, origin: Origin) -> Iterator[Candidate]:
         if isinstance(origin, UrlOrigin):
-            yield self._download(origin.url, source, origin, self._session)
+            yield self._download(origin.url, source, origin)
         elif isinstance(origin, PypiOrigin):
-            for place in pypi.places(self._pip_configuration()):
+            from kiln.sources import pypi
+
+            for place in pypi.places(self._pip):
                 yield self._package(place, source, origin)
         elif isinstance(origin, NpmOrigin):
             yield self._tarball(source, origin)
@@ -92,13 +103,15 @@ class Candidates:
             if place.startswith("/"):
                 yield self._copy(place, Path(place), origin)
             else:
-                yield self._download(place, source, origin, self._session)
+                yield self._download(place, source, origin)
 
     def _download(
-        self, url: str, source: Source, origin: Origin, session: Callable[[], Session]
+        self, url: str, source: Source, origin: Origin, session: Callable[[], Session] | None = None
     ) -> Candidate:
         def run() -> Path:
-            downloader = Downloader(self._downloader.patience, session, self._downloader.stopped)
+            from kiln.sources.download import Downloader
+
+            downloader = Downloader(self._settings.patience, session or self._session, self._stopped)
             with self._host(url), self._reaching(url):
                 downloader.fetch(
                     without_login(url),
@@ -109,56 +122,60 @@ class Candidates:
                 )
             return self._vault.finish(origin.sha256)
 
-        return Candidate(without_login(url), False, run)
+        return Candidate(without_login(url), host(url), False, run)
 
     def _copy(self, text: str, file: Path, origin: Origin) -> Candidate:
         def run() -> Path:
             if not (os.access(file, os.R_OK) and file.is_file()):
-                raise OriginError("is no file that can be read")
+                raise OriginError("is not a file that can be read")
             try:
                 return self._vault.add(file, origin.sha256)
             except SourceError as error:
                 raise OriginError("is another file") from error
 
-        return Candidate(text, True, run)
+        return Candidate(text, str(file), True, run)
 
     def _package(self, place: str, source: Source, origin: PypiOrigin) -> Candidate:
+        from kiln.sources import pypi
+
         text = f"{origin}, in {without_login(place)},"
 
         def run() -> Path:
-            pip = self._pip_configuration()
-            found = pypi.locate(origin, place, pip, self._downloader)
+            found = pypi.locate(origin, place, self._pip, self._downloader)
             if isinstance(found, Path):
                 return self._copy(text, found, origin).run()
             if self._settings.offline:
                 raise OriginError("lists the file on another machine: offline")
-            return self._download(found, source, origin, pip.session).run()
+            return self._download(found, source, origin, self._pip.session).run()
 
-        return Candidate(text, pypi.is_local(place), run)
+        return Candidate(text, "pip", pypi.is_local(place), run)
 
     def _tarball(self, source: Source, origin: NpmOrigin) -> Candidate:
-        def run() -> Path:
-            settings = self._npm_configuration()
-            urls = npm.tarballs(origin, settings, self._downloader)
-            return self._first(urls, source, origin, settings.session)
+        patience = self._settings.patience
 
-        return Candidate(str(origin), False, run)
+        def packed(url: str) -> Path:
+            with self._vault.workspace(origin.sha256) as folder:
+                made = npm.download(url, folder, self._environment, patience)
+                try:
+                    return self._vault.add(made, origin.sha256)
+                except SourceError as error:
+                    raise WrongContentError(f"gives another file at {without_login(url)}") from error
+
+        def downloaded(url: str) -> Path:
+            return self._download(url, source, origin, lambda: self._session(url)).run()
+
+        def run() -> Path:
+            urls = npm.urls(origin, self._environment, patience)
+            return _first(urls, packed if npm.program(self._environment) else downloaded)
+
+        return Candidate(str(origin), "npm", False, run)
 
     def _deb(self, source: Source, origin: DebianOrigin) -> Candidate:
         def run() -> Path:
-            return self._first(debian.urls(origin, os.environ), source, origin, self._session)
+            urls = debian.urls(origin, self._environment)
+            return _first(urls, lambda url: self._download(url, source, origin).run())
 
-        return Candidate(str(origin), False, run)
-
-    def _first(
-        self, urls: Sequence[str], source: Source, origin: Origin, session: Callable[[], Session]
-    ) -> Path:
-        """An origin's file from the first of several URLs that has it; OriginError of the last."""
-        *others, last = urls
-        for url in others:
-            with contextlib.suppress(OriginError):
-                return self._download(url, source, origin, session).run()
-        return self._download(last, source, origin, session).run()
+        return Candidate(str(origin), "apt", False, run)
 
     def _recreate(self, repository: str, source: Source, origin: GitOrigin) -> Candidate:
         text = f"git: {without_login(repository)} at {origin.commit[:12]}"
@@ -166,7 +183,7 @@ class Candidates:
         def run() -> Path:
             with self._host(repository), self._vault.workspace(origin.sha256) as folder:
                 try:
-                    made = gitarchive.recreate(origin, repository, folder, os.environ)
+                    made = gitarchive.recreate(origin, repository, folder, self._environment)
                 except OriginError as error:
                     if source.prepare or not (source.tree or source.tree_hash):
                         raise
@@ -176,14 +193,15 @@ class Candidates:
                 made.replace(self._vault.partial(origin.sha256))
             return self._vault.finish(origin.sha256)
 
-        return Candidate(text, gitarchive.is_local(repository), run)
+        asked = f"git {host(repository) or without_login(repository)}"
+        return Candidate(text, asked, gitarchive.is_local(repository), run)
 
     def _tree_of_commit(
         self, source: Source, origin: GitOrigin, folder: Path, text: str, why: OriginError
     ) -> Path:
         """The archive of a commit's tree, where that is the right one and only the forge's archive is not."""
         wanted = source.tree or source.tree_hash
-        made = gitarchive.loose(origin, folder, os.environ, source.without)
+        made = gitarchive.loose(origin, folder, self._environment, source.without)
         try:
             archive.unpack(made, folder / "tree", origin.member, without=source.without)
             found = archive.tree_digest(folder / "tree")
@@ -193,19 +211,14 @@ class Candidates:
             raise OriginError(f"{why}, and another tree, {found}, not {wanted}")
         if source.tree is None:
             raise OriginError(
-                f"{why}, but the very tree {wanted}: --accept-tree-hash builds from that, under another key"
+                f"{why}, but the recorded tree {wanted}: --accept-tree-hash builds from that, under another key"
             )
-        self._progress.note(f"{source.name}: {text} {why}, but the right tree, which is taken")
+        self._progress.note(f"{source.name}: {text} {why}, but the right tree, which is used")
         return trees.pack_tree(source, folder, self._vault, f"the tree of {text}")
-
-    def _session(self) -> Session:
-        session = Session()
-        session.auth = Logins.of(iter((*self._settings.mirrors, *self._settings.fallbacks)))
-        return session
 
     @contextlib.contextmanager
     def _reaching(self, url: str) -> Iterator[None]:
-        """A host that could not be reached, however patiently, is not asked for other files."""
+        """A host that could not be reached, after all attempts, is not asked for other files."""
         server = urlsplit(url).netloc.rpartition("@")[2]
         if server in self._unreachable:
             raise OriginError("was not asked: its host could not be reached")
@@ -219,14 +232,34 @@ class Candidates:
         with self._lock:
             return self._hosts.setdefault(host(url), threading.Semaphore(self._settings.per_host))
 
-    def _pip_configuration(self) -> pypi.Pip:
-        with self._lock:
-            if self._pip is None:
-                self._pip = pypi.configuration(os.environ)
-            return self._pip
+    def _session(self, *urls: str) -> Session:
+        """An HTTP session with the logins that are written in these URLs and in the mirrors'."""
+        from kiln.sources.http import Logins, Session
 
-    def _npm_configuration(self) -> npm.Npm:
+        session = Session()
+        session.auth = Logins.of((*urls, *self._settings.mirrors, *self._settings.fallbacks))
+        return session
+
+    @cached_property
+    def _downloader(self) -> Downloader:
+        from kiln.sources.download import Downloader
+
+        return Downloader(self._settings.patience, self._session, self._stopped)
+
+    @property
+    def _pip(self) -> Pip:
+        from kiln.sources import pypi
+
         with self._lock:
-            if self._npm is None:
-                self._npm = npm.configuration(os.environ)
-            return self._npm
+            if self._known_pip is None:
+                self._known_pip = pypi.configuration(self._environment)
+            return self._known_pip
+
+
+def _first(urls: Sequence[str], fetch: Callable[[str], Path]) -> Path:
+    """An origin's file from the first of several URLs that has it; OriginError of the last."""
+    *others, last = urls
+    for url in others:
+        with contextlib.suppress(OriginError):
+            return fetch(url)
+    return fetch(last)

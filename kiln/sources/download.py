@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import random
 import re
@@ -13,117 +12,22 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
-from typing import BinaryIO, Protocol, TypeVar
-from urllib.parse import unquote, urljoin, urlsplit
+from typing import BinaryIO, TypeVar
 
 import requests
-import requests.auth
-import requests.utils
-import urllib3
 
-from kiln.core import BLOCK, Hash, SourceError, hash_into
+from kiln.core import BLOCK, Hash, hash_into
+from kiln.sources.errors import OriginError, TransientError, WrongContentError
+from kiln.sources.http import Session, raise_for_status, reasons, redirected
+from kiln.sources.pinned import Pinned
+from kiln.sources.progress import Progress
+from kiln.sources.settings import Patience
 
-# The most that is taken where no size is recorded.
-MAX_BYTES = 8 << 30
 MAX_REDIRECTS = 8
 # Blocks that may wait to be hashed.
 AHEAD = 16
-TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 
 T = TypeVar("T")
-
-
-class Progress(Protocol):
-    """Who is told how transfers go; called from several threads."""
-
-    def begin(self, name: str, total: int | None) -> None: ...
-    def advance(self, name: str, amount: int) -> None: ...
-    def end(self, name: str) -> None: ...
-    def note(self, text: str) -> None: ...
-
-
-class OriginError(SourceError):
-    """One origin does not give a file; the message is the reason alone, in a few words."""
-
-
-class TransientError(OriginError):
-    """An origin failed in a way that another attempt may cure."""
-
-
-class UnreachableError(TransientError):
-    """Nothing answers where an origin is."""
-
-
-class WrongContentError(OriginError):
-    """An origin gave all of a file, and it is another."""
-
-
-@dataclass(frozen=True)
-class Pinned:
-    """What a file must be: its hash, and its size in bytes where that is known."""
-
-    sha256: str
-    size: int | None = None
-
-    @property
-    def limit(self) -> int:
-        return MAX_BYTES if self.size is None else self.size
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait for a server, in seconds, and how often to try again.
-
-    `stall`: where less than `slowest` bytes a second come in that time, the connection is given up.
-    `pauses`: the longest wait before each further attempt; how long it is, is drawn by chance.
-    """
-
-    connect: float = 15
-    stall: float = 30
-    slowest: int = 200
-    pauses: tuple[float, ...] = (1, 4)
-
-
-class Logins(requests.auth.AuthBase):
-    """Logins for the sites they belong to, and the user's netrc for all others."""
-
-    def __init__(self, known: Mapping[str, tuple[str, str]]) -> None:
-        self._known = known
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        url = request.url or ""
-        login = self._known.get(_site(url)) or requests.utils.get_netrc_auth(url)
-        return requests.auth.HTTPBasicAuth(*login)(request) if login else request
-
-    @classmethod
-    def of(cls, urls: Iterator[str]) -> Logins:
-        """The logins that are written inside URLs."""
-        known = {}
-        for url in urls:
-            parts = urlsplit(url)
-            if parts.username:
-                known[_site(url)] = (unquote(parts.username), unquote(parts.password or ""))
-        return cls(known)
-
-
-class Session(requests.Session):
-    """A session that follows no redirects: requests would first read all of their bodies."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """No target, whatever the answer says."""
-
-
-def without_login(text: str) -> str:
-    """A URL, or a text with URLs in it, without what stands before their hosts: fit to be shown."""
-    return re.sub(r"(?<=://)[^/\s]*@", "", text)
-
-
-def host(url: str) -> str:
-    """The host in a URL; nothing, for what is no URL with a host."""
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
 
 
 @dataclass(frozen=True)
@@ -135,7 +39,7 @@ class Downloader:
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def fetch(self, url: str, partial: Path, pinned: Pinned, name: str, progress: Progress) -> None:
-        """Fill the file `partial` until it has the pinned hash, going on from what is there already.
+        """Fill the file `partial` until it has the pinned digest, continuing from what is there already.
 
         Raises OriginError with the reason where this URL does not give it, OSError where the file cannot be
         written. Half a file is kept, a wrong one is not.
@@ -158,7 +62,7 @@ class Downloader:
             progress.end(name)
 
     def patiently(self, attempt: Callable[[], T]) -> T:
-        """The result of the first attempt that does not fail in a way that another may cure."""
+        """The result of the first attempt that does not fail in a way that another may fix."""
         for pause in self.patience.pauses:
             with contextlib.suppress(TransientError):
                 return attempt()
@@ -185,7 +89,7 @@ class Downloader:
                 if not response.is_redirect:
                     yield response
                     return
-                url = _redirected(url, response.headers["Location"])
+                url = redirected(url, response.headers["Location"])
         raise OriginError(f"redirects more than {MAX_REDIRECTS} times")
 
     def blocks(self, response: requests.Response) -> Iterator[bytes]:
@@ -205,6 +109,15 @@ class Downloader:
                 begun, count = time.monotonic(), 0
         raise OriginError("was stopped")
 
+    def read(self, response: requests.Response, limit: int) -> bytes:
+        """A whole body; OriginError for one of more than `limit` bytes."""
+        body = bytearray()
+        for block in self.blocks(response):
+            body += block
+            if len(body) > limit:
+                raise OriginError(f"has a page of more than {limit} bytes")
+        return bytes(body)
+
 
 @dataclass
 class _Transfer:
@@ -219,13 +132,13 @@ class _Transfer:
     at: int = 0
 
     def run(self, url: str) -> None:
-        digest = hashlib.sha256()
+        digest = self.pinned.hash()
         self.file.seek(0)
         hash_into(self.file, digest)
         self.at = os.fstat(self.file.fileno()).st_size
         if self.at > self.pinned.limit:
             self._empty()
-            digest = hashlib.sha256()
+            digest = self.pinned.hash()
         kind = ""
         if self.at != self.pinned.size:
             headers = {"Range": f"bytes={self.at}-"} if self.at else {}
@@ -233,7 +146,7 @@ class _Transfer:
                 kind = self._check(response)
                 if self.at and response.status_code == 200:
                     self._empty()
-                    digest = hashlib.sha256()
+                    digest = self.pinned.hash()
                 self.progress.begin(self.name, self.pinned.size)
                 self.progress.advance(self.name, self.at)
                 with _beside(digest) as hashed:
@@ -242,9 +155,10 @@ class _Transfer:
                         self._write(block)
         if self.pinned.size is not None and self.at < self.pinned.size:
             raise TransientError(f"ends after {self.at} of {self.pinned.size} bytes")
-        if digest.hexdigest() != self.pinned.sha256:
+        if digest.hexdigest() != self.pinned.digest:
             self._empty()
-            raise WrongContentError(f"gives another file{kind}, with the sha256 {digest.hexdigest()}")
+            found = f"{self.pinned.algorithm} {digest.hexdigest()}"
+            raise WrongContentError(f"gives another file{kind}, with the {found}")
 
     def _check(self, response: requests.Response) -> str:
         """What a wrong file would be; an error where the answer's head already says that it is wrong."""
@@ -260,14 +174,14 @@ class _Transfer:
             if not found or int(found[1]) != self.at:
                 raise OriginError("gives another part of the file than was asked for")
             begin = self.at
-        kind = "text/html" in response.headers.get("Content-Type", "")
-        told = " (a web page: a login, an error?)" if kind else ""
+        page = "text/html" in response.headers.get("Content-Type", "")
+        kind = " (a web page: a login, an error?)" if page else ""
         length = response.headers.get("Content-Length", "")
         if self.pinned.size is not None and length.isdecimal() and begin + int(length) != self.pinned.size:
             raise OriginError(
-                f"gives another file{told}, of {begin + int(length)} bytes and not {self.pinned.size}"
+                f"gives another file{kind}, of {begin + int(length)} bytes and not {self.pinned.size}"
             )
-        return told
+        return kind
 
     def _write(self, block: bytes) -> None:
         if self.at + len(block) > self.pinned.limit:
@@ -308,53 +222,3 @@ def _beside(digest: Hash) -> Iterator[Callable[[bytes], None]]:
     finally:
         blocks.put(None)
         thread.join()
-
-
-def raise_for_status(response: requests.Response) -> None:
-    """OriginError for every answer but success."""
-    if response.status_code not in (200, 206):
-        told = f"answers {response.status_code} {response.reason or ''}"[:80].rstrip()
-        raise (TransientError if response.status_code in TRANSIENT else OriginError)(told)
-
-
-@contextlib.contextmanager
-def reasons() -> Iterator[None]:
-    """The network library's errors as reasons in a few words; its own texts would show whole URLs."""
-    try:
-        yield
-    except requests.exceptions.SSLError as error:
-        raise OriginError(
-            "has a TLS certificate that is not trusted (REQUESTS_CA_BUNDLE names your own)"
-        ) from error
-    except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
-        raise TransientError("does not answer in time") from error
-    except requests.exceptions.ProxyError as error:
-        raise TransientError("cannot be reached through the proxy") from error
-    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
-        raise OriginError("leads to something that is no URL") from error
-    except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError) as error:
-        raise TransientError("breaks off in the middle") from error
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        # A server that hangs up may answer the next time; one that is not there will not.
-        cause = getattr(error.args[0] if error.args else None, "reason", None)
-        nothing = isinstance(cause, urllib3.exceptions.NewConnectionError)
-        raise (UnreachableError if nothing else TransientError)("cannot be reached") from error
-
-
-def _redirected(url: str, location: str) -> str:
-    try:
-        target = urljoin(url, location)
-        scheme = urlsplit(target).scheme
-    except ValueError as error:
-        raise OriginError("leads to something that is no URL") from error
-    if scheme not in ("http", "https"):
-        raise OriginError(f"redirects to {scheme}:, which is not followed")
-    if scheme == "http" and urlsplit(url).scheme == "https":
-        raise OriginError("redirects from https to http, which is not followed")
-    return target
-
-
-def _site(url: str) -> str:
-    """The part of a URL that a login belongs to."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}:{parts.port or {'http': 80, 'https': 443}.get(parts.scheme)}"

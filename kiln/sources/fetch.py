@@ -14,14 +14,13 @@ from typing import TypeVar
 from kiln import archive
 from kiln.core import SourceError, UsageError, sha256_of
 from kiln.recipe import Origin, Source
-from kiln.sources import pypi, trees
+from kiln.sources import trees
 from kiln.sources.candidates import Candidate, Candidates
-from kiln.sources.download import OriginError, Patience, Progress
+from kiln.sources.errors import AbsentError, OriginError
 from kiln.sources.obtained import Obtained
+from kiln.sources.progress import NoProgress, Progress
 from kiln.sources.settings import FetchSettings
 from kiln.sources.vault import Note, Vault
-
-__all__ = ["FetchSettings", "Obtained", "Patience", "Progress", "Vault", "adopt", "obtain"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -29,7 +28,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class _Missing:
-    """A source that cannot be had, and each place that was asked with the reason it gave."""
+    """A source that is not available, and each place that was asked with its reason."""
 
     source: Source
     failures: tuple[tuple[str, str], ...]
@@ -38,14 +37,13 @@ class _Missing:
 def obtain(
     sources: Sequence[Source], vault: Vault, settings: FetchSettings, progress: Progress
 ) -> tuple[Obtained, ...]:
-    """Every source as a verified file of the vault, several at a time; those that are there touch no network.
+    """Every source as a verified file of the vault, several at a time; for those in the vault no network is used.
 
-    What the settings' folder has is taken first; then mirrors are asked, the origins in the recipe's order, and the
-    fallbacks; every one that fails is told in one note.
-    A tree is checked against its digest as well.
+    Files in the settings' folder are taken first; then mirrors are asked, the origins in the recipe's order, and the
+    fallbacks; every failure is one note. A tree is checked against its digest as well.
 
-    Raises SourceError that lists all that cannot be had, with the reasons and the ways to supply it; UsageError where
-    there is no such folder.
+    Raises SourceError that lists all sources that are not available, with the reasons and the ways to supply them;
+    UsageError where the folder cannot be listed.
     """
     if settings.folder:
         adopt(settings.folder, sources, vault)
@@ -55,21 +53,23 @@ def obtain(
         results = each(fetcher.obtain, sources, settings.parallel)
     except OSError as error:
         raise SourceError(
-            f"the vault {vault.root} cannot be used ({error.strerror or error}): make room and look at its "
-            "rights, or set KILN_HOME to another folder"
+            f"the vault {vault.root} cannot be used ({error.strerror or error})",
+            "free disk space and check its permissions, or set KILN_HOME to another folder",
         ) from error
     finally:
         stopped.set()
     missing = [result for result in results if isinstance(result, _Missing)]
     if missing:
-        raise SourceError(_ways_out(missing, len(sources)))
+        raise SourceError(
+            f"{len(missing)} of {len(sources)} sources are not available", _CURE, detail=_listed(missing)
+        )
     return tuple(result for result in results if isinstance(result, Obtained))
 
 
 def adopt(folder: Path, sources: Sequence[Source], vault: Vault) -> tuple[Path, ...]:
-    """Copy into the vault every file of a folder that is one of the sources, by its hash, whatever its name.
+    """Copy into the vault every file of a folder that is one of the sources by its hash, under any name.
 
-    Raises UsageError where there is no such folder, SourceError where a file cannot be read or copied.
+    Raises UsageError where the folder cannot be listed, SourceError where a file cannot be read or copied.
     """
     pinned = {origin.sha256: origin.size for source in sources for origin in source.origins}
     pinned |= {source.sha256: None for source in sources if source.sha256 and source.sha256 not in pinned}
@@ -79,7 +79,9 @@ def adopt(folder: Path, sources: Sequence[Source], vault: Vault) -> tuple[Path, 
     try:
         files = sorted(file for file in folder.iterdir() if file.is_file())
     except OSError as error:
-        raise UsageError(f"{folder} cannot be listed ({error.strerror}): name a folder with files") from error
+        raise UsageError(
+            f"{folder} cannot be listed ({error.strerror})", "name a folder with files"
+        ) from error
     try:
         for file in files:
             if None in sizes or file.stat().st_size in sizes:
@@ -89,16 +91,16 @@ def adopt(folder: Path, sources: Sequence[Source], vault: Vault) -> tuple[Path, 
                     vault.record_origin(sha256, str(file))
     except OSError as error:
         raise SourceError(
-            f"{error.filename or folder} cannot be copied to the vault {vault.root} ({error.strerror}): "
-            "look at its rights, and make room"
+            f"{error.filename or folder} cannot be copied to the vault {vault.root} ({error.strerror})",
+            "check its permissions, and free disk space",
         ) from error
     return tuple(found)
 
 
-def supplies(sources: Sequence[Source], vault: Vault, settings: FetchSettings) -> list[list[str]]:
-    """For each source every place that would be asked for it, in order; none of them is asked."""
-    ways = Candidates(vault, settings, _Unheard(), threading.Event())
-    return [[way.text for _, way in ways.of(source)] for source in sources]
+def supplies(sources: Sequence[Source], vault: Vault, settings: FetchSettings) -> list[list[Candidate]]:
+    """The candidates of each source, in the order in which they would be tried; none of them is."""
+    candidates = Candidates(vault, settings, NoProgress(), threading.Event())
+    return [[candidate for _, candidate in candidates.of(source)] for source in sources]
 
 
 @dataclass(frozen=True)
@@ -108,21 +110,21 @@ class _Fetcher:
     vault: Vault
     settings: FetchSettings
     progress: Progress
-    ways: Candidates
+    candidates: Candidates
 
     def obtain(self, source: Source) -> Obtained | _Missing:
         failures: list[tuple[str, str]] = []
         useless: set[Origin] = set()
-        found = self._there(source, failures, useless)
+        found = self._in_vault(source, failures, useless)
         if found:
             return found
         absent: Counter[Origin] = Counter()
-        for origin, way in self.ways.of(source):
+        for origin, candidate in self.candidates.of(source):
             try:
-                path = None if origin in useless else self._fetch(source, origin, way, failures)
-            except pypi.AbsentError as error:
-                # Not told: that one place of several does not have a file is how pip's places are.
-                failures.append((way.text, str(error)))
+                path = None if origin in useless else self._fetch(source, origin, candidate, failures)
+            except AbsentError as error:
+                # No note: it is normal that only one of pip's places has a file.
+                failures.append((candidate.text, str(error)))
                 absent[origin] += 1
                 continue
             settled = path and self._settled(source, origin, path, failures)
@@ -131,13 +133,13 @@ class _Fetcher:
             if path:
                 useless.add(origin)
         for origin, count in absent.items():
-            self._note(source)(f"{origin} is not in {count} of the places that pip looks in")
+            self._note(source)(f"{origin} is not in {count} of the places where pip looks")
         return _Missing(source, tuple(failures))
 
-    def _there(
+    def _in_vault(
         self, source: Source, failures: list[tuple[str, str]], useless: set[Origin]
     ) -> Obtained | None:
-        """The source out of the vault alone; origins whose files do not hold it become `useless`."""
+        """The source from the vault alone; origins whose files do not hold it are added to `useless`."""
         path = self.vault.get(source.sha256, self._note(source)) if source.sha256 else None
         if path:
             return Obtained(source, path, str(source.origins[0]), source.origins[0])
@@ -157,7 +159,7 @@ class _Fetcher:
     def _settled(
         self, source: Source, origin: Origin, path: Path, failures: list[tuple[str, str]]
     ) -> Path | None:
-        """What the source is in an origin's verified file: that file, or a member; None where it is not."""
+        """The source in an origin's verified file: the file itself, or a member; None where it is not in it."""
         if source.sha256 and origin.member:
             return self._member(source, origin, path, failures)
         if path.name != origin.sha256:
@@ -167,7 +169,7 @@ class _Fetcher:
         return self._packed(source, origin, path) if source.packed else path
 
     def _packed(self, source: Source, origin: Origin, path: Path) -> Path:
-        """The archive of the tree in an origin's file, which is known to be the right one."""
+        """The archive of the tree in an origin's file, which was checked before."""
         tree = str(source.tree)
         with self.vault.lock(tree), self.vault.workspace(tree) as folder:
             archive.unpack(path, folder / "tree", origin.member, without=source.without)
@@ -201,30 +203,30 @@ class _Fetcher:
             return added
 
     def _fetch(
-        self, source: Source, origin: Origin, way: Candidate, failures: list[tuple[str, str]]
+        self, source: Source, origin: Origin, candidate: Candidate, failures: list[tuple[str, str]]
     ) -> Path | None:
-        """An origin's file by one way; None where that fails, AbsentError where it merely has it not."""
+        """An origin's file from one candidate; None where that fails, AbsentError where it does not have the file."""
         with self.vault.lock(origin.sha256, self._note(source)):
             path = self.vault.get(origin.sha256)
             if path:
                 return path  # another process was faster
             self.vault.drop(origin.sha256)
-            if self.settings.offline and not way.local:
-                failures.append((way.text, "was not asked: offline"))
+            if self.settings.offline and not candidate.local:
+                failures.append((candidate.text, "was not asked: offline"))
                 return None
             try:
-                path = way.run()
-            except pypi.AbsentError:
+                path = candidate.run()
+            except AbsentError:
                 raise
             except OriginError as error:
-                self._failed(source, way.text, str(error), failures)
+                self._failed(source, candidate.text, str(error), failures)
                 return None
             if path.name == origin.sha256:
-                self.vault.record_origin(origin.sha256, way.text.removesuffix(","))
+                self.vault.record_origin(origin.sha256, candidate.text.removesuffix(","))
             return path
 
     def _is_tree(self, source: Source, origin: Origin, path: Path, failures: list[tuple[str, str]]) -> bool:
-        """Whether an archive has the source's tree in it; always, where that is not what is pinned."""
+        """Whether an archive holds the source's tree; true where a tree is not what is pinned."""
         if source.tree is None or source.prepare:
             return True
         part = _part(source, origin)
@@ -251,21 +253,12 @@ class _Fetcher:
 
 
 def _part(source: Source, origin: Origin) -> str | None:
-    """What of an archive a tree is: a name for the vault's records."""
+    """Which part of an archive a tree is: a name for the vault's records."""
     return "\n".join([origin.member or "", *source.without]) if source.without else origin.member
 
 
-class _Unheard:
-    """Progress that nobody watches."""
-
-    def begin(self, name: str, total: int | None) -> None: ...
-    def advance(self, name: str, amount: int) -> None: ...
-    def end(self, name: str) -> None: ...
-    def note(self, text: str) -> None: ...
-
-
 def each(work: Callable[[T], R], items: Iterable[T], threads: int) -> list[R]:
-    """The results of `work` in order. Threads of an executor would hold up the end after an interrupt."""
+    """The results of `work` in order. Threads of an executor would delay the end after an interrupt."""
     waiting: SimpleQueue[tuple[T, Future[R]]] = SimpleQueue()
     futures: list[Future[R]] = []
     for item in items:
@@ -288,8 +281,17 @@ def each(work: Callable[[T], R], items: Iterable[T], threads: int) -> list[R]:
     return [future.result() for future in futures]
 
 
-def _ways_out(missing: Sequence[_Missing], total: int) -> str:
-    lines = [f"{len(missing)} of {total} sources cannot be had:"]
+_CURE = (
+    "put the files, under any names, into a folder and run `./inv fetch RECIPE --folder FOLDER`, or the build itself "
+    "with that option; or name a mirror in KILN_MIRRORS (such as https://mirror.example/{host}/{path}) or mirrored "
+    "repositories in KILN_GIT_MIRRORS (such as /mirrors/{owner}/{repo}.git); or run again when the network is back; "
+    "or build with another file in place of one that is gone: --substitute NAME=FILE, under another key"
+)
+
+
+def _listed(missing: Sequence[_Missing]) -> str:
+    """The files that are missing, each with every place that was asked."""
+    lines: list[str] = []
     for each in missing:
         files = (
             f"  {each.source.name}: {origin.filename}, sha256 {origin.sha256}"
@@ -298,11 +300,4 @@ def _ways_out(missing: Sequence[_Missing], total: int) -> str:
         )
         lines += dict.fromkeys(files)
         lines += [f"    {where} {reason}" for where, reason in each.failures]
-    lines.append(
-        "put the files, under any names, into a folder and run `./inv fetch RECIPE --folder FOLDER`, or the build "
-        "itself with that option; "
-        "or name a mirror in KILN_MIRRORS (such as https://mirror.example/{host}/{path}) or mirrored "
-        "repositories in KILN_GIT_MIRRORS (such as /mirrors/{owner}/{repo}.git); or run again "
-        "when the network is back"
-    )
     return "\n".join(lines)

@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 
 from kiln.core import BLOCK
 from kiln.recipe import GitOrigin
-from kiln.sources.download import MAX_BYTES, OriginError, Pinned, WrongContentError, without_login
+from kiln.sources.address import without_login
+from kiln.sources.errors import OriginError, WrongContentError
+from kiln.sources.pinned import MAX_BYTES, Pinned
 
 # Not git's own compression, whose bytes are others.
 _PLAIN = ("tar.tar.gz.command=gzip -cn",)
@@ -82,7 +84,7 @@ def tag(repository: str, name: str, environment: Mapping[str, str]) -> str | Non
 def export(
     repository: Path, commit: str, prefix: str, format: str, folder: Path, environment: Mapping[str, str]
 ) -> tuple[Path, str]:
-    """The archive of a commit that nobody has pinned yet, made inside the empty `folder`, and its sha256.
+    """The archive of a commit that is not pinned yet, made inside the empty `folder`, and its sha256.
 
     Raises OriginError where git fails.
     """
@@ -94,7 +96,7 @@ def export(
 def _clone(repository: str, clone: Path, environment: Mapping[str, str]) -> Path:
     """A repository of Kiln's own, in which git works: another one's configuration may change bytes and run programs.
 
-    It has the objects of a local repository at once, those of a remote one once they are fetched.
+    It has the objects of a local repository at once, those of a remote one when they are fetched.
     """
     _git(["init", "--quiet", "--bare", "--template=", str(clone)], environment)
     if is_local(repository):
@@ -109,7 +111,7 @@ def _borrow(clone: Path, repository: Path) -> None:
             (clone / "objects" / "info").mkdir(parents=True, exist_ok=True)
             (clone / "objects" / "info" / "alternates").write_bytes(os.fsencode(objects) + b"\n")
             return
-    raise OriginError("is no git repository")
+    raise OriginError("is not a git repository")
 
 
 def loose(
@@ -117,7 +119,7 @@ def loose(
 ) -> Path:
     """The archive that `recreate` has just refused in `folder`, whatever its bytes: its tree may be right.
 
-    The files `without`, below the origin's member, are left out: the repository may lack them.
+    The files `without`, below the origin's member, are left out: they may be missing in the repository.
     Raises OriginError where git fails.
     """
     target = folder / "loose"
@@ -181,7 +183,7 @@ def _substitutes(repository: Path, commit: str, environment: Mapping[str, str]) 
 
 
 def _fetch(clone: Path, repository: str, what: list[str], environment: Mapping[str, str]) -> None:
-    # A local repository that lacks objects must not fetch them from elsewhere.
+    # A local repository with missing objects must not fetch them from elsewhere.
     allowed = {"GIT_ALLOW_PROTOCOL": "file" if is_local(repository) else "https:http:ssh:git:file"}
     options = [argument for argument in what if argument.startswith("--")]
     refs = [argument for argument in what if not argument.startswith("--")]
@@ -221,7 +223,7 @@ def _command(arguments: list[str], settings: tuple[str, ...], repository: Path |
 
 
 def _variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a git that looks only where it is told to and never asks for a password."""
+    """The environment of a git that looks only in the named repository and never asks for a password."""
     kept = {name: value for name, value in environment.items() if not _LOCAL.fullmatch(name)}
     return {
         "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=15",
@@ -235,8 +237,8 @@ def _variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _isolated(environment: Mapping[str, str], repository: Path) -> dict[str, str]:
     """The environment of a git without a user's and the system's configuration, and without network."""
-    nobody = {"HOME": str(repository), "XDG_CONFIG_HOME": str(repository), "GIT_CONFIG_GLOBAL": os.devnull}
-    variables = {**_variables(environment), **nobody, "GIT_CONFIG_NOSYSTEM": "1", "GIT_ALLOW_PROTOCOL": ""}
+    empty = {"HOME": str(repository), "XDG_CONFIG_HOME": str(repository), "GIT_CONFIG_GLOBAL": os.devnull}
+    variables = {**_variables(environment), **empty, "GIT_CONFIG_NOSYSTEM": "1", "GIT_ALLOW_PROTOCOL": ""}
     variables.pop("GZIP", None)  # options that gzip would take from there
     return variables
 

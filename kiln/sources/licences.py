@@ -1,6 +1,6 @@
 """Licences that a person accepts before files under them are fetched: asked for once, then remembered.
 
-Whether they were accepted changes nothing in a build, and is no part of its key.
+Accepting them changes nothing in a build, and is not a part of its key.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ VARIABLE = "KILN_ACCEPT_CUDA_EULA"
 
 @dataclass(frozen=True)
 class Terms:
-    """One licence: where its text is, and what in it matters to who passes a wheel on."""
+    """One licence: where its text is, and what in it matters to people who pass a wheel on."""
 
     id: Name
     title: str
@@ -30,7 +30,7 @@ class Terms:
 
     @property
     def digest(self) -> str:
-        """Other terms under the same name are asked for again."""
+        """A hash of the terms: changed terms under the same name are asked for again."""
         return hashlib.sha256("\n".join(astuple(self)).encode()).hexdigest()
 
     def __str__(self) -> str:
@@ -55,7 +55,7 @@ def terms(root: Path, sources: Iterable[Source]) -> tuple[Terms, ...]:
 
 
 def given(option: bool, environment: Mapping[str, str]) -> bool:
-    """Whether this run accepts them, by its option or by a variable, which is for machines."""
+    """Whether this run accepts them, by its option or by a variable, which is for scripts."""
     return option or environment.get(VARIABLE, "0") not in ("", "0")
 
 
@@ -70,8 +70,9 @@ def require(wanted: Iterable[Terms], home: Home, accept: bool, console: Console)
     shown = "\n  ".join(str(each) for each in asked)
     if not accept:
         raise UsageError(
-            f"this build takes files under licences of their own: read them, then run again with {OPTION} "
-            f"(once; or set {VARIABLE}=1)\n  {shown}"
+            "this build uses files under licences of their own",
+            f"read them, then run again with {OPTION} (once; or set {VARIABLE}=1)",
+            detail=f"  {shown}",
         )
     console.note(f"accepted, and remembered in {home.path}:\n  {shown}")
     for each in asked:

@@ -20,9 +20,12 @@ from packaging.utils import canonicalize_name
 
 from kiln.core import UsageError
 from kiln.recipe import PypiOrigin
-from kiln.sources.download import Downloader, Logins, OriginError, Session, raise_for_status, without_login
+from kiln.sources.address import without_login
+from kiln.sources.download import Downloader
+from kiln.sources.errors import AbsentError, OriginError
+from kiln.sources.http import Logins, Session, raise_for_status
 
-# It takes a tenth of a second to import, for which a plan or a finished build need not wait.
+# It takes a tenth of a second to import, and is only needed where a page is read.
 if TYPE_CHECKING:
     from pypi_simple import ProjectPage
 
@@ -32,7 +35,7 @@ _TRUE = {"1", "y", "yes", "t", "true", "on"}
 
 @dataclass(frozen=True)
 class Pip:
-    """What pip is told about where packages are. Its URLs may hold logins: never show them as they are.
+    """pip's settings of where packages are. Its URLs may hold logins: never show them as they are.
 
     `indexes` and `links` (pages or folders that list files) are in pip's order.
     """
@@ -47,17 +50,13 @@ class Pip:
     def session(self) -> Session:
         """An HTTP session with pip's certificates, proxy and logins."""
         session = Session()
-        session.auth = Logins.of(iter((*self.indexes, *self.links)))
+        session.auth = Logins.of((*self.indexes, *self.links))
         session.cert = self.client_cert
-        # REQUESTS_CA_BUNDLE would win over the session's own setting; what pip is told is more special.
+        # REQUESTS_CA_BUNDLE would win over the session's own setting; pip's is more specific.
         session.mount("https://", Trusting(self.trusted, self.cert))
         if self.proxy:
             session.proxies = {"http": self.proxy, "https": self.proxy}
         return session
-
-
-class AbsentError(OriginError):
-    """A place does not have a file: no failure, as long as another has it."""
 
 
 class Trusting(requests.adapters.HTTPAdapter):
@@ -127,7 +126,8 @@ def _check(place: str) -> None:
         urlsplit(place).port  # noqa: B018  (all of it is read)
     except ValueError as error:
         raise UsageError(
-            f"pip is configured with {without_login(place)!r}, which is no URL: see `pip config list`"
+            f"pip is configured with {without_login(place)!r}, which is not a URL",
+            "correct it where `pip config debug` shows it",
         ) from error
 
 
@@ -143,7 +143,7 @@ def is_local(place: str) -> bool:
 def locate(origin: PypiOrigin, place: str, pip: Pip, downloader: Downloader) -> str | Path:
     """The URL without login, or the path, at which one place has an origin's file.
 
-    Raises AbsentError where the place merely does not have it, OriginError where it fails.
+    Raises AbsentError where the place does not have it, OriginError where it fails.
     """
     if is_local(place):
         return _local(origin, _path(place), index=place in pip.indexes)
@@ -185,12 +185,7 @@ def _page(
             raise AbsentError("has no such project")
         raise_for_status(response)
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        body = bytearray()
-        for block in downloader.blocks(response):
-            body += block
-            if len(body) > MAX_PAGE:
-                raise OriginError(f"has a page of more than {MAX_PAGE} bytes")
-        return _parsed(origin, kind, bytes(body), response.url)
+        return _parsed(origin, kind, downloader.read(response, MAX_PAGE), response.url)
 
 
 def _parsed(origin: PypiOrigin, kind: str, body: bytes, url: str) -> ProjectPage:
@@ -201,9 +196,9 @@ def _parsed(origin: PypiOrigin, kind: str, body: bytes, url: str) -> ProjectPage
             return pypi_simple.ProjectPage.from_json_data(json.loads(body), url)
         if kind in ("", "text/html", "application/vnd.pypi.simple.v1+html"):
             return pypi_simple.ProjectPage.from_html(origin.pypi, body, url)
-        raise OriginError(f"is no package index, but of the kind {kind[:60]}")
+        raise OriginError(f"is not a package index, but of the type {kind[:60]}")
     except (pypi_simple.UnsupportedRepoVersionError, ValueError, TypeError, LookupError) as error:
-        raise OriginError("is no package index that can be read") from error
+        raise OriginError("is not a package index that can be read") from error
 
 
 def _listed(origin: PypiOrigin, page: ProjectPage) -> str:

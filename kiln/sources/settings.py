@@ -9,13 +9,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kiln.core import UsageError
-from kiln.recipe import FileOrigin, Origin, UrlOrigin
-from kiln.sources.download import Patience, without_login
+from kiln.recipe import Origin
+from kiln.sources.address import without_login
 
 PLACEHOLDERS = {"host", "path", "url", "sha256", "filename"}
 GIT_PLACEHOLDERS = {"owner", "repo"}
-# Who keeps what has gone from its own place: TensorFlow's mirror, and the Wayback Machine, whose `id_` asks
-# for the bytes as they were, from the time nearest to the year that most of the recipes' URLs are of.
+# Places that keep files whose own URL is dead: TensorFlow's mirror, and the Wayback Machine, whose `id_` asks
+# for the bytes as they were, from the time nearest to the year of most of the recipes' URLs.
 FALLBACKS = (
     "https://storage.googleapis.com/mirror.tensorflow.org/{host}/{path}",
     "http://mirror.tensorflow.org/{host}/{path}",
@@ -24,12 +24,26 @@ FALLBACKS = (
 
 
 @dataclass(frozen=True)
+class Patience:
+    """How long to wait for a server, in seconds, and how often to try again.
+
+    `stall`: where less than `slowest` bytes a second arrive in that time, the connection is closed.
+    `pauses`: the longest wait before each further attempt; the real one is drawn by chance.
+    """
+
+    connect: float = 15
+    stall: float = 30
+    slowest: int = 200
+    pauses: tuple[float, ...] = (1, 4)
+
+
+@dataclass(frozen=True)
 class FetchSettings:
     """How this machine gets sources; nothing in it changes which bytes they are.
 
     `mirrors` and `git_mirrors` are templates of URLs or absolute paths, asked before the origins themselves,
-    `fallbacks` after them. They may hold logins, which are used and never shown. What is there in `folder`, by its hash,
-    is taken before anything else.
+    `fallbacks` after them. They may hold logins, which are used and never shown. Files in `folder` that are sources,
+    by their hash, are taken before anything else. `environment` is what pip, npm, apt and git are run with.
     """
 
     offline: bool = False
@@ -40,12 +54,13 @@ class FetchSettings:
     parallel: int = 4
     per_host: int = 2
     patience: Patience = field(default_factory=Patience)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_environment(
         cls, environment: Mapping[str, str], offline: bool = False, git_mirrors: str = "", folder: str = ""
     ) -> FetchSettings:
-        """What the KILN_… variables say, after what was asked for; UsageError for what is no template.
+        """The options of a command and the KILN_… variables; UsageError for what is not a template.
 
         `git_mirrors` are templates separated by spaces, asked before those of KILN_GIT_MIRRORS.
         """
@@ -66,14 +81,14 @@ class FetchSettings:
             fallbacks=FALLBACKS if fallbacks is None
             else () if fallbacks in ("", "0")
             else variable("KILN_FALLBACKS", web, PLACEHOLDERS),
+            environment=environment,
         )  # fmt: skip
 
 
 def fallbacks(origin: Origin, settings: FetchSettings) -> list[str]:
     """Where an origin's file may be when its own place is gone."""
-    url = origin.url if isinstance(origin, UrlOrigin) else ""
     # A recipe may name a fallback's address itself: there is no mirror of the mirror.
-    others = (each for each in settings.fallbacks if not url.startswith(each.partition("{")[0]))
+    others = (each for each in settings.fallbacks if not origin.url.startswith(each.partition("{")[0]))
     return _filled(others, origin)
 
 
@@ -88,8 +103,9 @@ def _templates(name: str, text: str, schemes: tuple[str, ...], known: set[str]) 
         unknown = set(re.findall(r"\{(.*?)\}", template)) - known
         if unknown or not (template.startswith("/") or _is_url(template, schemes)):
             raise UsageError(
-                f"{name} has {without_login(template)!r}, which is no template: write an absolute path or a "
-                f"URL ({', '.join(schemes)}), in which {', '.join(sorted(known))} may stand in braces"
+                f"{name} has {without_login(template)!r}, which is not a template",
+                f"write an absolute path or a URL ({', '.join(schemes)}), in which {', '.join(sorted(known))} may "
+                "stand in braces",
             )
     return templates
 
@@ -105,11 +121,9 @@ def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
 
 
 def _filled(templates: Iterable[str], origin: Origin) -> list[str]:
-    """Where mirrors would have a file, without the templates that ask for what the origin has not."""
-    if isinstance(origin, FileOrigin):
-        return []
+    """Where mirrors would have a file, without the templates that need what this origin does not have."""
     values = {"sha256": origin.sha256, "filename": origin.filename}
-    if isinstance(origin, UrlOrigin):
+    if origin.url:
         parts = urlsplit(origin.url)
         path = parts.path.lstrip("/") + (f"?{parts.query}" if parts.query else "")
         values.update(host=parts.hostname or "", path=path, url=origin.url)

@@ -1,25 +1,30 @@
-"""Where a plan's sources stand: what is in the vault, where it came from, and what could supply the rest."""
+"""The status of a plan's sources: what is in the vault, where it came from, and what could supply the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kiln.recipe import Source, UrlOrigin
+from kiln.recipe import Source
 from kiln.sources import fetch, trees
-from kiln.sources.download import Downloader, OriginError, Pinned, raise_for_status
+from kiln.sources.candidates import Candidate
+from kiln.sources.errors import OriginError
+from kiln.sources.pinned import Pinned
 from kiln.sources.settings import FetchSettings, fallbacks
 from kiln.sources.vault import Vault
 
-# A question is cheap for both sides; a download is not.
+if TYPE_CHECKING:
+    from kiln.sources.download import Downloader
+
+# How many URLs are asked at once: a question is cheap for both sides, a download is not.
 QUESTIONS = 16
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one URL said when it was asked for its file; `reason` is empty where it has it."""
+    """Whether one URL has its file: `reason` is empty, or says why not."""
 
     url: str
     reason: str = ""
@@ -29,20 +34,21 @@ class Answer:
 class SourceStatus:
     """One source: its file in the vault and where that came from, or what could supply it.
 
-    `size` in bytes is the file's, for a missing one the recorded size; `answers` are there where URLs were
-    asked: the source's own, and the fallbacks of those that are dead.
+    `size` in bytes is the file's, for a missing one the recorded size; `answers` are those of the source's own
+    URLs, and of the fallbacks of dead ones, where they were asked.
     """
 
     source: Source
     path: Path | None
     origin: str
     size: int | None
-    supply: tuple[str, ...]
+    supply: tuple[Candidate, ...]
     answers: tuple[Answer, ...] = ()
 
     @property
     def dead(self) -> tuple[Answer, ...]:
-        own = {origin.url for origin in self.source.origins if isinstance(origin, UrlOrigin)}
+        """The source's own URLs that do not have the file."""
+        own = {origin.url for origin in self.source.origins}
         return tuple(answer for answer in self.answers if answer.reason and answer.url in own)
 
     def to_json(self) -> dict[str, Any]:
@@ -56,7 +62,7 @@ class SourceStatus:
             "path": str(self.path) if self.path else None,
             "from": self.origin or None,
             "size": self.size,
-            "supply": list(self.supply),
+            "supply": [candidate.text for candidate in self.supply],
             "answers": [{"url": answer.url, "reason": answer.reason or None} for answer in self.answers],
         }
 
@@ -64,16 +70,18 @@ class SourceStatus:
 def survey(
     wanted: Sequence[Source], vault: Vault, settings: FetchSettings, ask: bool = False
 ) -> tuple[SourceStatus, ...]:
-    """The standing of every source; with `ask`, every URL is asked whether it has its file.
+    """The status of every source; with `ask`, every URL is asked whether it has its file.
 
     Files of the vault are verified, as always when they are read. Nothing is fetched.
     """
     found = fetch.each(lambda source: _found(source, vault), wanted, settings.parallel)
     missing = [source for source, path in zip(wanted, found) if path is None]
-    ways = iter(fetch.supplies(missing, vault, settings))
-    downloader = Downloader(settings.patience)
+    supplies = iter(fetch.supplies(missing, vault, settings))
     answers: list[tuple[Answer, ...]] = [() for _ in wanted]
     if ask:
+        from kiln.sources.download import Downloader
+
+        downloader = Downloader(settings.patience)
         answers = fetch.each(lambda source: _asked(source, settings, downloader), wanted, QUESTIONS)
     return tuple(
         SourceStatus(
@@ -81,10 +89,10 @@ def survey(
             path=path,
             origin=(vault.origin_of(path.name) or "") if path else "",
             size=path.stat().st_size if path else _recorded_size(source),
-            supply=() if path else tuple(next(ways)),
-            answers=said,
+            supply=() if path else tuple(next(supplies)),
+            answers=given,
         )
-        for source, path, said in zip(wanted, found, answers)
+        for source, path, given in zip(wanted, found, answers)
     )
 
 
@@ -104,7 +112,7 @@ def _found(source: Source, vault: Vault) -> Path | None:
 def _asked(source: Source, settings: FetchSettings, downloader: Downloader) -> tuple[Answer, ...]:
     answers = []
     for origin in source.origins:
-        if isinstance(origin, UrlOrigin):
+        if origin.url:
             pinned = Pinned(origin.sha256, origin.size)
             answers.append(_answer(origin.url, pinned, downloader))
             if answers[-1].reason:
@@ -131,6 +139,8 @@ def _question(url: str, pinned: Pinned, downloader: Downloader) -> None:
 
 
 def _head(method: str, url: str, pinned: Pinned, downloader: Downloader) -> None:
+    from kiln.sources.http import raise_for_status
+
     with (
         downloader.session() as session,
         downloader.answer(session, url, {}, method) as response,

@@ -14,30 +14,30 @@ from kiln.sources.vault import Vault
 def unpack_tree(obtained: Obtained, target: Path, epoch: int) -> None:
     """Unpack a tree source into the new folder `target`; SourceError where it is not the pinned tree.
 
-    What is still to be prepared has no digest of its own: its archive has.
+    A tree that is still to be prepared has no digest of its own; its archive has.
     """
     source = obtained.source
     archive.unpack(obtained.path, target, obtained.origin_value.member, epoch, source.without)
-    if obtained.source.prepare:
+    if source.prepare:
         return
     found = archive.tree_digest(target)
-    if found != obtained.source.tree:
+    if found != source.tree:
         raise SourceError(
-            f"{obtained.source.name} from {obtained.origin} is the tree {found}, not {obtained.source.tree}: "
-            "correct the recipe's tree or member"
+            f"{source.name} from {obtained.origin} is the tree {found}, not {source.tree}",
+            "correct the recipe's tree or member",
         )
 
 
 def settle_prepared(source: Source, tree: Path, epoch: int) -> None:
-    """Make a tree that the script `prepare` has worked on what `unpack_tree` would leave of the same tree.
+    """Bring a tree that the script `prepare` has worked on into the form in which `unpack_tree` leaves a tree.
 
     Raises SourceError where it is not the pinned one.
     """
     found = archive.tree_digest(tree)
     if found != source.tree:
         raise SourceError(
-            f"{source.name} as {source.prepare} leaves it is the tree {found}, not {source.tree}: correct "
-            "the script, or the recipe's tree"
+            f"{source.name} as {source.prepare} leaves it is the tree {found}, not {source.tree}",
+            "correct the script, or the recipe's tree",
         )
     plain = tree.with_name(f".{tree.name}.tar")
     archive.pack(tree, plain, "tar")
@@ -47,7 +47,7 @@ def settle_prepared(source: Source, tree: Path, epoch: int) -> None:
 
 
 def adopt_packed(file: Path, source: Source, vault: Vault, origin: str) -> None:
-    """Take an archive for a tree, from wherever it comes: only what it unpacks to counts.
+    """Use an archive as a tree, wherever it comes from: only what it unpacks to counts.
 
     Raises SourceError where that is not the tree.
     """
@@ -56,7 +56,7 @@ def adopt_packed(file: Path, source: Source, vault: Vault, origin: str) -> None:
         archive.unpack(file, folder / "tree")
         found = archive.tree_digest(folder / "tree")
         if found != tree:
-            raise SourceError(f"{file} is the tree {found}, not {tree}: make it again")
+            raise SourceError(f"{file} is the tree {found}, not {tree}", "make it again")
         pack_tree(source, folder, vault, origin)
 
 

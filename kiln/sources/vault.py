@@ -17,8 +17,8 @@ from kiln.core import BLOCK, SourceError, sha256_of
 Note = Callable[[str], None]
 
 
-def silent(_: str) -> None:
-    """A note that nobody reads."""
+def no_note(_: str) -> None:
+    """A note that is not shown."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Vault:
     def path(self, sha256: str) -> Path:
         return self.root / "sha256" / sha256[:2] / sha256
 
-    def get(self, sha256: str, note: Note = silent) -> Path | None:
-        """The file with this hash. One that is damaged is told to `note`, and None."""
+    def get(self, sha256: str, note: Note = no_note) -> Path | None:
+        """The file with this hash; None where it is missing, or damaged, which `note` then says."""
         path = self.path(sha256)
         try:
             found = sha256_of(path)
@@ -43,7 +43,7 @@ class Vault:
         return None
 
     def drop(self, sha256: str) -> None:
-        """Delete a damaged file; for the holder of its lock, so that no good one is deleted."""
+        """Delete a damaged file. The caller holds its lock, so that a good one is never deleted."""
         self.path(sha256).unlink(missing_ok=True)
 
     def partial(self, sha256: str) -> Path:
@@ -59,7 +59,7 @@ class Vault:
                 shutil.copyfileobj(source, target, BLOCK)
             found = sha256_of(copy)
             if found != sha256:
-                raise SourceError(f"{file} has the sha256 {found}, not {sha256}: give the right file")
+                raise SourceError(f"{file} has the sha256 {found}, not {sha256}", "give the right file")
             return self._place(copy, sha256)
         finally:
             copy.unlink(missing_ok=True)
@@ -69,15 +69,15 @@ class Vault:
         return self._place(self.partial(sha256), sha256)
 
     @contextlib.contextmanager
-    def lock(self, sha256: str, note: Note = silent) -> Iterator[None]:
-        """Only one thread of one process at a time fetches a file. The kernel frees it in any case."""
+    def lock(self, sha256: str, note: Note = no_note) -> Iterator[None]:
+        """Only one thread of one process at a time fetches a file. The kernel frees the lock in any case."""
         # Not opened for writing: another user may have made it.
         descriptor = os.open(self._folder("locks") / sha256, os.O_RDONLY | os.O_CREAT, 0o666)
         with os.fdopen(descriptor) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                note("it is being fetched already: waiting for that")
+                note("another process fetches it already: waiting for that")
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -102,7 +102,7 @@ class Vault:
         self._record(self._tree(sha256, member), tree)
 
     def packed(self, tree: str, kind: str) -> Path | None:
-        """The archive that `record_packed` said to be a tree's own, verified like every file."""
+        """The archive that `record_packed` recorded for a tree, verified like every file."""
         sha256 = _text(self._packed(tree, kind))
         return self.get(sha256) if sha256 else None
 
@@ -115,7 +115,7 @@ class Vault:
         return _text(self._folder("origins") / sha256)
 
     def record_origin(self, sha256: str, origin: str) -> None:
-        """Remember where a file came from; for people, nothing depends on it."""
+        """Remember where a file came from; this is for people, nothing depends on it."""
         self._record(self._folder("origins") / sha256, origin)
 
     def _record(self, path: Path, text: str) -> None:
@@ -142,7 +142,7 @@ class Vault:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(PermissionError):  # half of it was fetched by another user
             file.chmod(0o444)
-        # Not synced to the disk, which takes as long as the download: reading tells what a power cut took.
+        # Not synced to the disk, which takes as long as the download: every read finds what a power cut damaged.
         file.replace(path)
         return path
 

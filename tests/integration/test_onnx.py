@@ -16,7 +16,7 @@ from kiln.core.errors import UsageError
 from kiln.core.home import Home
 from kiln.models import onnx_suite
 from kiln.models.environment import Environment
-from kiln.sources import fetch
+from kiln.sources.settings import FetchSettings
 from tests.support.gits import Repository
 from tests.support.repository import ROOT
 
@@ -101,7 +101,7 @@ def test_the_suite_runs_at_each_opset_and_a_test_that_kills_its_process_has_fail
         encoding="utf-8",
     )
     home = Home.of({"KILN_HOME": str(tools_home)})
-    settings = fetch.FetchSettings(git_mirrors=(f"{tmp_path}/mirrors/{{owner}}/{{repo}}.git",))
+    settings = FetchSettings(git_mirrors=(f"{tmp_path}/mirrors/{{owner}}/{{repo}}.git",))
     suite = onnx_suite.Suite(tmp_path, home, settings, tensorflow, os.environ)
     found = onnx_suite.run(suite, [7, 9, 10], "", 1, tmp_path / "reports", Console())
     counts = [

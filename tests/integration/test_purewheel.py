@@ -11,6 +11,8 @@ from kiln.core.errors import CompileError
 from kiln.index import purewheel
 from kiln.recipe import loader
 from kiln.sources import fetch
+from kiln.sources.settings import FetchSettings
+from kiln.sources.vault import Vault
 from tests.support.loopback import Notes
 from tests.support.repository import ROOT
 
@@ -24,8 +26,8 @@ def builders(vault: Path) -> list[Path]:
         for source in loaded.sources
         if source.use == "smoke" and source.name in ("setuptools", "wheel") and "3.7" in source.when["python"]
     ]
-    settings = fetch.FetchSettings.from_environment(os.environ)
-    return [each.path for each in fetch.obtain(wanted, fetch.Vault(vault), settings, Notes())]
+    settings = FetchSettings.from_environment(os.environ)
+    return [each.path for each in fetch.obtain(wanted, Vault(vault), settings, Notes())]
 
 
 def test_a_pure_project_gives_the_same_wheel_whatever_lies_around_it(

@@ -8,6 +8,8 @@ from pathlib import Path
 from kiln.core.errors import SourceError
 from kiln.recipe.source import Source, UrlOrigin
 from kiln.sources import fetch
+from kiln.sources.settings import FetchSettings, Patience
+from kiln.sources.vault import Vault
 from tests.support.web import Listener
 
 
@@ -27,9 +29,9 @@ class Speaker(Listener):
 
 def main(vault: str, url: str, sha256: str, size: str) -> None:
     source = Source("file", (UrlOrigin(url, sha256, int(size)),))
-    settings = fetch.FetchSettings(patience=fetch.Patience(connect=60, stall=60, pauses=()))
+    settings = FetchSettings(patience=Patience(connect=60, stall=60, pauses=()))
     try:
-        (obtained,) = fetch.obtain([source], fetch.Vault(Path(vault)), settings, Speaker())
+        (obtained,) = fetch.obtain([source], Vault(Path(vault)), settings, Speaker())
     except SourceError as error:
         say("failed", str(error).splitlines()[0])
     else:

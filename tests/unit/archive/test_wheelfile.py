@@ -23,15 +23,16 @@ def make(
     stamp: str = "",
     code: str = "x = 1\n",
     requires: str = "Requires-Dist: numpy>=1.23.2,<2\n",
+    recorded: str = "",
     **changed: str,
 ) -> Path:
-    """A sound wheel, but for `changed`: further or other entries that its RECORD does not know."""
+    """A sound wheel, but for `recorded`, further lines of RECORD, and `changed`, entries that RECORD does not know."""
     info = f"{'-'.join(name.split('-')[:2])}.dist-info"
     metadata = METADATA.replace("toy", distribution).replace("1.0", version) + requires + "\n"
     entries = {"toy.py": code, f"{info}/METADATA": metadata, f"{info}/WHEEL": WHEEL}
     entries |= {f"{info}/kiln.json": stamp} if stamp else {}
     rows = [f"{entry},sha256={_digest(text)},{len(text)}\n" for entry, text in entries.items()]
-    entries[f"{info}/RECORD"] = "".join(rows) + f"{info}/RECORD,,\n"
+    entries[f"{info}/RECORD"] = "".join(rows) + f"{info}/RECORD,,\n" + recorded
     path = folder / name
     with zipfile.ZipFile(path, "w") as archive:
         for entry, text in {**entries, **changed}.items():
@@ -53,8 +54,16 @@ def test_a_sound_wheel_tells_its_name_version_tags_and_requirements(tmp_path: Pa
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"toy.py": "x = 2\n"}, "toy.py differs from RECORD"),
-        ({"evil.py": "x = 2\n"}, "evil.py is only in the archive"),
+        ({"toy.py": "x = 2\n"}, "hash / size of toy.py didn't match RECORD"),
+        ({"evil.py": "x = 2\n"}, "evil.py is not mentioned in RECORD"),
+        (
+            {"recorded": "gone.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n"},
+            "gone.py is 1 times in RECORD",
+        ),
+        (
+            {"recorded": "toy-1.0.dist-info/RECORD,,\n"},
+            "RECORD is 2 times in RECORD and 1 times in the archive",
+        ),
     ],
 )
 def test_a_wheel_that_disagrees_with_its_record_is_refused(
@@ -63,6 +72,14 @@ def test_a_wheel_that_disagrees_with_its_record_is_refused(
     with pytest.raises(CompileError) as caught:
         inspect_wheel(make(tmp_path, **changed))
     assert message in str(caught.value)
+
+
+def test_a_wheel_with_a_file_twice_is_refused(tmp_path: Path) -> None:
+    path = make(tmp_path)
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("toy.py", "x = 1\n")
+    with pytest.raises(CompileError, match=r"toy\.py"):
+        inspect_wheel(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a zip"])

@@ -23,7 +23,9 @@ from kiln.core.home import Home
 from kiln.plan import planner
 from kiln.plan.planner import Plan, Request
 from kiln.sources import fetch
-from kiln.sources.fetch import FetchSettings, Obtained, Vault
+from kiln.sources.obtained import Obtained
+from kiln.sources.settings import FetchSettings
+from kiln.sources.vault import Vault
 from tests.support import repository
 from tests.support.loopback import Notes
 

@@ -72,7 +72,7 @@ def test_a_fetch_from_a_folder_that_is_not_there_exits_with_2(tmp_path: Path) ->
 def test_a_fetch_that_lacks_sources_exits_with_3(tmp_path: Path) -> None:
     done = run(tmp_path, "fetch", "opencv", KILN_OFFLINE="1", PIP_NO_INDEX="1")
     assert done.returncode == 3
-    assert "sources cannot be had" in done.stderr
+    assert "sources are not available" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -226,7 +226,7 @@ def test_an_altered_entry_is_not_installed_and_is_mended_by_the_next_update(
 @pytest.mark.parametrize(
     ("smoke", "error", "message"),
     [
-        (wheels.FAILED, SmokeError, "failed test_toy: it is not published"),
+        (wheels.FAILED, SmokeError, "failed test_toy, and is not published"),
         ("<testsuite/>", SmokeError, "passed no smoke test"),
         ("no report", SmokeError, "no readable report"),
     ],
@@ -265,7 +265,7 @@ def test_a_wheel_that_differs_from_its_own_record_is_not_published(tmp_path: Pat
 def test_a_published_name_never_gets_other_bytes(tmp_path: Path, venv: Venv) -> None:
     make(tmp_path / "index", wheels.result(tmp_path / "one", says="first"))
     before = tree(tmp_path / "index")
-    with pytest.raises(DifferenceError, match="what is published never changes") as raised:
+    with pytest.raises(DifferenceError, match="published files never change") as raised:
         make(tmp_path / "index", wheels.result(tmp_path / "other", says="second"))
     assert raised.value.exit_code == 5
     assert tree(tmp_path / "index") == before
@@ -339,9 +339,9 @@ def test_two_who_publish_at_once_lose_nothing(made: Path, results: Path, tmp_pat
 def test_what_is_no_result_and_no_index_is_said_to_be_none(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no finished result"):
         make(tmp_path / "index", tmp_path)
-    with pytest.raises(UsageError, match="is no wheel index"):
+    with pytest.raises(UsageError, match="is not a wheel index"):
         index_folder.items(tmp_path)
-    with pytest.raises(UsageError, match="is no wheel index"):
+    with pytest.raises(UsageError, match="is not a wheel index"):
         server.serve(tmp_path, 0)
 
 

@@ -317,7 +317,7 @@ def test_a_damaged_pypirc_is_told_without_its_lines(
 ) -> None:
     (tmp_path / ".pypirc").write_text(f"password = {WORD}\n")
     monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(UsageError, match=r"~/\.pypirc cannot be read") as raised:
+    with pytest.raises(UsageError, match=r"~/\.pypirc: this file cannot be read") as raised:
         send(built, "pypirc:own")
     assert WORD not in str(raised.value)
     (tmp_path / ".pypirc").write_text("[other]\n")

@@ -17,7 +17,8 @@ from kiln.core.home import Home
 from kiln.lock import generator, lockfile
 from kiln.recipe import loader
 from kiln.recipe.source import Bazel, GitOrigin, PypiOrigin, Source, UrlOrigin
-from kiln.sources.fetch import FetchSettings, Vault
+from kiln.sources.settings import FetchSettings
+from kiln.sources.vault import Vault
 from tests.support.repository import ROOT
 
 COMMIT = "c0ffee" * 6 + "c0ff"
@@ -55,7 +56,7 @@ def run(root: Path, mirrors: tuple[str, ...] = (), **request: object) -> generat
     home = Home.of({"KILN_HOME": str(root / "home")})
     settings = FetchSettings(offline=True, git_mirrors=mirrors)
     asked = lock.Request("toy", **request)  # type: ignore[arg-type]
-    return lock.make_lock(root, asked, home, settings, os.environ, Notes())
+    return lock.make_lock(root, asked, home, settings, Notes())
 
 
 def sources(made: generator.Lock) -> dict[str, Source]:
@@ -484,7 +485,7 @@ def test_the_checked_in_lock_is_what_its_source_tree_gives(tmp_path: Path, name:
     asked = lock.Request(first, version, tree=tree, repositories=repositories, check=True)
     home = Home.of({"KILN_HOME": str(tmp_path / "home")})
     settings = FetchSettings(offline=True)
-    assert not lock.make_lock(ROOT, asked, home, settings, os.environ, Notes()).changed
+    assert not lock.make_lock(ROOT, asked, home, settings, Notes()).changed
 
 
 def test_a_locks_sources_are_part_of_the_recipe(tmp_path: Path) -> None:

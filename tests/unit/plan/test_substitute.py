@@ -18,7 +18,9 @@ from kiln.plan import planner
 from kiln.plan.planner import Plan, Request
 from kiln.recipe.source import Source
 from kiln.sources import fetch
-from kiln.sources.fetch import FetchSettings, Obtained, Vault
+from kiln.sources.obtained import Obtained
+from kiln.sources.settings import FetchSettings
+from kiln.sources.vault import Vault
 from tests.support import repository
 from tests.support.loopback import Notes
 

@@ -8,24 +8,18 @@ from pathlib import Path
 import pytest
 import requests
 
-from kiln.sources.download import (
-    Downloader,
-    Logins,
-    OriginError,
-    Patience,
-    Pinned,
-    Session,
-    TransientError,
-    WrongContentError,
-    host,
-    without_login,
-)
+from kiln.sources.address import host, without_login
+from kiln.sources.download import Downloader
+from kiln.sources.errors import OriginError, TransientError, WrongContentError
+from kiln.sources.http import Logins, Session
+from kiln.sources.pinned import Pinned
+from kiln.sources.settings import Patience
 from tests.support import web
 from tests.support.web import Listener, Site
 
 DATA = bytes(range(256)) * 1000
 PINNED = Pinned(hashlib.sha256(DATA).hexdigest(), len(DATA))
-UNSIZED = Pinned(PINNED.sha256)
+UNSIZED = Pinned(PINNED.digest)
 QUICK = Downloader(Patience(connect=5, stall=5, pauses=(0, 0)))
 
 
@@ -206,9 +200,9 @@ def test_the_body_of_a_redirect_is_not_read(site: Site, fetch: Fetch) -> None:
     [
         ("file:///etc/passwd", "redirects to file:, which is not followed"),
         ("ftp://127.0.0.1/x", "redirects to ftp:, which is not followed"),
-        ("http://[bad/x", "leads to something that is no URL"),
-        ("http://127.0.0.1:99999/x", "leads to something that is no URL"),
-        ("http://:80/x", "leads to something that is no URL"),
+        ("http://[bad/x", "leads to something that is not a URL"),
+        ("http://127.0.0.1:99999/x", "leads to something that is not a URL"),
+        ("http://:80/x", "leads to something that is not a URL"),
     ],
 )
 def test_a_redirect_to_somewhere_odd_is_not_followed(
@@ -263,7 +257,7 @@ def test_a_login_goes_to_its_own_site_and_not_along_a_redirect(site: Site, fetch
 
         def session() -> Session:
             session = Session()
-            session.auth = Logins.of(iter([written]))
+            session.auth = Logins.of([written])
             return session
 
         assert fetch(without_login(written), downloader=Downloader(QUICK.patience, session)) == DATA

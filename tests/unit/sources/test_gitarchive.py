@@ -12,7 +12,7 @@ import pytest
 
 from kiln.recipe.source import GitOrigin
 from kiln.sources import gitarchive
-from kiln.sources.download import OriginError, WrongContentError
+from kiln.sources.errors import OriginError, WrongContentError
 from tests.support import web
 from tests.support.gits import Repository, git
 from tests.support.web import Site

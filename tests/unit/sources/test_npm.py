@@ -4,9 +4,12 @@ import base64
 import hashlib
 import io
 import json
+import os
+import shutil
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,11 +18,15 @@ import pytest
 from kiln.core.errors import SourceError
 from kiln.recipe.source import NpmOrigin, PypiOrigin, Source, UrlOrigin
 from kiln.sources import fetch, npm
-from kiln.sources.download import OriginError, Patience
-from kiln.sources.fetch import FetchSettings, Vault
+from kiln.sources.errors import OriginError
+from kiln.sources.settings import FetchSettings, Patience
+from kiln.sources.vault import Vault
 from tests.support.loopback import Notes, Server, server
 
 IMPATIENT = Patience(pauses=())
+
+
+with_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
 
 
 class Registry(Server):
@@ -32,8 +39,13 @@ class Registry(Server):
     def publish(self, origin: NpmOrigin, content: bytes, at: str = "") -> None:
         """A version whose listing names `at`, by default this registry's usual address."""
         path = f"/npm/{origin.npm}/-/{origin.filename}"
-        listing = {"versions": {origin.version: {"dist": {"tarball": at or self.url + path}}}}
-        self.answers[f"/npm/{origin.npm.replace('/', '%2F')}"] = json.dumps(listing).encode()
+        version = {
+            "name": origin.npm,
+            "version": origin.version,
+            "dist": {"tarball": at or self.url + path},
+        }
+        listing = {"name": origin.npm, "versions": {origin.version: version}}
+        self.answers[f"/npm/{origin.npm.replace('/', '%2f')}"] = json.dumps(listing).encode()
         self.answers[path] = content
 
 
@@ -44,15 +56,31 @@ def registry() -> Iterator[Registry]:
     made.close()
 
 
-@pytest.fixture
-def rc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's .npmrc, with nothing else that npm could be told."""
-    file = tmp_path / "npmrc"
-    file.write_text("")
-    for variable in ("npm_config_registry", "NPM_CONFIG_REGISTRY"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("npm_config_userconfig", str(file))
-    return file
+@dataclass
+class Machine:
+    """A machine with npm, or without, whose user has an .npmrc and nothing else."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def configure(self, *lines: str) -> None:
+        Path(self.environment["HOME"], ".npmrc").write_text("\n".join(lines))
+
+    def obtain(self, source: Source, notes: Notes | None = None) -> Path:
+        settings = FetchSettings(patience=IMPATIENT, environment=self.environment)
+        (found,) = fetch.obtain([source], Vault(self.folder / "vault"), settings, notes or Notes())
+        return found.path
+
+
+def machine(folder: Path, npm: bool) -> Machine:
+    (folder / "home").mkdir()
+    path = os.environ["PATH"] if npm else ""
+    return Machine(folder, {"HOME": str(folder / "home"), "PATH": path})
+
+
+@pytest.fixture(params=[pytest.param(True, marks=with_npm, id="npm"), pytest.param(False, id="no npm")])
+def user(request: pytest.FixtureRequest, tmp_path: Path) -> Machine:
+    return machine(tmp_path, request.param)
 
 
 def packed(**files: bytes) -> bytes:
@@ -69,117 +97,113 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def obtained(source: Source, tmp_path: Path, said: Notes | None = None) -> Path:
-    settings = FetchSettings(patience=IMPATIENT)
-    (found,) = fetch.obtain([source], Vault(tmp_path / "vault"), settings, said or Notes())
-    return found.path
-
-
-TARBALL = packed(tool=b"a program", LICENSE=b"terms")
+TARBALL = packed(
+    **{"package.json": b'{"name": "@acme/tool", "version": "1.2.0", "scripts": {"prepack": "exit 1"}}'},
+    tool=b"a program",
+    LICENSE=b"terms",
+)
 TOOL = NpmOrigin("@acme/tool", "1.2.0", sha256(TARBALL), len(TARBALL), "package/tool")
 
 
+SOURCE = Source("tool", (TOOL,), sha256=sha256(b"a program"))
+
+
 def test_a_member_of_a_scoped_package_is_found_in_the_scopes_own_registry(
-    registry: Registry, rc: Path, tmp_path: Path
+    registry: Registry, user: Machine
 ) -> None:
-    rc.write_text(f"registry=http://127.0.0.1:9/\n@acme:registry={registry.place}\n")
+    user.configure("registry=http://127.0.0.1:9/", f"@acme:registry={registry.place}")
     registry.publish(TOOL, TARBALL)
-    source = Source("tool", (TOOL,), sha256=sha256(b"a program"))
-    path = obtained(source, tmp_path)
+    path = user.obtain(SOURCE)
     assert path.read_bytes() == b"a program"
-    assert path.name == sha256(b"a program") and source.file == "tool"
+    assert path.name == sha256(b"a program") and SOURCE.file == "tool"
 
 
-def test_a_token_goes_to_its_registry_alone_and_into_no_message(
-    registry: Registry, rc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KILN_TEST_TOKEN", "s3cret")
-    place = registry.place.removeprefix("http:")
-    rc.write_text(f"registry={registry.place}\n{place}:_authToken=${{KILN_TEST_TOKEN}}\n")
-    said = Notes()
-    source = Source("tool", (TOOL,), sha256=sha256(b"a program"))
-    with server() as other:
-        registry.publish(TOOL, b"another file", at=f"{other.url}/tool.tgz")
-        with pytest.raises(SourceError) as caught:
-            obtained(source, tmp_path, said)
-    assert {login for _, _, login in registry.asked} == {"Bearer s3cret"}
-    assert other.asked == [("GET", "/tool.tgz", None)]
-    assert "s3cret" not in str(caught.value) + "".join(said.notes) + repr(npm.configuration({}))
+def test_another_file_under_the_name_is_not_used(registry: Registry, user: Machine) -> None:
+    user.configure(f"registry={registry.place}")
+    registry.publish(TOOL, packed(**{"package.json": b'{"name": "@acme/tool", "version": "1.2.0"}'}))
+    with pytest.raises(SourceError, match="gives another file"):
+        user.obtain(SOURCE)
+    assert not list((user.folder / "vault").glob("sha256/*/*"))
+
+
+def test_a_line_without_a_name_in_the_settings_is_passed_over(registry: Registry, user: Machine) -> None:
+    user.configure("=x", "; a comment", f" registry = '{registry.place}'", "[section]", "no value")
+    registry.publish(TOOL, TARBALL)
+    assert user.obtain(SOURCE).read_bytes() == b"a program"
 
 
 def test_a_mirror_that_lists_the_upstreams_addresses_is_asked_itself_first(
-    registry: Registry, rc: Path, tmp_path: Path
+    registry: Registry, user: Machine
 ) -> None:
-    rc.write_text(f"registry={registry.place}\n")
+    user.configure(f"registry={registry.place}")
     registry.publish(TOOL, TARBALL, at="https://upstream.invalid/@acme/tool/-/tool-1.2.0.tgz")
-    assert (
-        obtained(Source("tool", (TOOL,), sha256=sha256(b"a program")), tmp_path).read_bytes() == b"a program"
-    )
+    assert user.obtain(SOURCE).read_bytes() == b"a program"
 
 
-@pytest.mark.parametrize("host", ["registry.example", "elsewhere.example"])
-def test_a_registry_on_tls_never_leads_away_from_it(host: str) -> None:
-    listing = {"versions": {"1.2.0": {"dist": {"tarball": f"http://{host}/tool.tgz"}}}}
-    found = npm.addresses(TOOL, "https://joe:secret@registry.example/", listing)
+@with_npm
+def test_a_token_goes_to_its_registry_alone_and_into_no_message(registry: Registry, tmp_path: Path) -> None:
+    user = machine(tmp_path, npm=True)
+    user.environment.update(KILN_TEST_KEY="s3cret")
+    place = registry.place.removeprefix("http:")
+    user.configure(f"registry={registry.place}", f"{place}:_authToken=${{KILN_TEST_KEY}}")
+    notes = Notes()
+    with server() as other:
+        registry.publish(TOOL, TARBALL, at=f"{other.url}/tool.tgz")
+        del registry.answers[f"/npm/@acme/tool/-/{TOOL.filename}"]
+        with pytest.raises(SourceError) as caught:
+            user.obtain(SOURCE, notes)
+        assert {login for _, _, login in registry.asked} == {"Bearer s3cret"}
+        assert {login for _, _, login in other.asked} == {None}
+    assert "s3cret" not in str(caught.value) + "".join(notes.notes)
+
+
+@pytest.mark.parametrize("listed", ["http://registry.example/tool.tgz", "http://elsewhere.example/tool.tgz"])
+def test_a_registry_on_tls_never_leads_away_from_it(listed: str) -> None:
+    found = npm.addresses(TOOL, "https://registry.example/", listed)
     assert found == ("https://registry.example/@acme/tool/-/tool-1.2.0.tgz",)
 
 
-@pytest.mark.parametrize(
-    ("listing", "reason"),
-    [
-        (None, "has no such package"),
-        (b"{}", "has no such version"),
-        (b"<html>", "is no registry"),
-        (
-            b'{"versions": {"1.2.0": {"dist": {"tarball": "file:///etc/passwd"}}}}',
-            "not followed",
-        ),
-    ],
-)
-def test_a_registry_that_has_not_the_version_says_why(
-    registry: Registry, rc: Path, tmp_path: Path, listing: bytes | None, reason: str
+@pytest.mark.parametrize("listed", ["file:///etc/passwd", "/etc/passwd", "", "undefined"])
+def test_a_registry_never_leads_to_files_of_this_machine(listed: str) -> None:
+    found = npm.addresses(TOOL, "http://registry.example/npm", listed)
+    assert found == ("http://registry.example/npm/@acme/tool/-/tool-1.2.0.tgz",)
+
+
+@with_npm
+@pytest.mark.parametrize(("published", "reason"), [(None, "Not Found"), ("1.3.0", "No match found")])
+def test_a_registry_that_does_not_have_the_version_says_why(
+    registry: Registry, tmp_path: Path, published: str | None, reason: str
 ) -> None:
-    rc.write_text(f"registry={registry.place}\n")
-    if listing is not None:
-        registry.answers["/npm/@acme%2Ftool"] = listing
-    with pytest.raises(SourceError, match=reason):
-        obtained(Source("tool", (TOOL,), sha256=sha256(b"a program")), tmp_path)
+    user = machine(tmp_path, npm=True)
+    user.configure(f"registry={registry.place}")
+    if published:
+        registry.publish(replace(TOOL, version=published), TARBALL)
+    with pytest.raises(SourceError, match=rf"npm: @acme/tool, 1\.2\.0 npm says: {reason}"):
+        user.obtain(SOURCE)
 
 
-def test_the_settings_are_read_where_there_is_no_npm(tmp_path: Path) -> None:
-    rc = tmp_path / "rc"
-    rc.write_text(
-        "; a comment\n registry = https://one.example/npm\n@acme:registry=https://two.example\ncafile=/ca.pem\n"
-        "//two.example/:username=joe\n//two.example/:_password=cGFzcw==\n//one.example/npm/:_authToken=${TOKEN}\n"
-        "https-proxy=http://proxy.example:1\nstrict-ssl=false\n"
+def test_a_login_in_the_registrys_url_is_used_and_not_shown(registry: Registry, tmp_path: Path) -> None:
+    user = machine(tmp_path, npm=False)
+    user.configure("registry=" + registry.place.replace("//", "//joe:s3cret@"))
+    with pytest.raises(SourceError) as caught:
+        user.obtain(SOURCE)
+    assert registry.asked[0][2] == "Basic " + base64.b64encode(b"joe:s3cret").decode()
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_variable_wins_over_the_file_and_the_file_reads_variables(tmp_path: Path) -> None:
+    user = machine(tmp_path, npm=False)
+    user.configure("registry=https://one.example/${KIND}/")
+    assert npm.urls(TOOL, {**user.environment, "KIND": "npm"}, IMPATIENT) == (
+        "https://one.example/npm/@acme/tool/-/tool-1.2.0.tgz",
     )
-    found = npm.configuration({"npm_config_userconfig": str(rc), "PATH": "", "TOKEN": "t"})
-    basic = "Basic " + base64.b64encode(b"joe:pass").decode()
-    assert found.place(TOOL) == "https://two.example/"
-    assert found.place(NpmOrigin("tool", "1", "a" * 64)) == "https://one.example/npm/"
-    assert found.credentials == {"//two.example/": basic, "//one.example/npm/": "Bearer t"}
-    assert (found.cafile, found.strict, found.proxies["https"]) == (
-        "/ca.pem",
-        False,
-        "http://proxy.example:1",
-    )
+    user.environment["NPM_CONFIG_REGISTRY"] = "https://two.example/"
+    assert npm.urls(TOOL, user.environment, IMPATIENT) == ("https://two.example/@acme/tool/-/tool-1.2.0.tgz",)
 
 
-def test_a_variable_wins_over_the_file(tmp_path: Path) -> None:
-    (tmp_path / "rc").write_text("registry=https://one.example/\n")
-    found = npm.configuration(
-        {
-            "npm_config_userconfig": str(tmp_path / "rc"),
-            "NPM_CONFIG_REGISTRY": "https://two.example/",
-            "PATH": "",
-        }
-    )
-    assert found.registry == "https://two.example/"
-
-
-def test_without_any_registry_the_message_says_where_to_name_one() -> None:
+def test_without_npm_and_any_registry_the_message_says_where_to_name_one(tmp_path: Path) -> None:
     with pytest.raises(OriginError, match="npmrc"):
-        npm.Npm().place(TOOL)
+        npm.urls(TOOL, machine(tmp_path, npm=False).environment, IMPATIENT)
 
 
 def test_a_member_of_a_wheel_is_one_file_with_its_own_hash(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import resource
 import subprocess
@@ -14,7 +15,9 @@ from kiln.archive import tree_digest
 from kiln.core.errors import SourceError, UsageError
 from kiln.recipe.source import GitOrigin, Origin, PypiOrigin, Source, UrlOrigin
 from kiln.sources import fetch, trees
-from kiln.sources.fetch import FetchSettings, Obtained, Patience, Vault
+from kiln.sources.obtained import Obtained
+from kiln.sources.settings import FetchSettings, Patience
+from kiln.sources.vault import Vault
 from tests.support import archives, web
 from tests.support.archives import File, pack
 from tests.support.gits import Repository
@@ -36,7 +39,8 @@ class Machine:
         self.listener = listener
 
     def obtain(self, *wanted: Source, **settings: object) -> tuple[Obtained, ...]:
-        fitting = FetchSettings(**{"patience": QUICK, "fallbacks": (), **settings})  # type: ignore[arg-type]
+        given = {"patience": QUICK, "fallbacks": (), "environment": os.environ, **settings}
+        fitting = FetchSettings(**given)  # type: ignore[arg-type]
         return fetch.obtain(wanted, self.vault, fitting, self.listener)
 
     def refusal(self, *wanted: Source, **settings: object) -> str:
@@ -155,15 +159,22 @@ def test_what_cannot_be_had_is_listed_with_hash_reasons_and_ways_to_supply_it(
     one = source(url(f"{site.address}/one.tgz", b"one"), name="one")
     two = source(url(f"{site.address}/two.zip", b"two", sized=False), name="two")
     lines = at.refusal(there, one, two).splitlines()
-    assert lines[:5] == [
-        "2 of 3 sources cannot be had:",
+    assert lines[0].startswith(
+        "2 of 3 sources are not available: put the files, under any names, into a folder"
+    )
+    assert lines[1:] == [
         f"  one: one.tgz, sha256 {hashlib.sha256(b'one').hexdigest()}, 3 bytes",
         f"    {site.address}/one.tgz answers 404 Not Found",
         f"  two: two.zip, sha256 {hashlib.sha256(b'two').hexdigest()}",
         f"    {site.address}/two.zip answers 404 Not Found",
     ]
-    for way in ("./inv fetch RECIPE --folder FOLDER", "KILN_MIRRORS", "KILN_GIT_MIRRORS"):
-        assert way in lines[-1]
+    ways = (
+        "./inv fetch RECIPE --folder FOLDER",
+        "KILN_MIRRORS",
+        "KILN_GIT_MIRRORS",
+        "--substitute NAME=FILE",
+    )
+    assert [way for way in ways if way not in lines[0]] == []
     assert at.kept == [DATA]
 
 
@@ -240,7 +251,7 @@ def test_a_local_mirror_that_has_another_file_or_none_is_passed_over(
     assert obtained.path.read_bytes() == DATA
     assert [note.rsplit(" is ", 1)[1] for note in at.notes] == [
         "another file",
-        *["no file that can be read"] * 3,
+        *["not a file that can be read"] * 3,
     ]
 
 
@@ -347,7 +358,7 @@ def test_of_two_processes_that_want_one_file_one_downloads(at: Machine, site: Si
     first = start(at, address)
     assert asked.wait(30)
     second = start(at, address)
-    said(second, "note file: it is being fetched already")
+    said(second, "note file: another process fetches it already")
     go_on.set()
     for process in (first, second):
         said(process, f"obtained {SHA256}")
@@ -417,7 +428,7 @@ def test_a_hostile_archive_is_passed_over(at: Machine, site: Site, tmp_path: Pat
     bad, good = site.put("/bad", web.content(evil)), site.put("/good", web.content(right))
     (obtained,) = at.obtain(source(url(bad, evil), url(good, right), tree=tree))
     assert obtained.origin == good
-    assert "'../evil' is not one inside a tree" in at.notes[0]
+    assert "'../evil' is not a path inside a tree" in at.notes[0]
     assert list(tmp_path.rglob("evil")) == []
 
 
@@ -499,7 +510,7 @@ def test_a_package_that_is_in_no_place_is_told_once_and_every_place_is_in_the_er
 ) -> None:
     places(monkeypatch, site, tmp_path, tmp_path / "nowhere")
     told = at.refusal(source(PACKAGE))
-    assert at.notes == [f"toy: {PACKAGE} is not in 3 of the places that pip looks in"]
+    assert at.notes == [f"toy: {PACKAGE} is not in 3 of the places where pip looks"]
     for line in (
         f"{PACKAGE}, in {tmp_path}, has no such file", f"{PACKAGE}, in {tmp_path}/nowhere, is not there",
         f"{PACKAGE}, in {site.address}/simple, has no such project",
@@ -621,5 +632,5 @@ def test_settings_come_from_the_environment() -> None:
 def test_what_is_no_template_is_told_without_its_login(name: str, template: str) -> None:
     with pytest.raises(UsageError) as caught:
         FetchSettings.from_environment({name: template.replace("//m", "//me:secret@m")})
-    assert f"{name} has {template!r}, which is no template" in str(caught.value)
+    assert f"{name} has {template!r}, which is not a template" in str(caught.value)
     assert "secret" not in str(caught.value)

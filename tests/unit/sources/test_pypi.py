@@ -11,8 +11,10 @@ import pytest
 from kiln.core.errors import UsageError
 from kiln.recipe.source import PypiOrigin
 from kiln.sources import pypi
-from kiln.sources.download import Downloader, OriginError, Patience
-from kiln.sources.pypi import AbsentError, Pip
+from kiln.sources.download import Downloader
+from kiln.sources.errors import AbsentError, OriginError
+from kiln.sources.pypi import Pip
+from kiln.sources.settings import Patience
 from tests.support import web
 from tests.support.web import Site
 
@@ -73,7 +75,7 @@ def test_without_an_index_only_links_are_left(listing: str) -> None:
 
 
 def test_a_setting_that_is_no_url_is_told() -> None:
-    with pytest.raises(UsageError, match=r"pip is configured with 'http://\[bad', which is no URL"):
+    with pytest.raises(UsageError, match=r"pip is configured with 'http://\[bad', which is not a URL"):
         pypi.parse("global.index-url='http://me:secret@[bad'\n")
 
 
@@ -132,11 +134,11 @@ def test_an_index_that_does_not_have_a_file_is_no_failure(site: Site, answer: we
     [
         (web.status(503), "answers 503 Service Unavailable"),
         (web.status(401), "answers 401 Unauthorized"),
-        (web.content(b"{", **JSON), "is no package index that can be read"),
-        (web.content(b'{"files": 3}', **JSON), "is no package index that can be read"),
-        (web.content(document(url="http://[bad/x"), **JSON), "is no package index that can be read"),
-        (web.content(page("http://[bad/x"), **HTML), "is no package index that can be read"),
-        (web.content(b"x", kind="image/png"), "is no package index, but of the kind image/png"),
+        (web.content(b"{", **JSON), "is not a package index that can be read"),
+        (web.content(b'{"files": 3}', **JSON), "is not a package index that can be read"),
+        (web.content(document(url="http://[bad/x"), **JSON), "is not a package index that can be read"),
+        (web.content(page("http://[bad/x"), **HTML), "is not a package index that can be read"),
+        (web.content(b"x", kind="image/png"), "is not a package index, but of the type image/png"),
         (web.content(page(sha256="0" * 64), **HTML), "lists another file of that name, with the sha256 000"),
         (web.content(page("file:///etc/passwd"), **HTML), "lists the file at a place that is not followed"),
         (web.content(page("/etc/passwd").replace(b"/etc", b"ftp://h"), **HTML), "lists the file at a place"),

@@ -14,10 +14,19 @@ from kiln.commands import fetch as fetch_command
 from kiln.commands import sources
 from kiln.core.console import Console
 from kiln.core.errors import SourceError, UsageError
-from kiln.recipe.source import GitOrigin, Source, UrlOrigin
+from kiln.recipe.source import (
+    DebianOrigin,
+    FileOrigin,
+    GitOrigin,
+    NpmOrigin,
+    Origin,
+    PypiOrigin,
+    Source,
+    UrlOrigin,
+)
 from kiln.sources import fetch, settings, status
-from kiln.sources.download import Patience
-from kiln.sources.fetch import FetchSettings, Vault
+from kiln.sources.settings import FetchSettings, Patience
+from kiln.sources.vault import Vault
 from tests.support.loopback import Notes, Server, server
 
 CONTENT = b"the bytes"
@@ -123,9 +132,35 @@ def test_git_mirrors_of_the_command_come_before_those_of_the_variable(vault: Vau
     given = "/first/{owner}/{repo}.git https://x.example/{repo}"
     asked = FetchSettings.from_environment({"KILN_GIT_MIRRORS": "/second/{repo}.git"}, git_mirrors=given)
     (places,) = fetch.supplies([Source("file", (git,))], vault, asked)
-    assert [place.split(" ")[1] for place in places] == [
+    assert [place.text.split(" ")[1] for place in places] == [
         "/first/a/b.git", "https://x.example/b", "/second/b.git", "https://forge.example/a/b",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("origin", "asked"),
+    [
+        (ORIGIN, "gone.invalid"),
+        (PypiOrigin("tool", "tool-1.tar.gz", SHA256), "pip"),
+        (NpmOrigin("@acme/tool", "1.0", SHA256), "npm"),
+        (GitOrigin("https://forge.example/a/b", "c" * 40, "b-1/", "tar.gz", SHA256), "git forge.example"),
+        (DebianOrigin("pool/main/t/tool_1.deb", SHA256), "apt"),
+        (FileOrigin("/srv/tool", SHA256, SHA256), "/srv/tool"),
+    ],
+)
+def test_every_kind_of_origin_says_in_a_word_who_is_asked_for_it(
+    vault: Vault, origin: Origin, asked: str
+) -> None:
+    (found,) = status.survey([Source("tool", (origin,))], vault, FetchSettings(fallbacks=()))
+    assert {each.asked for each in found.supply} == {asked}
+    assert f"missing; ask {asked}" in shown(found)
+
+
+def test_a_file_of_this_machine_is_in_no_mirror(vault: Vault) -> None:
+    given = SOURCE.given("/srv/tool", SHA256)
+    mirrored = FetchSettings(mirrors=("/mirror/{filename}",), fallbacks=("/fallback/{filename}",))
+    (places,) = fetch.supplies([given], vault, mirrored)
+    assert [each.text for each in places] == ["file: /srv/tool"]
 
 
 def test_a_git_mirror_that_is_no_template_names_the_option() -> None:

@@ -24,7 +24,9 @@ from kiln.plan import planner
 from kiln.plan.planner import Request
 from kiln.recipe.source import GitOrigin, Source, UrlOrigin
 from kiln.sources import fetch, status, trees
-from kiln.sources.fetch import FetchSettings, Vault
+from kiln.sources.obtained import Obtained
+from kiln.sources.settings import FetchSettings
+from kiln.sources.vault import Vault
 from tests.support import repository
 from tests.support.loopback import Notes
 
@@ -81,9 +83,7 @@ def forge(tmp_path: Path) -> Forge:
     return Forge(f"{tmp_path}/mirrors/{{owner}}/{{repo}}.git", head.stdout.strip(), published, digest)
 
 
-def obtain(
-    source: Source, vault: Vault, settings: FetchSettings, notes: Notes | None = None
-) -> fetch.Obtained:
+def obtain(source: Source, vault: Vault, settings: FetchSettings, notes: Notes | None = None) -> Obtained:
     (found,) = fetch.obtain([source], vault, settings, notes or Notes())
     return found
 
@@ -96,7 +96,7 @@ def tree_of(file: Path, folder: Path) -> str:
 def test_without_acceptance_the_error_says_exactly_what_can_be_had(forge: Forge, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         obtain(forge.source, Vault(tmp_path / "vault"), forge.settings())
-    assert f"but the very tree {forge.tree}: --accept-tree-hash builds from that" in str(caught.value)
+    assert f"but the recorded tree {forge.tree}: --accept-tree-hash builds from that" in str(caught.value)
     assert not list((tmp_path / "vault").glob("sha256/*/*"))
 
 
@@ -136,7 +136,7 @@ def test_a_pinned_tree_is_taken_from_its_commit_whatever_the_forges_archive_was(
     source = Source("b", (replace(forge.git, member="b-1"),), tree=inner)
     vault, notes = Vault(tmp_path / "vault"), Notes()
     found = obtain(source, vault, forge.settings(), notes)
-    assert "but the right tree, which is taken" in "".join(notes.notes)
+    assert "but the right tree, which is used" in "".join(notes.notes)
     trees.unpack_tree(found, tmp_path / "out", 0)
     assert tree_digest(tmp_path / "out") == inner
     trees.unpack_tree(obtain(source, vault, FetchSettings(offline=True)), tmp_path / "again", 0)
@@ -270,7 +270,7 @@ def test_a_tree_without_a_file_is_had_from_a_mirror_that_lacks_it(
     notes = Notes()
     vault = Vault(tmp_path / "vault")
     found = obtain(source, vault, forge.settings(), notes)
-    assert "but the right tree, which is taken" in "".join(notes.notes)
+    assert "but the right tree, which is used" in "".join(notes.notes)
     trees.unpack_tree(found, tmp_path / "out", 0)
     assert tree_digest(tmp_path / "out") == source.tree
 

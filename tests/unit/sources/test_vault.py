@@ -123,7 +123,7 @@ def test_a_lock_is_waited_for_and_free_when_its_holder_was_killed(vault: Vault) 
         holder.kill()
 
     with vault.lock("0" * 64, note):
-        assert notes == ["it is being fetched already: waiting for that"]
+        assert notes == ["another process fetches it already: waiting for that"]
     assert holder.wait() < 0
     with vault.lock("0" * 64, notes.append):
         assert len(notes) == 1

@@ -1,0 +1,25 @@
+"""URLs as texts: their host, and how they are shown."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+
+def without_login(text: str) -> str:
+    """A URL, or a text with URLs in it, without what stands before their hosts: safe to show."""
+    return re.sub(r"(?<=://)[^/\s]*@", "", text)
+
+
+def host(url: str) -> str:
+    """The host in a URL; empty for a text that is not a URL with a host."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def site(url: str) -> str:
+    """The part of a URL that a login belongs to: scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}:{parts.port or {'http': 80, 'https': 443}.get(parts.scheme)}"

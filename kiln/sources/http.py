@@ -1,0 +1,91 @@
+"""HTTP requests whose failures are reasons: logins of the user, redirects that stay on TLS, errors in a few words."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import unquote, urljoin, urlsplit
+
+import requests
+import requests.auth
+import requests.utils
+import urllib3
+
+from kiln.sources.address import site
+from kiln.sources.errors import OriginError, TransientError, UnreachableError
+
+TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
+
+
+class Logins(requests.auth.AuthBase):
+    """Logins for the sites they belong to, and the user's netrc for all others."""
+
+    def __init__(self, known: Mapping[str, tuple[str, str]]) -> None:
+        self._known = known
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        url = request.url or ""
+        login = self._known.get(site(url)) or requests.utils.get_netrc_auth(url)
+        return requests.auth.HTTPBasicAuth(*login)(request) if login else request
+
+    @classmethod
+    def of(cls, urls: Iterable[str]) -> Logins:
+        """The logins that are written inside URLs."""
+        known = {}
+        for url in urls:
+            parts = urlsplit(url)
+            if parts.username:
+                known[site(url)] = (unquote(parts.username), unquote(parts.password or ""))
+        return cls(known)
+
+
+class Session(requests.Session):
+    """A session that follows no redirects: requests would first read all of their bodies."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """No target, whatever the answer says."""
+
+
+def raise_for_status(response: requests.Response) -> None:
+    """OriginError for every answer but success."""
+    if response.status_code not in (200, 206):
+        reason = f"answers {response.status_code} {response.reason or ''}"[:80].rstrip()
+        raise (TransientError if response.status_code in TRANSIENT else OriginError)(reason)
+
+
+def redirected(url: str, location: str) -> str:
+    """The URL that an answer redirects to; OriginError where it is not followed."""
+    try:
+        target = urljoin(url, location)
+        scheme = urlsplit(target).scheme
+    except ValueError as error:
+        raise OriginError("leads to something that is not a URL") from error
+    if scheme not in ("http", "https"):
+        raise OriginError(f"redirects to {scheme}:, which is not followed")
+    if scheme == "http" and urlsplit(url).scheme == "https":
+        raise OriginError("redirects from https to http, which is not followed")
+    return target
+
+
+@contextlib.contextmanager
+def reasons() -> Iterator[None]:
+    """The network library's errors as reasons in a few words; its own texts would show whole URLs."""
+    try:
+        yield
+    except requests.exceptions.SSLError as error:
+        raise OriginError(
+            "has a TLS certificate that is not trusted (REQUESTS_CA_BUNDLE names your own)"
+        ) from error
+    except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
+        raise TransientError("does not answer in time") from error
+    except requests.exceptions.ProxyError as error:
+        raise TransientError("cannot be reached through the proxy") from error
+    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
+        raise OriginError("leads to something that is not a URL") from error
+    except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError) as error:
+        raise TransientError("breaks off in the middle") from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        # A server that hangs up may answer the next time; one that is not there will not.
+        cause = getattr(error.args[0] if error.args else None, "reason", None)
+        nothing = isinstance(cause, urllib3.exceptions.NewConnectionError)
+        raise (UnreachableError if nothing else TransientError)("cannot be reached") from error
