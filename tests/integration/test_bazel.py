@@ -100,7 +100,7 @@ def test_whatever_kills_a_build_the_next_one_does_no_finished_action_again(
 ) -> None:
     shutil.rmtree(house.home / "ccache", ignore_errors=True)  # a lost cache costs time only
     for kill, code, says in (
-        (kill_bazel, 1, "a tool was killed, mostly by the kernel because memory ran out: give fewer --jobs"),
+        (kill_bazel, 1, "a tool was killed, usually by the kernel because memory ran out: give fewer --jobs"),
         (kill_container, 4, "a container was removed while it was needed"),
         (kill_kiln, -signal.SIGKILL, ""),
     ):

@@ -214,7 +214,7 @@ def test_a_build_that_its_budget_stops_goes_on_in_the_next_run_without_doing_fin
 ) -> None:
     command = ("build", "toy", "--ending", "halves")
     refused = house.run(*command, "--time-budget", "5 hours")
-    assert refused.returncode == 2 and "no length of time" in refused.stderr
+    assert refused.returncode == 2 and "is not a duration" in refused.stderr
 
     # However slow the machine is, in the end the budget is over while the toy waits.
     seconds = 8
