@@ -180,12 +180,7 @@ class Workspace:
             f"export {name}={shlex.quote(value)}\n" for name, value in run.environment.items()
         )
         (self.build / "environment.sh").write_text(variables, encoding="utf-8")
-        client = "podman" if self.engine.name == "Podman" else "docker"
-        kept = self.engine.kept(self.label)[0]
-        return shlex.join([
-            client, "run", "--rm", "-it", "--network", "none", "--volumes-from", kept, "-w", run.workdir,
-            run.image, "bash", "--rcfile", "/kiln/build/environment.sh",
-        ])  # fmt: skip
+        return shlex.join(self.engine.shell(run, "/kiln/build/environment.sh"))
 
 
 def plan_variables(plan: Plan) -> dict[str, str]:

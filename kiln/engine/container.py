@@ -55,7 +55,7 @@ def host_config(api: docker.APIClient, run: Run) -> dict[str, Any]:
         pids_limit=run.limits.processes,
         tmpfs={"/tmp": "rw,exec,mode=1777"},  # noqa: S108
         init=True,
-        ulimits=_ulimits(run.limits),
+        ulimits=ulimits(run.limits),
     )
     return settings
 
@@ -87,7 +87,7 @@ def status(container: Container, patience: int) -> int:
                 raise
 
 
-def _ulimits(limits: Limits) -> list[Ulimit]:
+def ulimits(limits: Limits) -> list[Ulimit]:
     """Limits that every engine can set: without them, Podman 4's service asks for more than it is allowed."""
     _, own = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = OPEN_FILES if own == resource.RLIM_INFINITY else min(own, OPEN_FILES)

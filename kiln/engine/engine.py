@@ -13,7 +13,7 @@ import docker.errors
 from docker.models.containers import Container
 
 from kiln.core import EngineError
-from kiln.engine import container
+from kiln.engine import container, podman
 from kiln.engine.container import Run
 from kiln.engine.failures import LOST, engine_errors
 
@@ -198,6 +198,20 @@ class Engine:
         """The ids of the containers with a label, running or not."""
         with engine_errors(self.name):
             return [str(found.short_id) for found in self._labelled(label)]
+
+    def shell(self, run: Run, setup: str) -> list[str]:
+        """The command that opens a shell in what the kept container of `run` has left.
+
+        `setup` is a file in the container that the shell reads first.
+        """
+        own = ["podman", *podman.runtime()] if self._podman else ["docker"]
+        user = ["--userns", "keep-id"] if self._podman and self._rootless else ["--user", self._user()]
+        limits = [f"--ulimit={each.name}={each.soft}:{each.hard}" for each in container.ulimits(run.limits)]
+        return [
+            *own, "run", "--rm", "-it", "--network", run.limits.network, *user, *limits,
+            "--volumes-from", self.kept(run.label)[0], "--workdir", run.workdir,
+            run.image, "bash", "--rcfile", setup,
+        ]  # fmt: skip
 
     def remove(self, label: str) -> None:
         """Remove every container with a label: a build that was killed leaves its container behind."""

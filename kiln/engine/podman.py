@@ -42,7 +42,7 @@ def service(environment: Mapping[str, str], patience: float = STARTING) -> Itera
         with log.open("wb") as output:
             process = subprocess.Popen(
                 # It would stop by itself after a time without calls, and a build may need none for many minutes.
-                ["podman", *_runtime(), "system", "service", "--time=0", f"unix://{address}"],
+                ["podman", *runtime(), "system", "service", "--time=0", f"unix://{address}"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -56,7 +56,7 @@ def service(environment: Mapping[str, str], patience: float = STARTING) -> Itera
         yield f"unix://{address}"
 
 
-def _runtime() -> list[str]:
+def runtime() -> list[str]:
     """Options for the runtime: crun, Podman's choice, does not work with both versions of control groups; runc does."""
     hybrid = Path("/sys/fs/cgroup/unified").exists() and shutil.which("runc")
     return ["--runtime", "runc"] if hybrid else []
