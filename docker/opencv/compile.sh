@@ -1,14 +1,14 @@
 #!/bin/bash
-# The Python module and what it is linked from, nothing else.
+# Compiles the Python module and the libraries that it links to, nothing else.
 set -euo pipefail
 cd /kiln/build/cmake
-# The compiler is known by its content: a rebuilt toolchain image with the same compiler keeps its cache.
-# Depend mode: a miss costs no preprocessing of its own, the compiler's list of headers is checked instead.
+# ccache identifies the compiler by its content, so the cache stays valid for a new toolchain image with the same compiler.
+# In depend mode it checks the compiler's list of headers, and a miss needs no extra preprocessing.
 export CCACHE_COMPILERCHECK=content CCACHE_DEPEND=1
 ccache --zero-stats > /dev/null
 
-# The binding is one file that takes a minute, and ninja would start it last, with all other cores idle.
-# So it is compiled beside the rest, into the cache, where ninja's own call finds it.
+# The binding is one file that takes a minute, and ninja would start it last, with all other cores idle. So it is compiled
+# in parallel with the rest, into the cache, where ninja finds it.
 binding_ahead() {
     local object early=$TMPDIR/binding.o
     object=$(ninja -t targets all | sed -n 's|^\(modules/python3/.*/cv2\.cpp\.o\): .*|\1|p')

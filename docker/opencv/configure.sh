@@ -1,6 +1,6 @@
 #!/bin/bash
-# OpenCV's cmake with every choice made here and every input at hand: nothing is probed for on the machine,
-# and nothing is downloaded.
+# Runs OpenCV's cmake with every choice made here and all inputs in place: it searches nothing on the machine, and downloads
+# nothing.
 set -euo pipefail
 source_tree=/kiln/trees/opencv
 contrib_tree=/kiln/trees/opencv_contrib
@@ -17,8 +17,8 @@ modules_of() { (cd "$1/modules" && ls -d -- */CMakeLists.txt) | cut -d/ -f1; }
 cuda=${KILN_CUDA:-}
 
 # --- modules -------------------------------------------------------------------------------------------------
-# Not for a Python wheel: other languages, test support, one-library builds. gapi has no Python binding in 4.x
-# before 4.5 and would need a download; the rest of contrib's exclusions need a toolkit that the wheel must not.
+# Not for a Python wheel: other languages, test support, one-library builds. gapi has no Python binding before 4.5, and
+# needs a download. The modules in `toolkits` need a toolkit that a wheel must not depend on.
 never=" java js objc python ts world gapi python_tests "
 toolkits=" alphamat cnn_3dobj cvv freetype hdf julia matlab ovis sfm viz "
 known=""
@@ -44,14 +44,14 @@ esac
 for module in $wanted; do
     case "$known " in
         *" $module "*) ;;
-        *) fail "there is no OpenCV module '$module': give --modules full, headless," \
+        *) fail "OpenCV has no module '$module': give --modules full, headless," \
                 "or a comma-separated list of$known" ;;
     esac
 done
 has() { case "$wanted " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
 
 # --- processor features ---------------------------------------------------------------------------------------
-# What every machine that runs the wheel must have; more is chosen at run time, up to AVX-512 (Skylake-X).
+# What every machine that runs the wheel must have. Code for more, up to AVX-512 (Skylake-X), is chosen at run time.
 baseline=""
 for feature in ${KILN_CPU_FEATURES//,/ }; do
     case $feature in
@@ -74,16 +74,16 @@ done
 case $KILN_OPT_CODECS in
     bundled) bundled=ON ;;
     system) bundled=OFF ;;
-    *) fail "--codecs '$KILN_OPT_CODECS' is neither 'bundled' nor 'system'" ;;
+    *) fail "--codecs '$KILN_OPT_CODECS' is not known: give bundled or system" ;;
 esac
 case $KILN_OPT_THREADS in
     pthreads) tbb=OFF ;;
     tbb) tbb=ON ;;
-    *) fail "--threads '$KILN_OPT_THREADS' is neither 'pthreads' nor 'tbb'" ;;
+    *) fail "--threads '$KILN_OPT_THREADS' is not known: give pthreads or tbb" ;;
 esac
 libraries=(-DWITH_IPP=OFF)
 if ((KILN_OPT_IPP)); then
-    # Intel's own static libraries instead of the archive that OpenCV would download: the same functions, newer.
+    # Intel's own static libraries, a newer release of what OpenCV would download.
     ipp=/kiln/build/ipp
     mkdir -p "$ipp/lib/intel64" "$ipp/wheels"
     (
@@ -95,7 +95,7 @@ if ((KILN_OPT_IPP)); then
     libraries=(-DWITH_IPP=ON "-DIPPROOT=$ipp" "-DIPPIWROOT=$ipp" -DBUILD_IPP_IW=OFF)
 fi
 if ((KILN_OPT_CONTRIB)); then
-    # The face module asks for a model that only its tests read; this tells OpenCV that it is there already.
+    # The face module downloads a model that only its tests read, unless its hash is in the cache, as here.
     libraries+=("-DOPENCV_EXTRA_MODULES_PATH=$contrib_tree/modules"
         -DOCV_DOWNLOAD_DATA_HASH_share_opencv4_testdata_cv_face_face_landmark_model_dat=7505c44ca4eb54b4ab1e4777cb96ac05)
 fi
@@ -105,36 +105,35 @@ if [ -n "$cuda" ]; then
     compiler=/usr/bin/$KILN_HOST_COMPILER
     case $KILN_OPT_CUDA_LIBS in
         pypi | bundled | system) ;;
-        *) fail "--cuda-libs '$KILN_OPT_CUDA_LIBS' is none of pypi, bundled, system" ;;
+        *) fail "--cuda-libs '$KILN_OPT_CUDA_LIBS' is not known: give pypi, bundled or system" ;;
     esac
     if [ "$KILN_OPT_CUDA_LIBS" = bundled ] && has dnn && ((KILN_OPT_CUDNN)); then
-        fail "cuDNN looks for its parts while it runs, and is not put into a wheel: give --no-cudnn," \
-             "or another --cuda-libs"
+        fail "cuDNN loads its parts at run time and cannot be inside a wheel: give --no-cudnn, or another --cuda-libs"
     fi
-    # nvcc's front end reads a file once for each architecture that it is told, and no code of OpenCV's asks for a minor
-    # version from 6.0 on: the first of a major version serves for the machine code of all of it, as BIN(PTX).
+    # nvcc's front end reads a file once for each architecture. From 6.0 on, OpenCV's code is the same for all minor
+    # versions: the first of a major version is the source of the machine code for the others, written BIN(PTX).
     first= capabilities=()
     for capability in $KILN_CUDA_ARCH; do
         if ((${capability%.*} < 6)) || [ "${capability%.*}" != "${first%.*}" ]; then first=$capability; fi
         capabilities+=("$capability($first)")
     done
-    # One compiler for all: what nvcc gives to it is linked with the rest.
+    # One compiler for everything: the objects that it makes for nvcc are linked with the others.
     libraries+=("-DOPENCV_EXTRA_MODULES_PATH=$contrib_tree/modules"
         "-DCMAKE_C_COMPILER=${compiler/g++/gcc}" "-DCMAKE_CXX_COMPILER=$compiler"
         -DWITH_CUDA=ON "-DCUDA_TOOLKIT_ROOT_DIR=$toolkit"
         "-DCUDA_HOST_COMPILER=$compiler" -DCUDA_USE_STATIC_CUDA_RUNTIME=OFF
         "-DCUDA_ARCH_BIN=${capabilities[*]}" "-DCUDA_ARCH_PTX=$KILN_CUDA_PTX"
-        # Thrust says of every file that C++11 will not do for its next release.
+        # Thrust warns in every file that its next release does not support C++11.
         -DCUDA_NVCC_FLAGS=-DTHRUST_IGNORE_DEPRECATED_CPP_DIALECT
         -DWITH_CUBLAS=ON -DWITH_CUFFT=ON -DWITH_NVCUVID=OFF
-        # Only what is called is named in the module: a user need not have all of NPP for two functions.
+        # The module needs only the libraries that it calls: not all of NPP for two functions.
         -DCMAKE_MODULE_LINKER_FLAGS=-Wl,--as-needed
         "-DWITH_CUDNN=$(on_off "$KILN_OPT_CUDNN")"
         "-DOPENCV_DNN_CUDA=$(has dnn && on_off "$KILN_OPT_CUDNN" || echo OFF)")
 fi
 
 # --- OpenCV's download cache, filled from the pinned sources ------------------------------------------------------
-# OpenCV looks for <id>/<md5>-<name> before it downloads.
+# OpenCV downloads only what is not there as <id>/<md5>-<name>.
 cached() { # id, file under /kiln/files, OpenCV's name for it
     [ -e "/kiln/files/$2" ] || return 0
     local md5
@@ -188,8 +187,8 @@ arguments=(
 )
 
 # --- the flags that the compiler knows ------------------------------------------------------------------------------
-# OpenCV tries 170 of them, one run of the compiler after the other. The answers are kept beside ccache's objects, for the
-# same packages, arguments and cmake files.
+# OpenCV tries 170 flags, each with a run of the compiler. The results are kept beside ccache's objects, for the same
+# packages, arguments and cmake files.
 fingerprint=$({
     dpkg-query --show
     printf '%s\n' "${arguments[@]}"
@@ -204,19 +203,19 @@ cmake "${arguments[@]}" 2>&1 | tee /kiln/build/configure.log
 sed -n 's/^\(HAVE_\(C\|CXX\|CPU\)_[A-Za-z0-9_]*\):INTERNAL=\(.*\)/set(\1 "\3" CACHE INTERNAL "")/p' "$build/CMakeCache.txt" > "$flags.$$"
 mv "$flags.$$" "$flags"
 
-# A download that fails is only a warning to OpenCV: it goes on, and builds something else.
+# For OpenCV a failed download is only a warning: it goes on and builds something else.
 log=$build/CMakeDownloadLog.txt
 if grep '^#cmake_download' "$log" >&2; then
-    fail "OpenCV's configure wanted to download the files above: pin them in sources.lock.yaml," \
-         "or switch off what needs them"
+    fail "OpenCV's configure tried to download the files above: pin them in sources.lock.yaml," \
+         "or turn off what needs them"
 fi
-echo "no download was attempted: $(grep -c '^#do_' "$log" || true) file(s) asked for, all of them pinned sources"
+echo "no download was attempted: $(grep -c '^#do_' "$log" || true) file(s) needed, all of them pinned sources"
 
-# A module whose needs are not met is dropped without an error, too.
+# A module whose dependencies are missing is left out without an error, too.
 built=$(sed -n 's/^-- *To be built: *//p' /kiln/build/configure.log)
 for module in $wanted python3; do
     case " $built " in
         *" $module "*) ;;
-        *) fail "OpenCV's configure dropped the module '$module': see 'Disabled' and 'Unavailable' above" ;;
+        *) fail "OpenCV's configure left out the module '$module': see 'Disabled' and 'Unavailable' above" ;;
     esac
 done

@@ -1,2 +1,2 @@
-# OpenCV writes the release of the build machine's kernel into cv2.getBuildInformation().
+# OpenCV writes this, the kernel release of the build machine, into cv2.getBuildInformation().
 set(CMAKE_HOST_SYSTEM_VERSION "")

@@ -1,4 +1,4 @@
-"""A staged folder and a folder of licences to a wheel. Run by the target interpreter, whose tags it takes."""
+"""Makes a wheel of a staged folder and a folder of licences. Run by the target interpreter, whose tags it uses."""
 
 import base64
 import hashlib
@@ -20,8 +20,8 @@ Requires-Python: >={python},<{next_python}
 Requires-Dist: numpy>={numpy},<2
 
 OpenCV {version} with the modules `{modules}`, for processors with {cpu}{gpu}.
-No window toolkit and no FFmpeg are linked in: `cv2.imshow` raises an error, and cameras are read through V4L2.
-The licences of everything linked in are in the folder `licenses` beside this file.
+It has no window toolkit and no FFmpeg: `cv2.imshow` raises an error, and cameras are read through V4L2.
+The licences of all its parts are in the folder `licenses` beside this file.
 """
 
 WHEEL = """\
@@ -33,12 +33,12 @@ Tag: {tag}
 
 
 def distribution(contrib: bool, headless: bool) -> str:
-    """The name under which a wheel of the same content is known: it takes that wheel's place."""
+    """The usual name of a wheel with this content, which this wheel replaces."""
     return "opencv" + "-contrib" * contrib + "-python" + "-headless" * headless
 
 
 def gpu(environment: Mapping[str, str]) -> str:
-    """The clause about GPUs in a wheel's description; nothing for a wheel without CUDA."""
+    """The part of a wheel's description about GPUs; empty for a wheel without CUDA."""
     if "KILN_CUDA" not in environment:
         return ""
     return (
@@ -71,7 +71,7 @@ def metadata(name: str, version: str, numpy: str) -> str:
 
 
 def write(wheel: Path, files: dict) -> None:
-    """The archive with its RECORD; compressed, sorted and dated once, after the repair, by normalise.py."""
+    """Write the archive with its RECORD. It is not compressed or sorted: normalise.py does that after the repair."""
     record = wheel.name.split("-")
     record_name = "{}-{}.dist-info/RECORD".format(*record[:2])
     rows = []

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The compiled module, its data and every licence to a raw wheel.
+# Makes a raw wheel of the compiled module, its data and all licences.
 set -euo pipefail
 build=/kiln/build/cmake
 stage=/kiln/build/wheel
@@ -13,7 +13,7 @@ cp /kiln/scripts/cv2/__init__.py "$stage/cv2/__init__.py"
 cp /kiln/scripts/cv2/data.py "$stage/cv2/data/__init__.py"
 cp /kiln/trees/opencv/data/haarcascades/*.xml "$stage/cv2/data/"
 
-# cmake knows which bundled libraries this configuration has linked.
+# cmake knows which bundled libraries this configuration links to.
 cmake -DCMAKE_INSTALL_COMPONENT=licenses -P "$build/cmake_install.cmake" > /dev/null
 cp /kiln/build/install/share/licenses/opencv4/* "$licences/"
 cp /kiln/trees/opencv/LICENSE "$licences/opencv-LICENSE"

@@ -1,7 +1,7 @@
-"""Makes Bazel take an archive that stands in for an external's published one, whose sha256 the workspace records.
+"""Makes Bazel use a stand-in for the published archive of an external, whose sha256 is in the workspace.
 
-TensorFlow's own rules, which add BUILD files and patches, are told the other sha256. Bazel's own rule may be called
-by another repository before the workspace calls it, and adds nothing: its repository is unpacked, and overridden.
+In the calls of TensorFlow's own rules, which add BUILD files and patches, the sha256 is replaced. Bazel's own rule adds
+nothing, and another repository may call it before the workspace does: there the repository is unpacked and overridden.
 """
 
 import hashlib
@@ -14,30 +14,30 @@ EXTERNALS = Path("/kiln/build/externals")
 
 
 def rule(name: str) -> "re.Pattern[str]":
-    """The call of a rule that declares the repository `name`, from its own line to the closing one."""
+    """Matches the call of a rule that declares the repository `name`, from its first line to its last."""
     other = r"(?:(?!\1\)).*\n)*?"
     return re.compile(r'^( *)\w+\(\n{}\s*name = "{}",\n{}\1\)'.format(other, re.escape(name), other), re.M)
 
 
 def accept(text: str, name: str, sha256: str) -> str:
-    """A .bzl file in which the rule for `name` has another sha256; the same text where it has no such rule.
+    """A .bzl file in which the rule for `name` has another sha256; the same text if it has no such rule.
 
-    Raises ValueError where the rule has no sha256.
+    Raises ValueError if the rule does not have exactly one sha256.
     """
 
     def changed(found: "re.Match[str]") -> str:
-        # A hash, or the name of a constant that has it.
+        # A hash, or the name of a constant with the hash.
         hashes = r'"[0-9a-f]{64}"|(?<=sha256 = )[A-Z][A-Z0-9_]*'
         block, count = re.subn(hashes, '"{}"'.format(sha256), found.group(0))
         if count != 1:
-            raise ValueError("the rule for {} has {} hashes, not one".format(name, count))
+            raise ValueError("the rule for {} has {} hashes instead of one".format(name, count))
         return block
 
     return rule(name).sub(changed, text)
 
 
 def unpack(text: str, name: str, archive: Path, folder: Path) -> Path:
-    """The repository `name` of a WORKSPACE file as a folder, without the prefix that its rule strips."""
+    """Unpack the repository `name` of a WORKSPACE file; the result is its folder, below the prefix that its rule strips."""
     found = rule(name).search(text)
     prefix = re.search(r'strip_prefix = "([^"]*)"', found.group(0)) if found else None
     shutil.rmtree(str(folder / name), ignore_errors=True)
@@ -55,12 +55,12 @@ def main(workspace: Path, rc: Path, archive: Path) -> None:
         if rule(name).search(text):
             other = accept(text, name, hashlib.sha256(archive.read_bytes()).hexdigest())
             file.write_text(other, encoding="utf-8")
-            print("{}: another archive, told to {}".format(name, file.relative_to(workspace)))
+            print("{}: a stand-in, whose sha256 is now in {}".format(name, file.relative_to(workspace)))
             return
     folder = unpack((workspace / "WORKSPACE").read_text(encoding="utf-8"), name, archive, EXTERNALS)
     with rc.open("a", encoding="utf-8") as file:
         file.write("build --override_repository={}={}\n".format(name, folder))
-    print("{}: another archive, unpacked and overridden".format(name))
+    print("{}: a stand-in, unpacked and overridden".format(name))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
 #!/bin/bash
-# The user's own command. What is finished is in the disk cache, whatever ends this.
+# Runs the user's own command. Finished actions stay in the disk cache, however this step ends.
 set -euo pipefail
 source /kiln/scripts/settings.sh
 
 mapfile -t command < <(build_command | tr ' ' '\n')
 echo "bazel ${command[*]}"
-# Bazel finds its actions on the way and counts those that it has found; these are all of the default options'. With
-# CUDA their number says nothing: of 9,703 two thirds are done in minutes, at the beginning and at the end.
+# Bazel discovers its actions during the build and counts only those; this is the number of all actions with the default
+# options. With CUDA the number does not help: two thirds of 9,703 take only minutes, at the beginning and at the end.
 case $KILN_NAME${KILN_CUDA:-}-$KILN_OPT_SEED_FLAGS in
     tensorflow-0) echo "kiln-total: 5114" ;;
     *) echo "kiln-total: unknown" ;;
 esac
 TIMEFORMAT='compile: %R s of wall time, %U + %S s of processor time'
-# It goes back to overwrite its lines on a terminal, which this is not.
+# Bazel returns to the start of a line to overwrite it; in a log there is no need for that.
 time bazel_here "${command[@]}" 2>&1 | sed --unbuffered 's/\r//g'

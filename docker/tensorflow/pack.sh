@@ -1,5 +1,5 @@
 #!/bin/bash
-# What Bazel has built to a raw wheel, by TensorFlow's own script.
+# Makes a raw wheel of what Bazel has built, with TensorFlow's own script.
 set -euo pipefail
 source /kiln/scripts/settings.sh
 stage=/kiln/build/wheel

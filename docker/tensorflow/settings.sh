@@ -1,12 +1,12 @@
-# What every step of the build shares: its folders, the compiler, and what the options come to. Sourced.
+# What all steps of the build share: folders, the compiler, and the flags that follow from the options. To be sourced.
 workspace=/kiln/build/tensorflow
 rc=/kiln/build/kiln.bazelrc
 disk_cache=/kiln/ccache/bazel
 python=$KILN_VENV/bin/python
 target=//tensorflow/tools/pip_package:build_pip_package
 
-# In MiB: what one of several compilers takes (a single file takes twice that), what Bazel takes at most, and what the
-# build leaves on the disk.
+# In MiB: the memory of one compiler among several (a single file may take twice that), the largest memory of Bazel, and
+# the disk space of the build.
 COMPILER_MEMORY=1700
 BAZEL_MEMORY=2500
 DISK_NEEDED=12000
@@ -16,17 +16,17 @@ fail() {
     exit 1
 }
 
-# Python programs that Bazel has built look for their interpreter in PATH.
+# Python programs that Bazel builds look for their interpreter in PATH.
 export PATH=/kiln/build/bin:$KILN_VENV/bin:/usr/bin:/bin
-# Bazel asks for its user's name, and this user has no entry in /etc/passwd.
+# Bazel needs a user name, and this user has no entry in /etc/passwd.
 export USER=kiln
 
-# NVIDIA's line says its own release in the version: 1.15.5+nv22.12.
+# The versions of NVIDIA's line contain its release: 1.15.5+nv22.12.
 case $KILN_VERSION in *+nv*) export RELEASE_VERSION=${KILN_VERSION#*+nv} ;; esac
 
 case $KILN_OPT_COMPILER in
     gcc-9 | gcc-12) compilers=/usr/bin ;;
-    *) compilers=/kiln/build/gcc/bin ;;      # what the step `gcc` has made, if anything
+    *) compilers=/kiln/build/gcc/bin ;;      # from the step `gcc`, if the recipe has it
 esac
 export CC=$compilers/$KILN_OPT_COMPILER CXX=$compilers/${KILN_OPT_COMPILER/gcc/g++}
 
@@ -38,8 +38,8 @@ cpu_flags() {
     } | LC_ALL=C sort
 }
 
-# Which programs Bazel's actions run: the image's, and the compilers of the steps before. Bazel does not look into them, and
-# would take an action of another compiler at the same path for finished.
+# A digest of the programs that Bazel's actions run: those of the image, and the compilers of earlier steps. Bazel does not
+# read them, and would reuse the results of another compiler at the same path.
 tools() {
     {
         dpkg-query --show && cat "$("$CC" -print-prog-name=cc1plus)" &&
@@ -47,7 +47,7 @@ tools() {
     } | sha256sum | cut -c1-16
 }
 
-# The command that a person would type; all that is Kiln's own is in $rc.
+# The command as a user would type it; Kiln's own options are in $rc.
 build_command() {
     echo build -c opt --config=v1
     cpu_flags | sed 's/^/--copt=/'
@@ -57,7 +57,7 @@ build_command() {
     echo "$target"
 }
 
-# One process for each command, which ends with it: a server would be killed with its container.
+# Runs Bazel without a server, which would be killed with its container.
 bazel_here() {
     (cd "$workspace" && bazel --batch --nohome_rc --nosystem_rc --bazelrc="$rc" --output_base=/kiln/build/bazel \
         --host_jvm_args=-Xmx${BAZEL_MEMORY}m "$@")

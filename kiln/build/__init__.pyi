@@ -7,7 +7,8 @@ from .compile import compile_wheel as compile_wheel
 from .compile import ensure_interpreter as ensure_interpreter
 from .record import Damage as Damage
 from .record import Record as Record
+from .runner import BuildRunner as BuildRunner
 from .wheel import finish_wheel as finish_wheel
 from .workspace import Line as Line
 from .workspace import Workspace as Workspace
-from .workspace import smoke_variables as smoke_variables
+from .workspace import plan_variables as plan_variables

@@ -1,4 +1,4 @@
-"""How long a build may compile: `--time-budget 5h`, counted from the start of the command."""
+"""How long a build may compile: `--time-budget 5h`, from the start of the command."""
 
 from __future__ import annotations
 
@@ -11,33 +11,36 @@ from pathlib import Path
 from kiln.core import UsageError
 
 _FORM = re.compile(r"(?=[0-9])(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?")
-# What `timeout` gives where the time was over; the second where the command had to be killed.
+# The exit status of `timeout` when the time was over; the second if it had to kill the command.
 _STOPPED = (124, 128 + 9)
-# Seconds that a build tool has to stop what it runs.
+# Seconds in which a build tool must stop what it runs.
 GRACE = 60
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The time that a command was given, as it was written; `deadline` is on the clock of `time.monotonic`."""
+    """The time that a command may take, as the user wrote it; `deadline` is on the clock of `time.monotonic`."""
 
     text: str
     deadline: float
 
     @classmethod
     def of(cls, text: str) -> Budget | None:
-        """What was asked for, from the start of this process on; None where nothing was. Raises UsageError."""
+        """The budget `text` from the start of this process on; None for an empty text.
+
+        Raises UsageError if the text is not a duration.
+        """
         return cls(text, time.monotonic() - _age() + seconds(text)) if text else None
 
     @property
     def left(self) -> float:
-        """Seconds, not more than zero where the budget has ended."""
+        """The seconds that are left; zero or less once the budget has ended."""
         return self.deadline - time.monotonic()
 
     def limited(self, command: tuple[str, ...]) -> tuple[str, ...]:
-        """A command that is interrupted, as by Ctrl-C, when the budget ends.
+        """A command that is interrupted, as with Ctrl-C, when the budget ends.
 
-        Interrupted, ninja and Bazel stop what they run and keep what is finished.
+        On that signal ninja and Bazel stop what they run and keep what is finished.
         """
         return ("timeout", "--signal=INT", f"--kill-after={GRACE}", f"{max(self.left, 0.001):.3f}", *command)
 
@@ -47,19 +50,20 @@ class Budget:
 
 
 def seconds(text: str) -> int:
-    """The length of a duration such as 90m, 5h, 3600s or 1h30m; UsageError where it is none."""
+    """The length of a duration such as 90m, 5h, 3600s or 1h30m. Raises UsageError for anything else."""
     found = _FORM.fullmatch(text)
     hours, minutes, rest = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
     length = (hours * 60 + minutes) * 60 + rest
     if not length:
         raise UsageError(
-            f"--time-budget {text} is no length of time: give hours, minutes or seconds, such as 5h, 90m or 3600s"
+            f"--time-budget {text} is not a duration",
+            "give hours, minutes or seconds, such as 5h, 90m or 3600s",
         )
     return length
 
 
 def _age() -> float:
-    """Seconds since this process began: with `./inv`, whose shell became it, since the command was typed."""
+    """The seconds since this process started; `./inv` becomes this process, so since the command was typed."""
     fields = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     begun = int(fields[19]) / os.sysconf("SC_CLK_TCK")
     return time.clock_gettime(time.CLOCK_BOOTTIME) - begun

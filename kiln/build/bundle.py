@@ -1,8 +1,8 @@
 """Everything that one plan needs in one tar, for machines without a network.
 
-The first member is the manifest, then come the files of the vault and the root file systems of the images,
-each by its sha256. The same plan, files and images give the same bytes. What is read is hostile until its
-hash matches.
+The first member is the manifest; then come the files of the vault and the root file systems of the images, each
+named by its sha256. The same plan, files and images give the same bytes. Nothing that is read is trusted before its hash
+matches.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FORMAT = 1
 MANIFEST = "kiln-bundle.json"
 MAX_MANIFEST = 16 << 20
 
-# No line break, quote or reference: these go into an instruction to the engine.
+# No line break, quote or reference: the variables become part of an instruction to the engine.
 VARIABLE = r"""^[A-Za-z_][A-Za-z0-9_]*=[^"'`\\$\x00-\x1f]*$"""
 
 
@@ -40,8 +40,8 @@ VARIABLE = r"""^[A-Za-z_][A-Za-z0-9_]*=[^"'`\\$\x00-\x1f]*$"""
 class Packed:
     """One file of a bundle, at `files/<sha256>`.
 
-    `tree` is the digest of what it unpacks to, where it is no published file but made of that tree; `tag` and
-    `environment` are there where it is an image's root.
+    `tree` is the digest of what it unpacks to, if it is not a published file but was packed from that tree. `tag` and
+    `environment` are set for the root file system of an image.
     """
 
     sha256: Sha256
@@ -59,7 +59,7 @@ class Packed:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a bundle holds, in its order, and the plan it was made for: the key, and every input's digest."""
+    """What is in a bundle, in this order, and the plan that it was made for: its key and the digests of its inputs."""
 
     format: Annotated[Integer, Field(ge=FORMAT, le=FORMAT)]
     key: Sha256
@@ -73,9 +73,9 @@ class Manifest:
 def write(
     planned: Plan, obtained: Sequence[Obtained], roots: Sequence[tuple[Packed, Path]], target: Path
 ) -> None:
-    """Write a bundle, whole or not at all, of sources and of images' roots."""
-    there = {each.path: _packed(each) for each in obtained}
-    listed = sorted(((packed, path) for path, packed in there.items()), key=lambda item: item[0].sha256)
+    """Write a bundle of sources and of the images' root file systems; a failure leaves no file."""
+    files = {each.path: _packed(each) for each in obtained}
+    listed = sorted(((packed, path) for path, packed in files.items()), key=lambda item: item[0].sha256)
     listed += sorted(roots, key=lambda root: root[0].tag)
     manifest = Manifest(
         FORMAT, planned.key, str(planned.folder), planned.inputs, tuple(packed for packed, _ in listed)
@@ -97,16 +97,18 @@ def write(
 def take(
     file: Path, planned: Plan, vault: Vault, engine: Engine | None, home: Home, console: Console
 ) -> None:
-    """Take from a bundle what a plan needs and this machine lacks: files to the vault, images to the engine.
+    """Take from a bundle what a plan needs and is missing here: files into the vault, images into the engine.
 
-    Without an engine images are left where they are.
-    Raises UsageError where there is no such file, SourceError where it is no bundle, or damaged.
+    Without an engine no image is taken. Raises UsageError if the file cannot be read, SourceError if it is not a bundle
+    or is damaged.
     """
     try:
         stream = file.open("rb")
     except OSError as error:
         raise UsageError(
-            f"{file} cannot be read ({error.strerror}): name a file of `./inv bundle`"
+            f"the bundle cannot be read ({error.strerror})",
+            "name a file that `./inv bundle` made",
+            where=str(file),
         ) from error
     images = toolchain.images_of(planned)
     tags = {tag for tag in (images.runtime, images.toolchain) if engine and not engine.has_image(tag)}
@@ -115,15 +117,17 @@ def take(
         sha256 for source in planned.sources
         for sha256 in (source.sha256, *(origin.sha256 for origin in source.origins)) if sha256
     }  # fmt: skip
-    with stream, _told(file):
+    with stream, _source_errors(file):
         members = _members(stream)
         manifest = _manifest(members, stream)
         if manifest.key != planned.key:
-            console.note(f"{file.name} is for another plan ({manifest.folder}): what fits is taken of it")
+            console.note(f"{file.name} is for another plan ({manifest.folder}): only what fits is taken")
         for packed in manifest.files:
             found = next(members, ("its end", 0))
             if found != (packed.name, packed.size):
-                raise _RefusedError(f"where {packed.name} should be is {found[0]!r} of {found[1]} bytes")
+                raise _RefusedError(
+                    f"{packed.name} is missing: in its place is {found[0]!r} with {found[1]} bytes"
+                )
             if engine and packed.tag in tags:
                 console.note(f"the image {packed.tag} is taken from {file.name}")
                 with tempfile.TemporaryDirectory(dir=home.work) as folder:
@@ -141,7 +145,7 @@ def take(
                         vault.finish(packed.sha256)
                         vault.record_origin(packed.sha256, f"the bundle {file.name}")
         if next(members, None) is not None:
-            raise _RefusedError("it holds more than its manifest lists")
+            raise _RefusedError("it contains more than its manifest lists")
 
 
 class _RefusedError(Exception):
@@ -149,17 +153,19 @@ class _RefusedError(Exception):
 
 
 @contextlib.contextmanager
-def _told(file: Path) -> Iterator[None]:
+def _source_errors(file: Path) -> Iterator[None]:
     try:
         yield
     except _RefusedError as error:
-        raise SourceError(f"{file} is not used: {error}; copy it again, or make it again") from error
+        raise SourceError(
+            f"the bundle is not used ({error})", "copy it again, or make it again", where=str(file)
+        ) from error
 
 
 def _members(stream: BinaryIO) -> Iterator[tuple[str, int]]:
-    """Name and size of each member, with the stream at its content; what was not read of it is skipped.
+    """Name and size of each member, with the stream at its content; content that is not read is skipped.
 
-    Nothing but plain files with short names: what else a tar may hold is never in a bundle.
+    A bundle has only plain files with short names; anything else that a tar may contain is refused.
     """
     end = os.fstat(stream.fileno()).st_size
     while True:
@@ -169,10 +175,10 @@ def _members(stream: BinaryIO) -> Iterator[tuple[str, int]]:
         try:
             info = tarfile.TarInfo.frombuf(head, "ascii", "strict")
         except (tarfile.HeaderError, UnicodeDecodeError) as error:
-            raise _RefusedError("it breaks off, or is no tar") from error
+            raise _RefusedError("it is incomplete, or not a tar file") from error
         after = stream.tell() + -(-info.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
         if info.type != tarfile.REGTYPE or info.size < 0 or after > end:
-            raise _RefusedError(f"{info.name!r} is cut off, or no plain file")
+            raise _RefusedError(f"{info.name!r} is incomplete, or not a plain file")
         yield info.name, info.size
         stream.seek(after)
 
@@ -180,15 +186,15 @@ def _members(stream: BinaryIO) -> Iterator[tuple[str, int]]:
 def _manifest(members: Iterator[tuple[str, int]], stream: BinaryIO) -> Manifest:
     name, size = next(members, ("", 0))
     if name != MANIFEST or size > MAX_MANIFEST:
-        raise _RefusedError(f"it does not begin with {MANIFEST}")
+        raise _RefusedError(f"its first member is not {MANIFEST}")
     try:
         return TypeAdapter(Manifest).validate_json(stream.read(size))
     except ValidationError as error:
-        raise _RefusedError(f"its {MANIFEST} cannot be read by this version") from error
+        raise _RefusedError(f"this version of Kiln cannot read its {MANIFEST}") from error
 
 
 def _copy(stream: BinaryIO, packed: Packed, target: Path) -> None:
-    """Copy one member's content, which must have its hash; a wrong one is not kept."""
+    """Copy one member's content; content with another hash is removed and refused."""
     digest, left = hashlib.sha256(), packed.size
     with target.open("wb") as file:
         while left and (block := stream.read(min(BLOCK, left))):
@@ -207,7 +213,7 @@ def _packed(obtained: Obtained) -> Packed:
 
 
 def root_of(tag: str, engine: Engine, planned: Plan, folder: Path) -> tuple[Packed, Path]:
-    """An image's root file system, as a file in `folder` that is named by its hash."""
+    """Export an image's root file system to a file in `folder` that is named by its hash."""
     exported, normal = folder / "exported", folder / "normal"
     engine.export_root(tag, exported)
     archive.normalise(exported, normal, planned.recipe.source_date_epoch)
@@ -216,8 +222,10 @@ def root_of(tag: str, engine: Engine, planned: Plan, folder: Path) -> tuple[Pack
     for variable in variables:
         if not re.fullmatch(VARIABLE, variable):
             raise UsageError(
-                f"{planned.toolchain.dockerfile.path} sets {variable.partition('=')[0]} to a text with "
-                "quotes, backslashes, dollar signs or line breaks, which no bundle carries: set it in a step"
+                f"the variable {variable.partition('=')[0]} has a value with quotes, backslashes, dollar signs or "
+                "line breaks, which a bundle cannot contain",
+                "set it in a step of the recipe",
+                where=planned.toolchain.dockerfile.path,
             )
     sha256 = sha256_of(normal)
     packed = Packed(sha256, normal.stat().st_size, tag=tag, environment=variables)

@@ -1,4 +1,4 @@
-"""What made a build fail, found in its output, and what is known to cure it."""
+"""Why a build failed, found in its output, and what is known to fix it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pydantic import AfterValidator
 
 from kiln.core import STRICT, read_yaml, typed
 
-# A script's own word about a failure; nothing is more exact.
+# A script's own message about a failure; nothing is more exact.
 OWN = re.compile(r"^kiln-error: (.*)")
 
-# What compilers, linkers and interpreters say themselves.
+# What compilers, linkers and interpreters print themselves.
 _EXACT = (
     re.compile(r"^\S+?:\d+(:\d+)?: (fatal )?error: "),  # gcc, clang
     re.compile(r"^\S+\(\d+\): error"),  # nvcc
@@ -28,15 +28,21 @@ _EXACT = (
     re.compile(r"^Server terminated abruptly"),  # Bazel's client
     re.compile(r"^error: patch failed: "),  # git apply, which Bazel's rules call
 )
-# What is said of them by the tools that ran them, or by anything else.
+# What other tools print, or what they print about the tools that they run.
 _GENERAL = (
     re.compile(r"^CMake Error"),
     re.compile(r"^ERROR: "),  # Bazel, pip
     re.compile(r"ld returned \d"),
     re.compile(r": (command not found|No such file or directory|Permission denied)$"),
 )
-# Where the output of a failed action begins.
-_ACTION = re.compile(r"^FAILED: |^ERROR: .* failed \(")  # ninja, Bazel
+# The first line of a failure: ninja's "FAILED: a.o", every error of Bazel's. Its output follows without a break.
+_BEGIN = re.compile(r"^FAILED: (?!Build did NOT)|^ERROR: ")
+# A line of ninja's or Bazel's own that ends the output of a failure, or of an action that went well.
+_END = re.compile(
+    r"^(ERROR|INFO|WARNING|DEBUG|FAILED|ninja): |^\[[\d,]+ ?/ ?[\d,]+\] |^Target .* failed to build"
+)
+# Bazel's own check after an action whose program printed an error but ended with status 0.
+_AFTERWARDS = re.compile(r"^ERROR: .*(output '.*' was not created|not all outputs were created or valid)")
 
 SHARED = "recipes/shared/cures.yaml"
 
@@ -45,13 +51,13 @@ def _pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise ValueError(f"a regular expression is wanted ({error})") from error
+        raise ValueError(f"not a regular expression ({error})") from error
     return text
 
 
 @dataclass(frozen=True)
 class Cure:
-    """A known failure. `symptom` is a regular expression that finds a line such as `example`."""
+    """A known failure: `symptom` is a regular expression that matches a line such as `example`."""
 
     symptom: Annotated[str, AfterValidator(_pattern)]
     example: str
@@ -75,7 +81,7 @@ class _Cures:
 
 
 def cures(root: Path, name: str) -> tuple[Cure, ...]:
-    """The known failures of the recipe `name`, then those of every recipe; UsageError for a mistake in them."""
+    """The known failures of the recipe `name`, then those of all recipes. Raises UsageError for a mistake in the files."""
     found: list[Cure] = []
     for path in (root / "recipes" / name / "cures.yaml", root / SHARED):
         if path.exists():
@@ -84,30 +90,56 @@ def cures(root: Path, name: str) -> tuple[Cure, ...]:
 
 
 def cause(lines: Sequence[str], context: int = 3) -> str:
-    """The error that ended a build, with the lines after it, indented; the end of the output where none is found.
+    """The error that ended a build, with `context` lines after it, indented; the last lines if none is found.
 
-    The last lines of Bazel, ninja or make only say that something failed. This is what did: the first error of the
-    last action that failed, in the words of its own tool.
+    The last lines of Bazel, ninja or make only say that something failed, and Bazel's last error may only count what
+    earlier ones name. The result is from the first failure: in the words of the tool that failed, if it printed any.
     """
     for line in lines:
         if OWN.match(line):
             return "  " + OWN.sub(r"\1", line)
+    first = next((number for number, line in enumerate(lines) if _BEGIN.match(line)), None)
+    found = _last(lines, context) if first is None else _of_failure(lines, first, context)
+    return "\n".join("  " + line for line in found) or "  it printed nothing"
+
+
+def _of_failure(lines: Sequence[str], first: int, context: int) -> list[str]:
+    """The error in the output of the failure that begins at line `first`."""
+    begin, end = first + 1, _end(lines, first + 1)
+    if _AFTERWARDS.match(lines[first]):
+        begin = max((number + 1 for number in range(first) if _END.match(lines[number])), default=0)
     for patterns in (_EXACT, _GENERAL):
-        numbers = [
-            number for number, line in enumerate(lines) if any(pattern.search(line) for pattern in patterns)
-        ]
-        if numbers:
-            begin = max(
-                (number for number in range(numbers[-1]) if _ACTION.match(lines[number])), default=None
-            )
-            first = numbers[-1] if begin is None else min(number for number in numbers if number > begin)
-            return "\n".join("  " + line for line in lines[first : first + 1 + context])
-    last = [line for line in lines if line.strip()][-10:]
-    return "\n".join("  " + line for line in last) or "  it printed nothing"
+        for number in range(begin, end):
+            if number != first and _matches(lines[number], patterns):
+                return list(lines[number : number + 1 + context])
+    return [lines[first], *_without_command(lines[first + 1 : end])[:context]]
+
+
+def _last(lines: Sequence[str], context: int) -> list[str]:
+    """The last error of output without a failure that has a beginning; the last ten lines if there is none."""
+    for patterns in (_EXACT, _GENERAL):
+        for number in range(len(lines) - 1, -1, -1):
+            if _matches(lines[number], patterns):
+                return list(lines[number : number + 1 + context])
+    return [line for line in lines if line.strip()][-10:]
+
+
+def _end(lines: Sequence[str], begin: int) -> int:
+    return next((number for number in range(begin, len(lines)) if _END.match(lines[number])), len(lines))
+
+
+def _without_command(lines: Sequence[str]) -> list[str]:
+    """The output of a failed action without its command, which --verbose_failures prints before it."""
+    command = [number for number, line in enumerate(lines) if line.endswith("\\")]
+    return list(lines[command[-1] + 2 :] if command else lines)
+
+
+def _matches(line: str, patterns: Iterable[re.Pattern[str]]) -> bool:
+    return any(pattern.search(line) for pattern in patterns)
 
 
 def advice(lines: Sequence[str], known: Iterable[Cure]) -> str | None:
-    """Why a build failed and what cures it, where its output shows a known failure: the first that fits."""
+    """The cause and cure of the first known failure that the output shows; None if it shows none."""
     for each in known:
         if any(each.fits(line) for line in lines):
             return str(each)

@@ -1,48 +1,33 @@
-"""The folder of one build, and the running of its steps in containers at fixed paths."""
+"""The folder in which the steps of one plan run, each in a container that has everything at fixed paths."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from kiln.build import diagnosis
 from kiln.build.budget import Budget
-from kiln.core import BudgetError, CompileError, Home, KilnError, give, remove
+from kiln.build.trash import discard
+from kiln.core import BudgetError, CompileError, Home, KilnError, give
 from kiln.engine import Engine, Images, Mount, Run
-from kiln.plan import SOURCE_PREFIX, ContainerStep, Plan, prepares
+from kiln.plan import SOURCE_PREFIX, ContainerStep, Plan
 from kiln.sources import Obtained
 
 Line = Callable[[str], None]
 
-# Compilers that are told to use colours do so in a log, too.
+# Compilers that are asked for colours also use them in a log.
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-
-
-def _variables(plan: Plan) -> dict[str, str]:
-    return {
-        **plan.environment,
-        "KILN_PYTHON": plan.interpreter.executable,
-        "KILN_WHEELS_BUILD": " ".join(plan.wheels("build")),
-        "KILN_WHEELS_TOOLS": " ".join(plan.wheels("tools")),
-        "KILN_WHEELS_SMOKE": " ".join(plan.wheels("smoke")),
-    }
-
-
-def smoke_variables(plan: Plan, more: Mapping[str, str], foreign: bool) -> dict[str, str]:
-    """The variables of a smoke run: of a foreign wheel nothing is said that only a build by this plan would be."""
-    asked = ("KILN_VERSION", "KILN_CPU_FEATURES", "KILN_OPT_") if foreign else ()
-    known = {name: value for name, value in _variables(plan).items() if not name.startswith(asked)}
-    return {**known, "KILN_SUITE": plan.recipe.smoke.suite, **more}
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where one build happens: `$KILN_HOME/builds/<name>`, emptied at the start, removed at its end.
+    """Where the steps of one plan run, one after the other.
 
-    The name is the build key, unless it is given one. `variables` are what a smoke run is told beside the plan;
-    of a `foreign` wheel, which this plan did not build, it is not told what the plan asks for.
+    `folder` is emptied at the start and removed at the end. `log` is the file to which all output goes. With `keep`
+    the container of a step that failed is not removed.
     """
 
     root: Path
@@ -51,21 +36,13 @@ class Workspace:
     engine: Engine
     home: Home
     obtained: tuple[Obtained, ...]
-    jobs: int
+    folder: Path
+    log: Path
     keep: bool = False
-    budget: Budget | None = None
-    name: str = ""
-    variables: Mapping[str, str] = field(default_factory=dict)
-    foreign: bool = False
-    log_file: Path | None = None
-
-    @property
-    def folder(self) -> Path:
-        return self.home.builds / (self.name or self.plan.key)
 
     @property
     def label(self) -> str:
-        """What its containers carry: two homes may build the same plan on one engine."""
+        """The label of its containers: two homes may build the same plan on one engine."""
         return str(self.folder)
 
     @property
@@ -81,42 +58,42 @@ class Workspace:
         return self.folder / "out"
 
     @property
-    def log(self) -> Path:
-        return self.log_file or self.folder / "build.log"
-
-    @property
     def interpreter(self) -> Path:
-        """Where an interpreter built from source is kept."""
+        """Where an interpreter is kept that was built from source."""
         return self.home.interpreters / self.plan.interpreter_name
 
     def prepare(self) -> None:
-        """Empty folders, and nothing left over of a build of this key that was killed."""
+        """Make the folders, all empty; remove what an earlier build left that was killed."""
         self.engine.remove(self.label)
-        remove(self.folder)
+        self.discard()
         for folder in (self.folder, self.trees):
             folder.mkdir(parents=True)
         for folder in (self.build, self.build / "home", self.build / "tmp", self.out):
             give(folder, self.engine.owner)
-        # Whoever brought the caches here, from another machine for one, may not be who made them.
+        # Caches that were copied here, for example from another machine, may belong to another user.
         give(self.home.ccache, self.engine.owner, all_inside=True)
 
     def discard(self) -> None:
-        remove(self.folder)
+        """Remove the folder; this returns at once, and a process of its own deletes the files."""
+        discard(self.folder, self.home.work)
 
     def run(
         self,
         step: ContainerStep,
         line: Line,
+        environment: Mapping[str, str],
+        mounts: Iterable[Mount],
         failure: type[KilnError] = CompileError,
+        budget: Budget | None = None,
     ) -> None:
-        """One step; its output goes to the log and to `line`.
+        """Run one step with these variables and mounts; its output goes to the log and to `line`.
 
-        Raises `failure` with the cause found in the output, and the log's path; BudgetError where the time
-        for compiling is over, before the step or in it.
+        Raises `failure` with the cause that was found in the output, and BudgetError if the time of `budget` is over
+        before the step or during it.
         """
-        budget = self.budget if step.station == "compile" else None
         if budget and budget.left <= 0:
-            raise BudgetError(self._unfinished(budget, f"before the step {step.name}"))
+            raise self._unfinished(budget, f"before the step {step.name}")
+        run = self._container(step, environment, mounts, budget)
         lines: list[str] = []
         with self.log.open("a", encoding="utf-8", buffering=1) as log:
             log.write(f"== {step.station}: {step.name} ({step.script})\n")
@@ -127,71 +104,41 @@ class Workspace:
                 lines.append(text)
                 line(text)
 
-            status = self.engine.run(self._run(step, budget), both, keep=self.keep)
+            status = self.engine.run(run, both, keep=self.keep)
             log.write(f"== {step.name} ended with status {status}\n")
         if budget and budget.stopped(status):
-            raise BudgetError(self._unfinished(budget, f"in the step {step.name}"))
+            raise self._unfinished(budget, f"in the step {step.name}")
         if status:
-            raise failure(self._failure(step, status, lines))
+            shell = f"; for a shell in what it left: {self._shell(run)}" if self.keep else ""
+            known = diagnosis.cures(self.root, self.plan.recipe.name)
+            advice = diagnosis.advice(lines, known) or "correct what is named below and run again"
+            raise failure(
+                f"{self.plan.recipe.name} {self.plan.recipe.version} failed in the step {step.name} (status {status})",
+                f"{advice}{shell}",
+                detail=f"{diagnosis.cause(lines)}\n  the whole log: {self.log}",
+            )
 
     def command(self, image: str, command: tuple[str, ...]) -> tuple[int, list[str]]:
-        """A short command in an image of this build, with its interpreter: status and output."""
+        """Run a short command in an image of this build, with its interpreter: exit status and output."""
         lines: list[str] = []
         run = Run(image, command, self.label, self.plan.environment, tuple(self._interpreter(writable=False)))
-        status = self.engine.run(run, lines.append)
-        return status, lines
+        return self.engine.run(run, lines.append), lines
 
-    def _run(self, step: ContainerStep, budget: Budget | None = None) -> Run:
-        command = ("bash", "-c", f"umask 022 && exec bash /kiln/{step.script}")
-        return Run(
-            image=self.images.toolchain if step.image == "toolchain" else self.images.runtime,
-            command=budget.limited(command) if budget else command,
-            label=self.label,
-            environment=self.environment(step),
-            mounts=tuple(self._mounts(step)),
-            workdir="/kiln/build",
-            limits=self.plan.limits,
-        )
-
-    def environment(self, step: ContainerStep) -> Mapping[str, str]:
-        """The variables of a step. The key is told to none that could put it into what is compiled."""
-        if step.station in ("smoke", "speed"):
-            return smoke_variables(self.plan, self.variables, self.foreign)
-        told = {"KILN_STAMP": self.plan.stamp} if step.station == "wheel" else {}
-        return {
-            **_variables(self.plan),
-            "KILN_JOBS": str(self.jobs),
-            "KILN_PATCHES": " ".join(
-                f"{each.tree}:{each.path(self.plan.recipe)}" for each, _ in self.plan.patches
-            ),
-            **told,
-        }
-
-    def _mounts(self, step: ContainerStep) -> list[Mount]:
-        plan = self.plan
-        smoke = step.station in ("smoke", "speed")
-        files = [each for each in self.obtained if each.source.is_file]
-        used = [each for each in files if each.source.use != "smoke" or smoke]
-        # One file may be a source twice: a package that the build and the smoke suite both import.
-        mounts = list(dict.fromkeys(Mount(each.path, f"/kiln/files/{each.source.file}") for each in used))
+    def mounts(
+        self, files: Iterable[Obtained], *, writable_out: bool, writable_interpreter: bool = False
+    ) -> list[Mount]:
+        """What every step has: pinned files, the scripts, the folders `build` and `out`, and the interpreter."""
         docker = self.root / "docker"
-        mounts += [
-            Mount(docker / plan.toolchain.name, "/kiln/scripts"),
+        # One file may be two sources: a package that both the build and the smoke suite import.
+        pinned = dict.fromkeys(Mount(each.path, f"/kiln/files/{each.source.file}") for each in files)
+        return [
+            *pinned,
+            Mount(docker / self.plan.toolchain.name, "/kiln/scripts"),
             Mount(docker / "common", "/kiln/common"),
             Mount(self.build, "/kiln/build", writable=True),
-            Mount(self.out, "/kiln/out", writable=not smoke),
-            *self._interpreter(writable=step.name == "cpython"),
+            Mount(self.out, "/kiln/out", writable=writable_out),
+            *self._interpreter(writable_interpreter),
         ]
-        if smoke:
-            return [*mounts, *(Mount(self.root / folder, f"/kiln/{folder}") for folder in plan.suite_folders)]
-        mounts.append(Mount(self.home.ccache, "/kiln/ccache", writable=True))
-        if plan.patches:
-            mounts.append(Mount(self.root / "patches" / plan.recipe.name, "/kiln/patches"))
-        for source in plan.sources:
-            if not source.is_file:
-                writable = step.name in ("patch", prepares(source))
-                mounts.append(Mount(self.trees / source.name, f"/kiln/trees/{source.name}", writable))
-        return mounts
 
     def _interpreter(self, writable: bool) -> list[Mount]:
         interpreter = self.plan.interpreter
@@ -202,30 +149,46 @@ class Workspace:
             return [Mount(folder, SOURCE_PREFIX, writable)]
         return []
 
-    def _unfinished(self, budget: Budget, where: str) -> str:
+    def _container(
+        self,
+        step: ContainerStep,
+        environment: Mapping[str, str],
+        mounts: Iterable[Mount],
+        budget: Budget | None,
+    ) -> Run:
+        command = ("bash", "-c", f"umask 022 && exec bash /kiln/{step.script}")
+        return Run(
+            image=self.images.toolchain if step.image == "toolchain" else self.images.runtime,
+            command=budget.limited(command) if budget else command,
+            label=self.label,
+            environment=environment,
+            mounts=tuple(mounts),
+            workdir="/kiln/build",
+            limits=self.plan.limits,
+        )
+
+    def _unfinished(self, budget: Budget, where: str) -> BudgetError:
         recipe = self.plan.recipe
-        return (
-            f"{recipe.name} {recipe.version} is not finished, its time budget of {budget.text} ended {where}: "
-            "run the same command again to go on from the caches"
+        return BudgetError(
+            f"{recipe.name} {recipe.version} is not finished: its time budget of {budget.text} ended {where}",
+            "run the same command again to go on from the caches",
         )
 
-    def _failure(self, step: ContainerStep, status: int, lines: list[str]) -> str:
-        shell = f"; for a shell in what it left: {self._shell(step)}" if self.keep else ""
-        known = diagnosis.cures(self.root, self.plan.recipe.name)
-        advice = diagnosis.advice(lines, known) or "correct what is named below and run again"
-        return (
-            f"{self.plan.recipe.name} {self.plan.recipe.version} failed in the step {step.name} "
-            f"(status {status}): {advice}{shell}\n{diagnosis.cause(lines)}\n  the whole log: {self.log}"
+    def _shell(self, run: Run) -> str:
+        """The command that opens a shell with the variables and mounts of a container that failed."""
+        variables = "".join(
+            f"export {name}={shlex.quote(value)}\n" for name, value in run.environment.items()
         )
-
-    def _shell(self, step: ContainerStep) -> str:
-        """The command that opens a shell with the mounts of the container that failed."""
-        environment = {name: value for name, value in self.environment(step).items() if name != "KILN_STAMP"}
-        variables = "".join(f"export {name}='{value}'\n" for name, value in environment.items())
         (self.build / "environment.sh").write_text(variables, encoding="utf-8")
-        client = "podman" if self.engine.name == "Podman" else "docker"
-        kept = self.engine.kept(self.label)[0]
-        return (
-            f"{client} run --rm -it --network none --volumes-from {kept} -w /kiln/build "
-            f"{self._run(step).image} bash --rcfile /kiln/build/environment.sh"
-        )
+        return shlex.join(self.engine.shell(run, "/kiln/build/environment.sh"))
+
+
+def plan_variables(plan: Plan) -> dict[str, str]:
+    """The variables that every step of a plan has."""
+    return {
+        **plan.environment,
+        "KILN_PYTHON": plan.interpreter.executable,
+        "KILN_WHEELS_BUILD": " ".join(plan.wheels("build")),
+        "KILN_WHEELS_TOOLS": " ".join(plan.wheels("tools")),
+        "KILN_WHEELS_SMOKE": " ".join(plan.wheels("smoke")),
+    }

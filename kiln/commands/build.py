@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from kiln import plan, smoke, sources
 from kiln.archive import Wheel, inspect_wheel
 from kiln.build import (
     Budget,
+    BuildRunner,
     Damage,
     Record,
     Workspace,
@@ -81,7 +82,6 @@ def build_wheel(root: Path, request: Request, settings: BuildSettings, console: 
                 reports = [tested.report, workspace.build / smoke.PAGE]
                 finished = record.write(home.results, planned, wheel.path, workspace.log, reports)
                 published = _publish(finished, target, home, console)
-            # Last, for it may take long: a TensorFlow build leaves gigabytes.
             remove(home.untested / planned.key)
             workspace.discard()
             cache.prune(home.ccache, cache_size)
@@ -137,20 +137,22 @@ def _prepared(
         obtained = sources.obtain(needed, vault, settings.sources, transfers)
     with console.station("toolchain"):
         images = toolchain.ensure(root, planned, engine, home, console, settings.sources.offline)
+    folder = home.builds / planned.key
     workspace = Workspace(
-        root, planned, images, engine, home, obtained, settings.jobs, settings.keep, settings.budget
+        root, planned, images, engine, home, obtained, folder, folder / record.LOG, settings.keep
     )
+    runner = BuildRunner(workspace, settings.jobs, settings.budget)
     if earlier:
         why = "has changed" if earlier.smoke_key else "was not passed"
         console.note(f"the smoke suite {why}: the wheel is tested again, not built again")
         workspace.prepare()
-        ensure_interpreter(workspace, console)
+        ensure_interpreter(runner, console)
         workspace.log.write_bytes(earlier.log.read_bytes())
         return workspace, inspect_wheel(_copied(earlier.wheel, workspace))
     with console.station("compile"):
-        compile_wheel(workspace, console)
+        compile_wheel(runner, console)
     with console.station("wheel"):
-        wheel = finish_wheel(workspace, console)
+        wheel = finish_wheel(runner, console)
     record.keep(home.untested, planned, wheel.path, workspace.log)
     return workspace, wheel
 
@@ -158,8 +160,7 @@ def _prepared(
 def _tested(workspace: Workspace, wheel: Wheel, console: Console) -> smoke.SmokeResult:
     """The result of the wheel's smoke run. Raises SmokeError where a test fails."""
     planned = workspace.plan
-    variables = {**smoke.told(planned, wheel), **smoke.promised(planned, planned.key)}
-    place = replace(workspace, variables=variables)
+    place = smoke.ContainerRunner(workspace, smoke.smoke_variables(planned, wheel, planned.key))
     with console.station("smoke"):
         kept = (
             f"read why in {workspace.build / smoke.PAGE} or {workspace.log}; {_kept(workspace.home, planned)}"

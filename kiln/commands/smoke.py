@@ -13,9 +13,9 @@ from pathlib import Path
 from kiln import build, plan, smoke, sources
 from kiln.build import Workspace
 from kiln.core import Console, Home, SourceError, UsageError, find_python, give, remove, sha256_of
-from kiln.engine import connect, doctor, toolchain
+from kiln.engine import connect, doctor, jobs, toolchain
 from kiln.plan import Plan, Request
-from kiln.smoke import PAGE, SmokeResult, VenvRunner, WheelUnderTest
+from kiln.smoke import PAGE, ContainerRunner, SmokeResult, VenvRunner, WheelUnderTest
 from kiln.sources import Vault, licences
 
 
@@ -68,10 +68,8 @@ def test_wheel(root: Path, given: str, asked: Request, settings: SmokeSettings, 
         licences.require(licences.terms(root, needed), home, settings.accept_licences, console)
         with console.station("sources"), console.transfers() as transfers:
             obtained = sources.obtain(needed, Vault(home.sources), settings.sources, transfers)
-        variables = smoke.told(planned, found.wheel)
-        if not found.foreign:
-            variables |= smoke.promised(planned, found.key)
-        elif asked.cpu_features:
+        variables = smoke.smoke_variables(planned, found.wheel, found.key)
+        if found.foreign and asked.cpu_features:
             variables["KILN_CPU_FEATURES"] = planned.variant.cpu_features
         target = Path(settings.output).absolute() if settings.output else root / "dist/smoke" / path.stem
         target.mkdir(parents=True, exist_ok=True)
@@ -79,20 +77,19 @@ def test_wheel(root: Path, given: str, asked: Request, settings: SmokeSettings, 
         log.write_bytes(b"")
         try:
             if settings.venv:
-                place = VenvRunner(root, planned, home.work / name, obtained, variables, found.foreign, log)
+                place = VenvRunner(root, planned, home.work / name, obtained, variables, log)
                 place.prepare()
                 return _run(place, found, settings, target, console, None)
             doctor.require(settings.setup, settings.environment, console)
             with connect(settings.environment) as engine:
                 with console.station("toolchain"):
                     images = toolchain.ensure(root, planned, engine, home, console, settings.sources.offline)
-                workspace = Workspace(
-                    root, planned, images, engine, home, obtained, 1,
-                    name=name, variables=variables, foreign=found.foreign, log_file=log,
-                )  # fmt: skip
+                folder = home.builds / name
+                workspace = Workspace(root, planned, images, engine, home, obtained, folder, log)
                 workspace.prepare()
-                build.ensure_interpreter(workspace, console)
-                return _run(workspace, found, settings, target, console, engine.owner)
+                build.ensure_interpreter(build.BuildRunner(workspace, jobs(0)), console)
+                runner = ContainerRunner(workspace, variables)
+                return _run(runner, found, settings, target, console, engine.owner)
         finally:
             for folder in (home.work / name, home.builds / name):
                 remove(folder)
@@ -106,7 +103,7 @@ def run(root: Path, given: str, asked: Request, settings: SmokeSettings, console
 
 
 def _run(
-    place: Workspace | VenvRunner,
+    place: ContainerRunner | VenvRunner,
     found: WheelUnderTest,
     settings: SmokeSettings,
     target: Path,
@@ -186,7 +183,7 @@ def _suite(planned: Plan) -> str:
     return f"{planned.recipe.smoke.suite}, of {planned.recipe.name} {planned.recipe.version}"
 
 
-def _where(place: Workspace | VenvRunner) -> str:
+def _where(place: ContainerRunner | VenvRunner) -> str:
     if isinstance(place, VenvRunner):
         return "a virtual environment of this machine"
-    return f"a container without a network ({place.engine.name}, {place.plan.variant.base})"
+    return f"a container without a network ({place.workspace.engine.name}, {place.plan.variant.base})"

@@ -156,9 +156,11 @@ def remove(folder: Path) -> None:
 
 
 def _force(function: object, path: str, _: object) -> None:
-    os.chmod(Path(path).parent, 0o700)  # noqa: PTH101
-    if Path(path).is_dir() and not Path(path).is_symlink():
-        os.chmod(path, 0o700)  # noqa: PTH101
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        Path(path).unlink(missing_ok=True)
+    # Another process may be removing the same folder.
+    with contextlib.suppress(FileNotFoundError):
+        os.chmod(Path(path).parent, 0o700)  # noqa: PTH101
+        if Path(path).is_dir() and not Path(path).is_symlink():
+            os.chmod(path, 0o700)  # noqa: PTH101
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            Path(path).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What Kiln needs of the machine, what of it is missing, and the line that installs it."""
+"""What a build needs of this machine, what is missing, and the command that installs it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kiln.core import Console, EngineError, Finding, Home
 from kiln.engine.connection import connect, docker_socket
+from kiln.engine.machine import memory
 
 ENGINE = ("podman", "runc", "catatonit")
 ROOTLESS = ("uidmap", "fuse-overlayfs")
@@ -18,11 +19,11 @@ BOOTSTRAP = ("mmdebstrap",)
 
 
 def findings(environment: Mapping[str, str]) -> list[Finding]:
-    """Everything a build needs of the machine, found or not, each with its cure."""
+    """Everything that a build needs of the machine, each with what was found and what to do if it is missing."""
     home = Home.of(environment)
     packages = missing(environment)
     free = shutil.disk_usage(home.path).free / 2**30
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    usable = memory() / 2**30
     return [
         _engine(environment),
         Finding(
@@ -32,7 +33,7 @@ def findings(environment: Mapping[str, str]) -> list[Finding]:
             install_line(list(BOOTSTRAP)),
         ),
         Finding("disk", free >= 10, f"{free:.0f} GiB free in {home.path}", "set KILN_HOME to a larger disk"),
-        Finding("memory", memory >= 4, f"{memory:.0f} GiB", "give --jobs 1"),
+        Finding("memory", usable >= 4, f"{usable:.0f} GiB", "give --jobs 1"),
     ]
 
 
@@ -42,14 +43,13 @@ def _engine(environment: Mapping[str, str]) -> Finding:
             return Finding("engine", True, f"{engine.name} {engine.version}", "")
     except EngineError as error:
         packages = missing(environment)
-        what, _, cure = str(error).partition(": ")
-        return Finding("engine", False, what, install_line(packages) if packages else cure)
+        return Finding("engine", False, error.what, install_line(packages) if packages else error.cure)
 
 
 def missing(environment: Mapping[str, str], bootstrap: bool = True) -> list[str]:
-    """The Debian packages that this user lacks for a build; empty where all is there.
+    """The Debian packages that are missing for a build by this user.
 
-    Without `bootstrap` for one that makes no base.
+    `bootstrap` is whether the build makes a base.
     """
     packages: list[str] = []
     if bootstrap and not shutil.which("mmdebstrap"):
@@ -63,7 +63,7 @@ def missing(environment: Mapping[str, str], bootstrap: bool = True) -> list[str]
 
 
 def engine_at_hand(environment: Mapping[str, str]) -> bool:
-    """Whether there is an engine to connect to, or one that Kiln can start; not whether it is well."""
+    """Whether there is an engine to connect to, or one that Kiln can start; not whether it works."""
     podman = shutil.which("podman") is not None
     return bool(environment.get("DOCKER_HOST")) or podman or docker_socket() == "answers"
 
@@ -75,9 +75,9 @@ def install_line(packages: list[str]) -> str:
 
 
 def require(setup: bool, environment: Mapping[str, str], console: Console, bootstrap: bool = True) -> None:
-    """Make sure of the packages a build needs; with `setup` install them.
+    """Make sure that the packages are installed which a build needs; with `setup` install them.
 
-    Raises EngineError with the exact line that installs what is missing.
+    Raises EngineError with the command that installs what is missing.
     """
     packages = missing(environment, bootstrap)
     if not packages:
@@ -85,12 +85,14 @@ def require(setup: bool, environment: Mapping[str, str], console: Console, boots
     line = install_line(packages)
     if not setup:
         raise EngineError(
-            f"this machine lacks {', '.join(packages)}: run again with --setup, or run this first\n  {line}"
+            f"missing on this machine: {', '.join(packages)}",
+            "run again with --setup, or run this first",
+            detail=f"  {line}",
         )
     if not Path("/usr/bin/apt-get").exists():
         raise EngineError(
-            f"--setup installs with apt-get, which this machine does not have: install {', '.join(packages)} "
-            "with its own package manager and run again"
+            "--setup installs with apt-get, which this machine does not have",
+            f"install {', '.join(packages)} with its own package manager and run again",
         )
     console.note(f"installing {', '.join(packages)}")
     apt_get = line.partition(" install ")[0]
@@ -106,7 +108,8 @@ def require(setup: bool, environment: Mapping[str, str], console: Console, boots
                 env={**environment, "DEBIAN_FRONTEND": "noninteractive"},
             )
         if done.returncode:
-            said = "\n".join("  " + text for text in done.stdout.strip().splitlines()[-5:])
             raise EngineError(
-                f"`{shlex.join(command)}` failed ({done.returncode}): run it by hand to see why\n{said}"
+                f"`{shlex.join(command)}` failed (status {done.returncode})",
+                "run it by hand to see why",
+                detail="\n".join("  " + text for text in done.stdout.strip().splitlines()[-5:]),
             )

@@ -1,4 +1,4 @@
-"""The GPUs of this machine, and whether a wheel's code runs on them: natively, by PTX, or not."""
+"""The GPUs of this machine, and how a wheel's code runs on them: natively, by PTX, or not at all."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from packaging.version import InvalidVersion, Version
 from kiln.core import Finding, UsageError
 from kiln.recipe import cuda
 
-# The value of --cuda-arch for the GPUs of this machine.
+# The value of --cuda-arch that means the GPUs of this machine.
 NATIVE = "native"
-# What docker/common/cuda_libs.py leaves in a wheel's .dist-info folder.
+# The file that docker/common/cuda_libs.py writes into a wheel's .dist-info folder.
 RECORD = "cuda.json"
 _QUERY = ("--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader")
 
-# libcuda is asked in a process of its own: a broken driver may take the process with it.
+# libcuda is called in a process of its own, because a broken driver may crash the process.
 _PROBE = """\
 import ctypes, json
 lib = ctypes.CDLL("libcuda.so.1")
@@ -48,7 +48,7 @@ print(json.dumps(rows))
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU and the version of the driver that runs it, such as 535.104.05; empty where it is not known."""
+    """One GPU, and the version of its driver, such as 535.104.05; empty if it is not known."""
 
     name: str
     capability: str
@@ -57,7 +57,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Code:
-    """What a wheel has code for: the toolkit's version, capabilities with machine code, and that of its PTX."""
+    """What a wheel has code for: the CUDA version, the capabilities with machine code, and the one with PTX."""
 
     version: str
     native: tuple[str, ...]
@@ -66,70 +66,73 @@ class Code:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a GPU runs a wheel's code, with the reason."""
+    """How a GPU runs a wheel's code, and why."""
 
     how: Literal["natively", "by PTX", "not"]
     why: str
 
 
 def verdict(code: Code, kit: cuda.Toolkit, gpu: Gpu) -> Verdict:
-    """Whether a GPU runs code.
+    """Whether and how a GPU runs code.
 
-    Machine code runs on GPUs of its own major capability from its minor on; PTX of a capability is compiled by the
-    driver for any later one, at the first call. Either needs a driver that is new enough for it.
+    Machine code runs on GPUs of the same major capability and the same or a later minor one. PTX is compiled by the
+    driver, at the first call, for any later capability. Both need a driver that is new enough.
     """
     here = Version(gpu.capability)
-    native = [each for each in code.native if Version(each).major == here.major and Version(each) <= here]
-    if native:
+    fitting = [each for each in code.native if Version(each).major == here.major and Version(each) <= here]
+    if fitting:
         if _older(gpu.driver, kit.driver):
             return Verdict(
-                "not", f"the driver {gpu.driver} is older than {kit.driver}, which CUDA {kit.version} needs"
+                "not",
+                f"the driver {gpu.driver} is older than {kit.driver}, which CUDA {kit.version} requires",
             )
-        return Verdict("natively", f"machine code for {max(native, key=Version)}")
+        return Verdict("natively", f"machine code for {max(fitting, key=Version)}")
     if Version(code.ptx) > here:
-        return Verdict("not", f"its code is for {', '.join(code.native)} and later, this is {gpu.capability}")
+        return Verdict(
+            "not", f"its code is for {', '.join(code.native)} and later, this GPU is {gpu.capability}"
+        )
     if _older(gpu.driver, kit.driver_ptx):
         return Verdict(
             "not",
-            f"only its PTX fits, and the driver {gpu.driver} is older than {kit.driver_ptx}, which compiles it",
+            f"only its PTX fits, and the driver {gpu.driver} is older than {kit.driver_ptx}, which can compile it",
         )
-    return Verdict("by PTX", f"PTX of {code.ptx}, compiled by the driver at the first call")
+    return Verdict("by PTX", f"PTX for {code.ptx}, compiled by the driver at the first call")
 
 
 def native(gpus: Iterable[Gpu]) -> str:
-    """The capabilities of these GPUs as a list for --cuda-arch; UsageError where there is no GPU."""
+    """The capabilities of GPUs as a list for --cuda-arch. Raises UsageError if there is no GPU."""
     found = sorted({each.capability for each in gpus}, key=Version)
     if not found:
         raise UsageError(
-            f"--cuda-arch {NATIVE} stands for the GPUs of this machine, and no driver shows one (see `./inv doctor "
-            "--cuda`): give their compute capabilities, such as 7.5,8.6"
+            f"--cuda-arch {NATIVE} means the GPUs of this machine, and none was found (see `./inv doctor --cuda`)",
+            "give compute capabilities, such as 7.5,8.6",
         )
     return ",".join(found)
 
 
 def code_of(wheel: Path) -> Code | None:
-    """What a wheel has code for; None for one without CUDA. UsageError where it cannot be read."""
+    """What a wheel has code for; None for a wheel without CUDA. Raises UsageError if it cannot be read."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             names = [name for name in archive.namelist() if name.endswith(f".dist-info/{RECORD}")]
             if not names:
                 return None
-            said = json.loads(archive.read(names[0]))
-            return Code(str(said["cuda"]), tuple(said["native"]), str(said["ptx"]))
+            value = json.loads(archive.read(names[0]))
+            return Code(str(value["cuda"]), tuple(value["native"]), str(value["ptx"]))
     except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{wheel} cannot be read as a wheel of Kiln's ({error}): name one under dist/"
+            f"not a wheel that Kiln built ({error})", "name a wheel under dist/", where=str(wheel)
         ) from error
 
 
 def from_smi(text: str) -> tuple[Gpu, ...]:
-    """The GPUs in what `nvidia-smi` says to the query for name, capability and driver; none for anything else."""
+    """The GPUs in the output of `nvidia-smi` for name, capability and driver; none for any other text."""
     rows = ([field.strip() for field in row] for row in csv.reader(io.StringIO(text)))
     return tuple(Gpu(*row) for row in rows if len(row) == 3 and re.fullmatch(r"\d+\.\d+", row[1]))
 
 
 def from_libcuda(text: str, driver: str) -> tuple[Gpu, ...]:
-    """The GPUs in what the driver's library says, as pairs of name and capability."""
+    """The GPUs in the probe's output, pairs of name and capability."""
     try:
         return tuple(Gpu(name, capability, driver) for name, capability in json.loads(text))
     except ValueError:
@@ -137,24 +140,24 @@ def from_libcuda(text: str, driver: str) -> tuple[Gpu, ...]:
 
 
 def kernel_driver(text: str) -> str:
-    """The driver's version in /proc/driver/nvidia/version; empty where there is none."""
+    """The driver's version in /proc/driver/nvidia/version; empty if it is not there."""
     found = re.search(r"Kernel Module(?: for \S+)?\s+(\d+(?:\.\d+)+)", text)
     return found[1] if found else ""
 
 
 def present() -> tuple[Gpu, ...]:
-    """The GPUs of this machine, by nvidia-smi, else by the driver's own library."""
+    """The GPUs of this machine, from nvidia-smi, or else from the driver's own library."""
     program = shutil.which("nvidia-smi")
-    found = from_smi(_said((program, *_QUERY))) if program else ()
+    found = from_smi(_output((program, *_QUERY))) if program else ()
     if found:
         return found
     version = Path("/proc/driver/nvidia/version")
     driver = kernel_driver(version.read_text(encoding="utf-8")) if version.exists() else ""
-    return from_libcuda(_said((sys.executable, "-c", _PROBE)), driver)
+    return from_libcuda(_output((sys.executable, "-c", _PROBE)), driver)
 
 
 def findings(root: Path, gpus: Sequence[Gpu], wheels: Iterable[Path]) -> list[Finding]:
-    """What the machine has for CUDA, and how each wheel, or else each toolkit's default, runs on each GPU."""
+    """What the machine has for CUDA, and how each wheel runs on each GPU; without wheels, each CUDA's default."""
     kits = [cuda.known(root, version) for version in cuda.versions(root)]
     codes = [(kit.version, Code(kit.version, kit.defaults, kit.defaults[-1])) for kit in kits]
     given = list(wheels)
@@ -166,7 +169,7 @@ def findings(root: Path, gpus: Sequence[Gpu], wheels: Iterable[Path]) -> list[Fi
         for name, code in codes:
             rows.append(_row(root, name if given else f"CUDA {name}", code, gpu))
     rows += [
-        Finding(path.name, True, "has no code for GPUs: it runs on the processor alone", "")
+        Finding(path.name, True, "has no code for GPUs and runs on the processor", "")
         for path in given
         if path.name not in dict(codes)
     ]
@@ -180,10 +183,10 @@ def _driver(gpus: Sequence[Gpu]) -> Finding:
         return Finding(
             "driver",
             False,
-            "none that shows a GPU",
-            "install NVIDIA's driver, where there is a GPU of theirs",
+            "no driver with a GPU",
+            "install NVIDIA's driver, if this machine has an NVIDIA GPU",
         )
-    return Finding("driver", True, gpus[0].driver or "of a version that it does not tell", "")
+    return Finding("driver", True, gpus[0].driver or "of an unknown version", "")
 
 
 def _row(root: Path, name: str, code: Code, gpu: Gpu) -> Finding:
@@ -199,8 +202,8 @@ def _row(root: Path, name: str, code: Code, gpu: Gpu) -> Finding:
 
 def _without(codes: Iterable[tuple[str, Code]]) -> Iterator[tuple[str, str]]:
     for name, code in codes:
-        has = f"machine code for {', '.join(code.native)}, PTX of {code.ptx}"
-        yield name, f"{has}; here it is imported and runs on the processor"
+        has = f"machine code for {', '.join(code.native)}, PTX for {code.ptx}"
+        yield name, f"{has}; without a GPU it can be imported and runs on the processor"
 
 
 def _older(driver: str, wanted: str) -> bool:
@@ -211,7 +214,8 @@ def _older(driver: str, wanted: str) -> bool:
         return False
 
 
-def _said(command: Sequence[str]) -> str:
+def _output(command: Sequence[str]) -> str:
+    """The standard output of a command; empty if it failed."""
     done = subprocess.run(
         list(command), stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
     )

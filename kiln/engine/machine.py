@@ -1,55 +1,77 @@
-"""What this machine gives a build: cores and memory, as far as control groups let it have them."""
+"""What a build may use of this machine: processors and memory, within the limits of its control groups."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 GROUPS = Path("/sys/fs/cgroup")
+MEMBERSHIP = Path("/proc/self/cgroup")
 BYTES_PER_COMPILER = int(1.5 * 2**30)
 
 
-def jobs(asked: int) -> int:
-    """How many compilers to run at once: the cores, as far as the memory allows 1.5 GiB for each."""
-    return asked if asked > 0 else max(1, min(cores(), memory() // BYTES_PER_COMPILER))
+def jobs(asked: int, groups: Path = GROUPS, membership: Path = MEMBERSHIP) -> int:
+    """How many compilers to run at once: `asked`, or for 0 as many as there are cores, with 1.5 GiB for each.
+
+    `groups` and `membership` are as for `cores`.
+    """
+    if asked > 0:
+        return asked
+    return max(1, min(cores(groups, membership), memory(groups, membership) // BYTES_PER_COMPILER))
 
 
-def cores(groups: Path = GROUPS) -> int:
-    """The processors that this process may use: its affinity, and the quotas of its control groups."""
+def cores(groups: Path = GROUPS, membership: Path = MEMBERSHIP) -> int:
+    """The processors that this process may use: its affinity (so its cpuset, too) and its groups' quotas of time.
+
+    `groups` is where control groups are mounted, `membership` the file that lists those of this process.
+    """
     found = float(len(os.sched_getaffinity(0)))
-    for folder in _own(groups, "cpu"):
+    for folder in _own(groups, membership, "cpu"):
         quota, period = _quota(folder)
         if quota > 0 and period > 0:
             found = min(found, quota / period)
     return max(1, int(found))
 
 
-def memory(groups: Path = GROUPS) -> int:
-    """The bytes of memory that this process may use: the machine's, and the limits of its control groups."""
+def memory(groups: Path = GROUPS, membership: Path = MEMBERSHIP) -> int:
+    """The bytes of memory that this process may use: the machine's, within the limits of its control groups.
+
+    `groups` and `membership` are as for `cores`.
+    """
     found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for folder in _own(groups, "memory"):
-        for name in ("memory.max", "memory.limit_in_bytes"):
+    for folder in _own(groups, membership, "memory"):
+        # Above memory.high the kernel slows a group down until it hardly runs.
+        for name in ("memory.max", "memory.high", "memory.limit_in_bytes"):
             limit = _number(folder / name)
             if limit > 0:
                 found = min(found, limit)
     return found
 
 
-def _own(groups: Path, controller: str) -> list[Path]:
-    """The folders of this process's control groups, from the root on, of both versions."""
-    found = []
-    for line in _text(Path("/proc/self/cgroup")).splitlines():
+def _own(groups: Path, membership: Path, controller: str) -> Iterator[Path]:
+    """The folders of this process's control groups, of both versions, with all groups above them."""
+    for line in _text(membership).splitlines():
         _, controllers, path = line.split(":", 2)
-        if controllers and controller not in controllers.split(","):
+        if not controllers:
+            # Version 2, which has a folder of its own where version 1 is mounted, too.
+            roots = (groups, groups / "unified")
+        elif controller in controllers.split(","):
+            # The mount is named after all its controllers, in any order; there is a link for each.
+            roots = (groups / controllers, groups / controller)
+        else:
             continue
-        root = groups / controllers if controllers else groups
         parts = Path(path.lstrip("/")).parts
-        found += [root.joinpath(*parts[:count]) for count in range(len(parts) + 1)]
-    return found
+        if ".." in parts:
+            # The group is outside of what is mounted here: only the root is known.
+            parts = ()
+        for root in roots:
+            # In a container without a namespace for groups, only the root exists, which is the container's group.
+            yield from (root.joinpath(*parts[:count]) for count in range(len(parts) + 1))
 
 
 def _quota(folder: Path) -> tuple[float, float]:
-    """The processor time of a group in each period; zero where there is no limit."""
+    """The processor time that a group may use in each period; zero if there is no limit."""
     quota, _, period = _text(folder / "cpu.max").strip().partition(" ")
     if quota.isdecimal() and period.isdecimal():
         return float(quota), float(period)
@@ -57,6 +79,7 @@ def _quota(folder: Path) -> tuple[float, float]:
 
 
 def _number(path: Path) -> int:
+    """The number in a file; 0 for a missing file and for `max`, which is no limit."""
     text = _text(path).strip()
     return int(text) if text.lstrip("-").isdecimal() else 0
 

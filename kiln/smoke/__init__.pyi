@@ -1,3 +1,5 @@
+from .place import ContainerRunner as ContainerRunner
+from .place import smoke_variables as smoke_variables
 from .report import PAGE as PAGE
 from .report import summary as summary
 from .report import table as table
@@ -5,9 +7,7 @@ from .results import REPORT as REPORT
 from .results import SmokeResult as SmokeResult
 from .results import read_results as read_results
 from .suite import needed_sources as needed_sources
-from .suite import promised as promised
 from .suite import run_suite as run_suite
-from .suite import told as told
 from .under_test import WheelUnderTest as WheelUnderTest
 from .under_test import newest_wheel as newest_wheel
 from .under_test import wheel_under_test as wheel_under_test

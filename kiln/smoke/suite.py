@@ -38,23 +38,6 @@ def _is_needed(source: Source, plan: Plan) -> bool:
     return source.use in ("smoke", "tools") or pip or interpreter
 
 
-def told(plan: Plan, wheel: Wheel) -> dict[str, str]:
-    """What a suite is told of a wheel, whoever built it."""
-    names = plan.recipe.smoke.packages or tuple(
-        each.replace("-", "_") for each in plan.recipe.smoke.distributions or (plan.recipe.name,)
-    )
-    return {
-        "KILN_DISTRIBUTION": wheel.name,
-        "KILN_WHEEL_VERSION": wheel.version,
-        "KILN_PACKAGES": " ".join(names),
-    }
-
-
-def promised(plan: Plan, key: str) -> dict[str, str]:
-    """What a suite is told of a wheel that was built by a plan with this key, beside the plan's own variables."""
-    return {"KILN_BUILD_KEY": key, "KILN_DEVICE": plan.variant.device}
-
-
 def run_suite(
     place: Place, wheel: Wheel, console: Console, kept: str, about: Mapping[str, str]
 ) -> SmokeResult:

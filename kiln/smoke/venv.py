@@ -7,10 +7,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from kiln.build import Line, diagnosis, smoke_variables
+from kiln.build import Line, diagnosis
 from kiln.core import KilnError, SmokeError
 from kiln.plan import ContainerStep, Plan
 from kiln.sources import Obtained
@@ -27,8 +27,7 @@ class VenvRunner:
     plan: Plan
     folder: Path
     obtained: tuple[Obtained, ...]
-    variables: Mapping[str, str] = field(default_factory=dict)
-    foreign: bool = False
+    variables: Mapping[str, str]
     log_file: Path | None = None
 
     @property
@@ -80,13 +79,15 @@ class VenvRunner:
         if process.returncode:
             raise failure(
                 f"{self.plan.recipe.name} {self.plan.recipe.version} failed in the step {step.name} "
-                f"(status {process.returncode}):\n{diagnosis.cause(lines)}\n  the whole log: {self.log}"
+                f"(status {process.returncode})",
+                "correct what is named below and run again",
+                detail=f"{diagnosis.cause(lines)}\n  the whole log: {self.log}",
             )
 
     def environment(self) -> dict[str, str]:
         """What the scripts are told; of this machine's own variables only where programs are."""
         return {
-            **smoke_variables(self.plan, self.variables, self.foreign),
+            **self.variables,
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "HOME": str(self.build / "home"),
             "TMPDIR": str(self.build / "tmp"),

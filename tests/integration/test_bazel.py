@@ -100,8 +100,8 @@ def test_whatever_kills_a_build_the_next_one_does_no_finished_action_again(
 ) -> None:
     shutil.rmtree(house.home / "ccache", ignore_errors=True)  # a lost cache costs time only
     for kill, code, says in (
-        (kill_bazel, 1, "a tool was killed, mostly by the kernel because memory ran out: give fewer --jobs"),
-        (kill_container, 4, "a container was removed while it was needed"),
+        (kill_bazel, 1, "a tool was killed, usually by the kernel because memory ran out: give fewer --jobs"),
+        (kill_container, 4, "a container was removed while it was in use"),
         (kill_kiln, -signal.SIGKILL, ""),
     ):
         with held(house) as process:
@@ -171,17 +171,43 @@ def test_an_external_that_cannot_be_had_or_is_another_file_is_exit_3_before_anyt
     assert "compile ..." not in done.stderr
 
 
+def test_a_licence_that_a_stand_in_does_not_have_is_named_before_the_compile(
+    house: House, python_prefix: Path
+) -> None:
+    flow.with_preflight(house.root)
+    patch(house, "third_party/mixing/mixing.BUILD", ("LICENSE", "docs/COPYING"))
+    patch(house, "tensorflow/tools/pip_package/BUILD", ("mixing//:LICENSE", "mixing//:docs/COPYING"))
+    done = house.run("build", "flow", "--python", "3.7", "--python-prefix", str(python_prefix))
+    assert done.returncode == 1
+    assert "failed in the step preflight" in done.stderr
+    assert "the wheel needs files that are missing: docs/COPYING of the external mixing:" in done.stderr
+    assert "✓ compile" not in done.stderr and "bazel build" not in failed_log(house)
+
+
+def test_a_file_of_an_external_that_is_missing_in_the_last_action_is_named(house: House) -> None:
+    patch(house, "third_party/mixing/mixing.BUILD", ("LICENSE", "COPYING"))
+    patch(house, "tensorflow/tools/pip_package/BUILD", ("mixing//:LICENSE", "mixing//:COPYING"))
+    done = house.run("build", "flow")
+    assert done.returncode == 1
+    assert "missing input file '@mixing//:COPYING'" in done.stderr
+    assert "take the pinned archive, or a stand-in that has this file" in done.stderr
+
+
 def patch(house: House, path: str, change: tuple[str, str]) -> None:
-    """A patch of the recipe that changes one file of the workspace."""
+    """One more patch of the recipe, which changes one file of the workspace."""
     folder = house.root / "patches/flow/1.0"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     old = (flow.HERE / "tree" / path).read_text(encoding="utf-8")
     new = old.replace(*change)
     lines = difflib.unified_diff(
         old.splitlines(keepends=True), new.splitlines(keepends=True), f"a/{path}", f"b/{path}"
     )
-    (folder / "series.yaml").write_text("patches:\n  - {file: 0001-x.patch, tree: tensorflow, why: a test}\n")
-    (folder / "0001-x.patch").write_text("".join(lines))
+    number = len(list(folder.glob("*.patch"))) + 1
+    (folder / f"{number:04}-x.patch").write_text("".join(lines))
+    rows = (
+        f"  - {{file: {each.name}, tree: tensorflow, why: a test}}" for each in sorted(folder.glob("*.patch"))
+    )
+    (folder / "series.yaml").write_text("\n".join(["patches:", *rows, ""]))
 
 
 @contextlib.contextmanager

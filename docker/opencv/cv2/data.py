@@ -1,4 +1,4 @@
-"""The trained cascades that come with OpenCV: `cv2.data.haarcascades` is their folder, with a trailing separator."""
+"""The folder of the trained cascades of OpenCV, with a separator at its end, as `cv2.data.haarcascades`."""
 
 import os
 

@@ -1,4 +1,4 @@
-// A Python extension that uses NumPy as TensorFlow's bfloat16 does: a loop of its own in a ufunc.
+// A Python extension that uses NumPy as TensorFlow's bfloat16 does: with its own loop in a ufunc.
 #include <Python.h>
 
 #include "numpy/arrayobject.h"
@@ -6,7 +6,7 @@
 
 namespace {
 
-// The very type of a loop: NumPy 1.19 made the counts constant, which TensorFlow's own extension follows or does not.
+// NumPy 1.19 made the counts in the type of a loop constant. TensorFlow's own extension has one form or the other.
 #ifdef CONSTANT_COUNTS
 using Count = const npy_intp;
 #else

@@ -1,4 +1,4 @@
-"""Imports what the generator of the public API and setup.py import at the end of a build, and says the versions."""
+"""Imports what the generator of the public API and setup.py import at the end of a build, and prints the versions."""
 
 import importlib
 import sys
@@ -20,7 +20,7 @@ def main() -> int:
             missing.append("{} ({})".format(name, error))
             continue
         if name == "keras_preprocessing":
-            # TensorFlow gives it what it needs of Keras; before that its modules refuse to be imported.
+            # Its other modules can be imported only after TensorFlow has passed it these parts of Keras.
             module.set_keras_submodules(backend=SimpleNamespace(), utils=SimpleNamespace(Sequence=object))
         if hasattr(module, "__version__"):
             print("{} {}".format(name, module.__version__))
@@ -34,7 +34,7 @@ def main() -> int:
     import extension
 
     if extension.twice(numpy.arange(5, dtype=numpy.float32)).tolist() != [0, 2, 4, 6, 8]:
-        print("a Python extension computes wrongly")
+        print("a Python extension computes a wrong result")
         return 1
     print("a Python extension runs")
     return 0

@@ -1,4 +1,4 @@
-// What TensorFlow takes from a compiler and its library: threads, thread-local storage, atomics, C++11's library.
+// What TensorFlow uses of a compiler and its library: threads, thread-local storage, atomics, the C++11 library.
 #include <dlfcn.h>
 
 #include <atomic>

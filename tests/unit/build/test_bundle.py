@@ -85,7 +85,7 @@ def manifest(packed: Path) -> dict[str, Any]:
         return value
 
 
-def test_what_a_bundle_holds_is_taken_into_an_empty_vault(
+def test_what_is_in_a_bundle_is_taken_into_an_empty_vault(
     planned: Plan, packed: Path, tmp_path: Path
 ) -> None:
     vault, _ = take(packed, planned, tmp_path)
@@ -154,30 +154,33 @@ def shorter(packed: Path) -> None:
     ("edit", "reason"),
     [
         (changed((f"files/{SHA256}", b"the toy's s0urce")), "has the sha256"),
-        (changed((f"files/{SHA256}", b"another length")), "where files/"),
-        (changed(("../../etc/passwd", CONTENT)), "where files/"),
-        (changed(("/etc/passwd", CONTENT)), "where files/"),
-        (changed((f"files/{SHA256}", CONTENT), ("files/more", b"")), "holds more than its manifest lists"),
-        (changed(), "where files/"),
-        (changed((f"files/{SHA256}", b""), kind=tarfile.SYMTYPE), "no plain file"),
-        (changed((f"files/{SHA256}", b""), kind=tarfile.CHRTYPE), "no plain file"),
-        (edited(lambda value: value.update(format=2)), "cannot be read by this version"),
-        (edited(lambda value: value.update(more=1)), "cannot be read by this version"),
-        (edited(lambda value: value["files"][0].update(sha256="../x")), "cannot be read by this version"),
-        (edited(lambda value: value["files"][0].update(size=-1)), "cannot be read by this version"),
+        (changed((f"files/{SHA256}", b"another length")), "is missing: in its place is"),
+        (changed(("../../etc/passwd", CONTENT)), "is missing: in its place is"),
+        (changed(("/etc/passwd", CONTENT)), "is missing: in its place is"),
+        (changed((f"files/{SHA256}", CONTENT), ("files/more", b"")), "contains more than its manifest lists"),
+        (changed(), "is missing: in its place is"),
+        (changed((f"files/{SHA256}", b""), kind=tarfile.SYMTYPE), "not a plain file"),
+        (changed((f"files/{SHA256}", b""), kind=tarfile.CHRTYPE), "not a plain file"),
+        (edited(lambda value: value.update(format=2)), "this version of Kiln cannot read its"),
+        (edited(lambda value: value.update(more=1)), "this version of Kiln cannot read its"),
+        (
+            edited(lambda value: value["files"][0].update(sha256="../x")),
+            "this version of Kiln cannot read its",
+        ),
+        (edited(lambda value: value["files"][0].update(size=-1)), "this version of Kiln cannot read its"),
         (
             edited(lambda value: value["files"][0].update(environment=["A=b\nRUN evil"])),
-            "cannot be read by this version",
+            "this version of Kiln cannot read its",
         ),
         (
             edited(lambda value: value["files"][0].update(environment=['A="b"'])),
-            "cannot be read by this version",
+            "this version of Kiln cannot read its",
         ),
-        (lambda packed: rebuilt(packed, ("x", b"y")), "does not begin with"),
-        (lambda packed: rebuilt(packed, (MANIFEST, b"[" * 100_000)), "cannot be read by this version"),
-        (lambda packed: packed.write_bytes(b"PK\3\4" + b"\0" * 1000), "is no tar"),
-        (lambda packed: packed.write_bytes(b""), "is no tar"),
-        (shorter, "cut off"),
+        (lambda packed: rebuilt(packed, ("x", b"y")), "its first member is not"),
+        (lambda packed: rebuilt(packed, (MANIFEST, b"[" * 100_000)), "this version of Kiln cannot read its"),
+        (lambda packed: packed.write_bytes(b"PK\3\4" + b"\0" * 1000), "not a tar file"),
+        (lambda packed: packed.write_bytes(b""), "not a tar file"),
+        (shorter, "incomplete"),
     ],
 )
 def test_a_bundle_that_was_tampered_with_is_refused(
@@ -195,7 +198,7 @@ def test_a_member_that_says_it_is_endless_is_refused_at_once(
     head = tarfile.TarInfo(MANIFEST)
     head.size = 1 << 60
     packed.write_bytes(head.tobuf(tarfile.GNU_FORMAT) + b"\0" * 4096)
-    with pytest.raises(SourceError, match="cut off"):
+    with pytest.raises(SourceError, match="incomplete"):
         take(packed, planned, tmp_path)
 
 

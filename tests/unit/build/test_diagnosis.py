@@ -36,7 +36,7 @@ def test_the_compilers_error_is_shown_and_not_ninjas_last_line() -> None:
     assert "build stopped" not in shown
 
 
-def test_a_scripts_own_word_is_preferred_to_all_else() -> None:
+def test_a_scripts_own_message_is_preferred_to_all_else() -> None:
     assert diagnosis.cause([*NINJA, "kiln-error: patch 0001-x.patch does not apply: hunk #2 of a.cpp"]) == (
         "  patch 0001-x.patch does not apply: hunk #2 of a.cpp"
     )
@@ -145,8 +145,120 @@ def test_of_a_failed_generator_the_end_of_its_traceback_is_shown() -> None:
     )
 
 
-def test_an_external_that_is_not_at_hand_is_named() -> None:
-    assert "@mixing" in diagnosis.cause(UNREACHABLE)
+def test_an_external_that_is_not_there_is_named() -> None:
+    assert diagnosis.cause(UNREACHABLE).startswith(
+        "  ERROR: An error occurred during the fetch of repository 'mixing':"
+    )
+    assert "Unknown host: m.example" in diagnosis.cause(UNREACHABLE)
+
+
+# Errors of Bazel's that name no failed action: the line that says why comes first, the last ones count or repeat it.
+MISSING_INPUT = """\
+[5,108 / 5,110] Executing genrule //tensorflow:tf_python_api_gen_v1; 61s local
+ERROR: missing input file '@eigen_archive//:COPYING.MPL2'
+ERROR: /kiln/build/tensorflow/tensorflow/tools/pip_package/BUILD:216:1: \
+//tensorflow/tools/pip_package:build_pip_package: missing input file '@eigen_archive//:COPYING.MPL2'
+Target //tensorflow/tools/pip_package:build_pip_package failed to build
+ERROR: /kiln/build/tensorflow/tensorflow/tools/pip_package/BUILD:216:1 1 input file(s) do not exist
+INFO: Elapsed time: 9131.131s, Critical Path: 320.52s
+INFO: 5108 processes: 5108 local.
+FAILED: Build did NOT complete successfully
+""".splitlines()
+
+MISSING_OF_A_RULE = """\
+ERROR: /kiln/build/tensorflow/tensorflow/tools/lib_package/BUILD:120:1: \
+//tensorflow/tools/lib_package:clicenses_generate: missing input file '@nasm//:LICENSE'
+Target //tensorflow/tools/lib_package:clicenses failed to build
+ERROR: /kiln/build/tensorflow/tensorflow/tools/lib_package/BUILD:120:1 1 input file(s) do not exist
+""".splitlines()
+
+UNDECLARED = """\
+ERROR: /kiln/build/tensorflow/tensorflow/core/kernels/BUILD:712:1: undeclared inclusion(s) in rule \
+'//tensorflow/core/kernels:depthwise_conv_op':
+this rule is missing dependency declarations for the following files included by \
+'tensorflow/core/kernels/depthwise_conv_op.cc':
+  '/usr/lib/gcc/x86_64-linux-gnu/9/include/stddef.h'
+Target //tensorflow/tools/pip_package:build_pip_package failed to build
+INFO: Elapsed time: 70.625s, Critical Path: 49.50s
+""".splitlines()
+
+NO_TARGET = """\
+ERROR: /kiln/build/tensorflow/tensorflow/core/BUILD:1396:1: no such target '//tensorflow/tools/git:gen/head': target \
+'gen/head' not declared in package 'tensorflow/tools/git' defined by /kiln/build/tensorflow/tensorflow/tools/git/BUILD \
+and referenced by '//tensorflow/core:version_info_gen'
+ERROR: Analysis of target '//tensorflow/tools/pip_package:build_pip_package' failed; build aborted: Analysis failed
+INFO: Elapsed time: 21.977s
+FAILED: Build did NOT complete successfully (0 packages loaded, 0 targets configured)
+""".splitlines()
+
+NO_CONFIG = """\
+INFO: Options provided by the client:
+  Inherited 'common' options: --isatty=0 --terminal_columns=80
+ERROR: Config value v1 is not defined in any .rc file
+""".splitlines()
+
+# A compiler's wrapper that prints an error and ends with status 0.
+NOT_CREATED = """\
+[6 / 10] Compiling tensorflow/core/kernels/tile_ops_gpu.cu.cc; 6s local
+INFO: From Compiling tensorflow/core/kernels/conv_2d_gpu_uint64.cu.cc:
+external/com_google_protobuf/src/google/protobuf/map.h:502:24: error: cannot call member function without object
+         return m_->TableEntryIsList(bucket_index_);
+ERROR: /kiln/build/tensorflow/tensorflow/core/kernels/BUILD:305:1: output \
+'tensorflow/core/kernels/_objs/conv_2d_gpu/conv_2d_gpu_uint64.cu.pic.o' was not created
+ERROR: /kiln/build/tensorflow/tensorflow/core/kernels/BUILD:305:1: not all outputs were created or valid
+INFO: 1554 processes: 1554 local.
+FAILED: Build did NOT complete successfully
+""".splitlines()
+
+# Its program says what is wrong in words that no list knows.
+WORDLESS = """\
+ERROR: /kiln/build/tensorflow/tensorflow/BUILD:600:1: Executing genrule //tensorflow:version failed \
+(Exit 3): bash failed: error executing command
+  (cd /kiln/build/bazel/execroot/org_tensorflow && \\
+  exec env - \\
+    PATH=/kiln/build/bin:/usr/bin:/bin \\
+  /bin/bash -c 'source external/bazel_tools/tools/genrule/genrule-setup.sh; ./version')
+Execution platform: @bazel_tools//platforms:host_platform
+the version cannot be determined
+Target //tensorflow/tools/pip_package:build_pip_package failed to build
+FAILED: Build did NOT complete successfully
+""".splitlines()
+
+
+@pytest.mark.parametrize(
+    ("lines", "first"),
+    [
+        (MISSING_INPUT, "ERROR: missing input file '@eigen_archive//:COPYING.MPL2'"),
+        (MISSING_OF_A_RULE, MISSING_OF_A_RULE[0]),
+        (UNDECLARED, UNDECLARED[0]),
+        (NO_TARGET, NO_TARGET[0]),
+        (NO_CONFIG, NO_CONFIG[2]),
+        (NOT_CREATED, NOT_CREATED[2]),
+        (WORDLESS, WORDLESS[0]),
+    ],
+)
+def test_of_several_errors_of_bazel_the_first_is_shown(lines: list[str], first: str) -> None:
+    assert diagnosis.cause(lines).splitlines()[0] == f"  {first}"
+
+
+def test_what_a_failed_action_printed_is_shown_and_not_its_command() -> None:
+    shown = diagnosis.cause(WORDLESS)
+    assert "the version cannot be determined" in shown
+    assert "exec env" not in shown and "genrule-setup" not in shown
+
+
+def test_errors_that_an_action_printed_which_went_well_are_not_the_cause() -> None:
+    harmless = [
+        "INFO: From Executing genrule //tensorflow:probe:",
+        "ImportError: No module named 'optional'",
+        "probe.c:1:1: error: unknown type name 'x'",
+    ]
+    assert diagnosis.cause([*harmless, *MISSING_INPUT]) == diagnosis.cause(MISSING_INPUT)
+    assert diagnosis.cause([*harmless, *BAZEL]) == diagnosis.cause(BAZEL)
+
+
+def test_of_two_actions_that_fail_the_first_is_shown() -> None:
+    assert diagnosis.cause([*NINJA, *(line.replace("b.", "d.") for line in NINJA)]) == diagnosis.cause(NINJA)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +267,8 @@ def test_an_external_that_is_not_at_hand_is_named() -> None:
         (BAZEL, "0004-grpc-gettid"),
         (GENERATOR, "pin keras_applications and keras_preprocessing"),
         (UNREACHABLE, "add the external named below to the lock"),
-        (UNPATCHED, "that git apply takes that patch for"),
+        (MISSING_INPUT, "take the pinned archive, or a stand-in that has this file"),
+        (UNPATCHED, "to which git can apply that patch"),
         (["c++: fatal error: Killed signal terminated program cc1plus"], "fewer --jobs"),
         (["/kiln/scripts/settings.sh: line 49:   31 Killed     bazel --batch"], "fewer --jobs"),
     ],
@@ -190,7 +303,7 @@ def test_any_output_is_diagnosed(lines: list[str]) -> None:
     assert diagnosis.advice(lines, TENSORFLOW) in {None, *map(str, TENSORFLOW)}
 
 
-def test_a_mistake_among_the_cures_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_mistake_among_the_cures_is_reported_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / diagnosis.SHARED
     path.parent.mkdir(parents=True)
     path.write_text('cures:\n  - symptom: "("\n    example: x\n    cause: y\n    cure: z\n')

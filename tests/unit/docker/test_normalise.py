@@ -144,12 +144,12 @@ def twice() -> bytes:
     ("data", "message"),
     [
         (b"no archive", "not a zip archive"),
-        (packed({"a": (b"", False)}, random.Random(1)), "one .dist-info/RECORD, this archive 0"),
+        (packed({"a": (b"", False)}, random.Random(1)), "one .dist-info/RECORD, this archive has 0"),
         (
             packed({RECORD: (b"", False), "b.dist-info/RECORD": (b"", False)}, random.Random(1)),
-            "this archive 2",
+            "this archive has 2",
         ),
-        (None, "holds a twice"),
+        (None, "contains a twice"),
     ],
 )
 def test_what_is_no_wheel_is_refused(data: bytes | None, message: str) -> None:

@@ -129,9 +129,9 @@ def test_a_labelled_wheel_agrees_with_its_name_everywhere() -> None:
     [
         (
             packed(**{"toy-1.0.dist-info/METADATA": b"Name: toy\n\nVersion: 1.0\n"}),
-            "does not say the version",
+            "exactly one line with the version",
         ),
-        (packed(**{"other-1.0.dist-info/RECORD": b""}), "no one .dist-info folder"),
+        (packed(**{"other-1.0.dist-info/RECORD": b""}), "exactly one .dist-info folder"),
     ],
 )
 def test_a_wheel_whose_version_is_not_clear_is_not_labelled(wheel: bytes, message: str) -> None:

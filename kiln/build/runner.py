@@ -1,0 +1,63 @@
+"""Runs the steps that make a wheel: which variables each of them has, and what it may write to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kiln.build.budget import Budget
+from kiln.build.workspace import Line, Workspace, plan_variables
+from kiln.engine import Mount
+from kiln.plan import ContainerStep, prepares
+
+# The step that compiles an interpreter from source.
+INTERPRETER = "cpython"
+
+
+@dataclass(frozen=True)
+class BuildRunner:
+    """Runs the steps of the stations `compile` and `wheel` in a workspace, with `jobs` compilers at once.
+
+    `budget` limits the steps of the station `compile`.
+    """
+
+    workspace: Workspace
+    jobs: int
+    budget: Budget | None = None
+
+    def run(self, step: ContainerStep, line: Line) -> None:
+        """Run one step. Raises CompileError if it fails, BudgetError if the time is over."""
+        budget = self.budget if step.station == "compile" else None
+        self.workspace.run(step, line, self.environment(step), self.mounts(step), budget=budget)
+
+    def environment(self, step: ContainerStep) -> Mapping[str, str]:
+        """The variables of a step. Steps that compile do not see the build key, so it cannot get into the binaries."""
+        plan = self.workspace.plan
+        stamp = {"KILN_STAMP": plan.stamp} if step.station == "wheel" else {}
+        return {
+            **plan_variables(plan),
+            "KILN_JOBS": str(self.jobs),
+            "KILN_PATCHES": " ".join(f"{each.tree}:{each.path(plan.recipe)}" for each, _ in plan.patches),
+            **stamp,
+        }
+
+    def mounts(self, step: ContainerStep) -> list[Mount]:
+        """What a step has: the pinned files, but not those of the smoke suite, the caches, patches and source trees.
+
+        Trees are read-only, except for the step `patch`, and for a step that prepares a source, in the tree of that
+        source. The step that compiles the interpreter has no tree: a run that only tests a wheel unpacks none.
+        """
+        workspace, plan = self.workspace, self.workspace.plan
+        interpreter = step.name == INTERPRETER
+        files = [each for each in workspace.obtained if each.source.is_file and each.source.use != "smoke"]
+        mounts = workspace.mounts(files, writable_out=True, writable_interpreter=interpreter)
+        mounts.append(Mount(workspace.home.ccache, "/kiln/ccache", writable=True))
+        if interpreter:
+            return mounts
+        if plan.patches:
+            mounts.append(Mount(workspace.root / "patches" / plan.recipe.name, "/kiln/patches"))
+        for source in plan.sources:
+            if not source.is_file:
+                writable = step.name in ("patch", prepares(source))
+                mounts.append(Mount(workspace.trees / source.name, f"/kiln/trees/{source.name}", writable))
+        return mounts

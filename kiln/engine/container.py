@@ -1,0 +1,108 @@
+"""What runs in a container, its settings, and how its output and exit status are read."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+import requests
+from docker.models.containers import Container
+from docker.types import Mount as DockerMount
+from docker.types import Ulimit
+
+from kiln.plan import Limits
+
+OPEN_FILES = 16384
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A file or folder of this machine at a fixed path in a container."""
+
+    source: Path
+    target: str
+    writable: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """One command in one container of one image. `label` is how the container is found again."""
+
+    image: str
+    command: tuple[str, ...]
+    label: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    mounts: tuple[Mount, ...] = ()
+    workdir: str = "/"
+    limits: Limits = field(default_factory=Limits)
+
+
+def host_config(api: docker.APIClient, run: Run) -> dict[str, Any]:
+    """The settings of the run's container, in the form of the engine's API."""
+    settings: dict[str, Any] = api.create_host_config(
+        mounts=[
+            DockerMount(mount.target, str(mount.source), type="bind", read_only=not mount.writable)
+            for mount in run.mounts
+        ],
+        network_mode=run.limits.network,
+        read_only=run.limits.root_file_system == "read-only",
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+        pids_limit=run.limits.processes,
+        tmpfs={"/tmp": "rw,exec,mode=1777"},  # noqa: S108
+        init=True,
+        ulimits=ulimits(run.limits),
+    )
+    return settings
+
+
+def output(container: Container) -> Iterator[str]:
+    """The lines of a container's output, as they come.
+
+    Podman does not answer before the first line, which may take longer than the client waits for an answer.
+    """
+    while True:
+        try:
+            return _lines(container.logs(stream=True, follow=True))
+        except requests.exceptions.ReadTimeout:
+            container.reload()
+
+
+def status(container: Container, patience: int) -> int:
+    """The exit status of a container whose output has ended.
+
+    An engine that lost the container's state (because a second engine uses the same storage) never answers: after each
+    `patience` seconds the container is looked up again.
+    """
+    while True:
+        try:
+            return int(container.wait(timeout=patience)["StatusCode"])
+        except (requests.exceptions.ConnectionError, requests.exceptions.ReadTimeout):
+            container.reload()
+            if container.status != "running":
+                raise
+
+
+def ulimits(limits: Limits) -> list[Ulimit]:
+    """Limits that every engine can set: without them, Podman 4's service asks for more than it is allowed."""
+    _, own = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = OPEN_FILES if own == resource.RLIM_INFINITY else min(own, OPEN_FILES)
+    return [
+        Ulimit(name="nofile", soft=files, hard=files),
+        Ulimit(name="nproc", soft=limits.processes, hard=limits.processes),
+    ]
+
+
+def _lines(stream: Iterator[bytes]) -> Iterator[str]:
+    """Chunks of output as whole lines."""
+    rest = b""
+    for chunk in stream:
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield line.decode("utf-8", "replace").rstrip("\r")
+    if rest:
+        yield rest.decode("utf-8", "replace")

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from kiln.build import BuildRunner, Workspace
+from kiln.core import Home
+from kiln.engine import Engine, Images
+from kiln.plan import ContainerStep, Plan, Request, planner
+from kiln.sources import Obtained
+from tests.support import repository
+
+RECIPE = repository.RECIPE.replace(
+    "steps:",
+    """\
+  - {name: tree, tree: "TTTT", origins: [{url: "https://toy.example/tree.tar.gz", sha256: "TTTT", member: tree}]}
+  - {name: suite, use: smoke, origins: [{pypi: suite, file: suite-1.0-py3-none-any.whl, sha256: "SSSS"}]}
+steps:""".replace("TTTT", "c" * 64).replace("SSSS", "d" * 64),
+)
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return planner.make(repository.make(tmp_path / "root", RECIPE), Request("toy"))
+
+
+@pytest.fixture
+def runner(tmp_path: Path, plan: Plan) -> BuildRunner:
+    """A runner of a build that has not begun: there is no container yet, so no engine either."""
+    obtained = tuple(
+        Obtained(source, tmp_path / source.name, "", source.origins[0]) for source in plan.sources
+    )
+    folder = tmp_path / "build"
+    workspace = Workspace(
+        tmp_path / "root", plan, Images("runtime", "toolchain", "base"), cast(Engine, None),
+        Home(tmp_path / "home"), obtained, folder, folder / "build.log",
+    )  # fmt: skip
+    return BuildRunner(workspace, jobs=3)
+
+
+def targets(runner: BuildRunner, step: str) -> dict[str, bool]:
+    """Where the mounts of a step are, and whether it may write there."""
+    mounts = runner.mounts(ContainerStep("compile", step, f"scripts/{step}.sh", "toolchain"))
+    return {mount.target: mount.writable for mount in mounts}
+
+
+def test_a_step_that_compiles_reads_the_sources_and_writes_to_its_folders_and_the_caches(
+    runner: BuildRunner,
+) -> None:
+    mounts = targets(runner, "compile")
+    assert {target for target, writable in mounts.items() if writable} == {
+        "/kiln/build", "/kiln/out", "/kiln/ccache",
+    }  # fmt: skip
+    assert {"/kiln/files/toy-1.0.tar.gz", "/kiln/trees/tree", "/kiln/scripts", "/kiln/common"} < set(mounts)
+
+
+def test_only_the_step_that_patches_writes_to_the_trees(runner: BuildRunner) -> None:
+    assert targets(runner, "patch")["/kiln/trees/tree"]
+    assert not targets(runner, "compile")["/kiln/trees/tree"]
+
+
+def test_a_build_does_not_see_what_only_its_smoke_suite_reads(runner: BuildRunner) -> None:
+    assert not [target for target in targets(runner, "compile") if "suite" in target]
+
+
+def test_the_interpreter_is_compiled_without_a_tree_for_a_run_that_has_none(runner: BuildRunner) -> None:
+    assert not [target for target in targets(runner, "cpython") if target.startswith("/kiln/trees")]
+
+
+def test_only_the_steps_that_finish_a_wheel_know_its_build_key(runner: BuildRunner, plan: Plan) -> None:
+    def variables(station: str) -> str:
+        return str(runner.environment(ContainerStep(station, "x", "scripts/x.sh", "toolchain")))  # type: ignore[arg-type]
+
+    assert plan.key not in variables("compile")
+    assert plan.key in variables("wheel")
