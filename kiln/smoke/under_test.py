@@ -67,7 +67,7 @@ def wheel_under_test(root: Path, path: Path, asked: Request) -> WheelUnderTest:
     try:
         found = archive.inspect_wheel(path)
     except CompileError as error:
-        raise UsageError(error.what, "get it again, or name another") from error
+        raise UsageError(error.what, "get it again, or name another", detail=error.detail) from error
     recorded = record.read(path.parent)
     if isinstance(recorded, record.Record):
         plan = recorded.plan

@@ -90,7 +90,7 @@ def test_a_key_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     text = RECIPE + "license: BSD\n"
     (found,) = mistakes(tmp_path, text)
     last = len(text.splitlines())
-    assert found == f"recipes/toy/1.0/recipe.yaml:{last}: license: this key is there twice; remove one"
+    assert found == f"recipes/toy/1.0/recipe.yaml:{last}: license: this key appears twice; remove one"
 
 
 def test_every_mistake_of_a_file_is_told_at_once_in_the_order_of_its_lines(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_a_stamp_that_kiln_did_not_write_is_refused(root: Path, tmp_path: Path, 
 def test_what_is_no_sound_wheel_is_refused(root: Path, tmp_path: Path) -> None:
     path = tmp_path / "toy-1.0-py3-none-any.whl"
     path.write_bytes(b"PK")
-    with pytest.raises(UsageError, match=r"not a sound wheel .*get it again"):
+    with pytest.raises(UsageError, match="not a sound wheel: get it again"):
         under_test.wheel_under_test(root, path, Request(""))
 
 
