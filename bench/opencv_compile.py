@@ -21,6 +21,7 @@ from kiln.commands import build
 from kiln.core.console import Console
 from kiln.core.home import Home
 from kiln.plan.planner import Request
+from kiln.recipe import Catalogue
 from kiln.sources.settings import FetchSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,7 +61,7 @@ def kiln(root: Path, home: Home, request: Request) -> Timed:
     home.results.mkdir()
     console = Console()
     settings = build.BuildSettings(home, os.environ, FetchSettings.from_environment(os.environ), jobs=cores())
-    result = build.build_wheel(root, request, settings, console)
+    result = build.build_wheel(Catalogue(root), request, settings, console)
     found = re.search(
         r"^compile: ([\d.]+) s of wall time, ([\d.]+) \+ ([\d.]+) s",
         result.record.log.read_text(),
@@ -111,7 +112,7 @@ def patched(root: Path, home: Home) -> None:
             content + b"\nnamespace cv { int changedByThePatch() { return 1; } }\n"
         )
         subprocess.run(["diff", "-u", f"a/{PATCHED}", f"b/{PATCHED}"], cwd=tree, stdout=patch)
-    folder = root / "patches/opencv/4.3.0"
+    folder = root / "patches/opencv"
     folder.mkdir(parents=True)
     (folder / "series.yaml").write_text(
         "patches:\n  - {file: 0001-bench.patch, tree: opencv, why: a benchmark}\n"

@@ -25,6 +25,7 @@ from kiln.core.home import Home
 from kiln.engine import connect, toolchain
 from kiln.plan import planner
 from kiln.plan.planner import ContainerStep, Plan, Request
+from kiln.recipe import Catalogue
 from kiln.sources import fetch, status
 from kiln.sources.settings import FetchSettings
 from kiln.sources.vault import Vault
@@ -57,8 +58,8 @@ def repository(recipe: str, root: Path, home: Home, settings: FetchSettings) -> 
             flow.publish(served, address)
             flow.repository(root, served, address)
             with Console().transfers() as transfers:
-                lock.run(root, lock.Request("flow"), home, settings, os.environ, transfers)
-                for source in planner.make(root, Request("flow")).sources:
+                lock.make_locks(Catalogue(root), lock.Request("flow"), home, settings, transfers)
+                for source in planner.make(Catalogue(root), Request("flow")).sources:
                     fetch.obtain([source], Vault(home.sources), settings, transfers)
     else:
         shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(".*", "dist", "__pycache__"))
@@ -110,7 +111,7 @@ def measure(root: Path, planned: Plan, home: Home, settings: FetchSettings, cons
 def missing(request: Request, home: Home, settings: FetchSettings) -> int:
     """How many of a recipe's sources are not in the vault."""
     vault = Vault(home.sources)
-    standings = status.survey(planner.make(ROOT, request).sources, vault, settings)
+    standings = status.survey(planner.make(Catalogue(ROOT), request).sources, vault, settings)
     return sum(standing.path is None for standing in standings)
 
 
@@ -134,7 +135,9 @@ def main() -> None:
         root = Path(scratch, "repository")
         repository(request.recipe, root, home, settings)
         for seed in (True, False):
-            planned = planner.make(root, dataclasses.replace(request, options={"seed_flags": seed}))
+            planned = planner.make(
+                Catalogue(root), dataclasses.replace(request, options={"seed_flags": seed})
+            )
             with console.station("--seed-flags" if seed else "default"):
                 measured[seed] = measure(root, planned, home, settings, console)
 

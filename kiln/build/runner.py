@@ -37,7 +37,7 @@ class BuildRunner:
         return {
             **plan_variables(plan),
             "KILN_JOBS": str(self.jobs),
-            "KILN_PATCHES": " ".join(f"{each.tree}:{each.path(plan.recipe)}" for each, _ in plan.patches),
+            "KILN_PATCHES": " ".join(f"{each.tree}:{each.file}" for each, _ in plan.patches),
             **stamp,
         }
 
@@ -55,7 +55,7 @@ class BuildRunner:
         if interpreter:
             return mounts
         if plan.patches:
-            mounts.append(Mount(workspace.root / "patches" / plan.recipe.name, "/kiln/patches"))
+            mounts.append(Mount((workspace.root / plan.patches[0][1].path).parent, "/kiln/patches"))
         for source in plan.sources:
             if not source.is_file:
                 writable = step.name in ("patch", prepares(source))

@@ -13,7 +13,7 @@ from invoke.tasks import task
 from kiln import commands, core
 from kiln.cli.guard import guarded
 from kiln.cli.recipe_tasks import REQUEST_HELP, RUN_HELP
-from kiln.cli.settings import accepts_licences, fetch_settings, root_of
+from kiln.cli.settings import accepts_licences, catalogue_of, fetch_settings, root_of
 
 if TYPE_CHECKING:
     from kiln.plan import Request
@@ -35,17 +35,22 @@ def build(context: Context, request: Request, given: Mapping[str, Any]) -> None:
         accept_licences=accepts_licences(given["accept_cuda_eula"]),
         budget=Budget.of(given["time_budget"]),
     )
-    commands.build.run(root_of(context), request, settings, core.Console())
+    commands.build.run(catalogue_of(context), request, settings, core.Console())
 
 
 def plan(context: Context, request: Request, given: Mapping[str, Any]) -> None:
-    commands.plan.run(root_of(context), request, given["json"])
+    commands.plan.run(catalogue_of(context), request, given["json"])
 
 
 def fetch(context: Context, request: Request, given: Mapping[str, Any]) -> None:
     accept = accepts_licences(given["accept_cuda_eula"])
     commands.fetch.run(
-        root_of(context), request, core.Home.of(os.environ), fetch_settings(given), accept, core.Console()
+        catalogue_of(context),
+        request,
+        core.Home.of(os.environ),
+        fetch_settings(given),
+        accept,
+        core.Console(),
     )
 
 
@@ -58,12 +63,12 @@ def bundle(context: Context, request: Request, given: Mapping[str, Any]) -> None
         setup=given["setup"],
         accept_licences=accepts_licences(given["accept_cuda_eula"]),
     )
-    commands.bundle.run(root_of(context), request, settings, core.Console())
+    commands.bundle.run(catalogue_of(context), request, settings, core.Console())
 
 
 def sources(context: Context, request: Request, given: Mapping[str, Any]) -> None:
     commands.sources.run(
-        root_of(context), request, core.Home.of(os.environ), fetch_settings(given),
+        catalogue_of(context), request, core.Home.of(os.environ), fetch_settings(given),
         check_origins=given["check_origins"], json_wanted=given["json"],
     )  # fmt: skip
 
@@ -71,7 +76,7 @@ def sources(context: Context, request: Request, given: Mapping[str, Any]) -> Non
 @task(
     auto_shortflags=False,
     help={
-        "recipe": "the recipe, as NAME or NAME/VERSION",
+        "recipe": "the recipe, as NAME or NAME/RELEASE",
         "tree": "the source tree, or NAME=DIR,… (default: what the recipe pins)",
         "needed": "what Bazel says that the target needs, as DEVICE=FILE,… (default: the files in lock.yaml)",
         "repositories": "a folder with trees of external repositories under their names",
@@ -97,14 +102,14 @@ def lock(
     name, _slash, version = recipe.partition("/")
     request = commands.lock.Request(name, version, tree, needed, repositories, folder, output, check)
     settings = fetch_settings({"offline": offline})
-    commands.lock.run(root_of(context), request, core.Home.of(os.environ), settings, core.Console())
+    commands.lock.run(catalogue_of(context), request, core.Home.of(os.environ), settings, core.Console())
 
 
 @task(
     auto_shortflags=False,
     help={
         "wheel": "the wheel's file (default: the newest finished under dist/)",
-        "recipe": "whose suite and packages it gets, as NAME or NAME/VERSION (default: what its name says)",
+        "recipe": "whose suite and packages it gets, as NAME or NAME/RELEASE (default: what its name says)",
         "venv": "in an environment of this machine instead of a container",
         "against": "time it beside another wheel too: a file, or a requirement such as tensorflow==1.15.5",
         "output": "the folder for its reports (default: dist/smoke/WHEEL)",
@@ -145,7 +150,7 @@ def smoke(
     )
     name, _slash, version = recipe.partition("/")
     asked = Request(name, version, python=python, python_prefix=python_prefix, cpu_features=cpu_features)
-    commands.smoke.run(root_of(context), wheel, asked, settings, core.Console())
+    commands.smoke.run(catalogue_of(context), wheel, asked, settings, core.Console())
 
 
 @task(
@@ -172,4 +177,6 @@ def doctor(context: Context, cuda: bool = False, wheel: list[str] | None = None)
 @guarded
 def gc(context: Context, dry_run: bool = True, results: int = 0) -> None:
     """Remove sources, images and other state that no recipe of this checkout needs."""
-    commands.gc.run(root_of(context), core.Home.of(os.environ), os.environ, core.Console(), results, dry_run)
+    commands.gc.run(
+        catalogue_of(context), core.Home.of(os.environ), os.environ, core.Console(), results, dry_run
+    )

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from invoke.collection import Collection
 from invoke.tasks import Task
 
-from kiln import recipe
+from kiln import core
 from kiln.cli import build_tasks, develop_tasks, index_tasks, model_tasks
 from kiln.cli.recipe_tasks import CONSENT, FOLDER, GIT_MIRROR, RUN_HELP, options_of, recipe_task
+from kiln.recipe import Catalogue
 
 
-def collection(root: Path) -> Collection:
-    """The tasks for Invoke; each finds `root` in its context."""
+def _note(text: str) -> None:
+    core.Console().note(text)
+
+
+def collection(root: Path, note: Callable[[str], None] = _note) -> Collection:
+    """The tasks for Invoke; each finds the recipes of `root` in its context.
+
+    A recipe that cannot be read is noted; its own task is there, and says what is wrong with it.
+    """
     found = Collection()
-    found.configure({"root": str(root)})
-    for each in (*_recipe_tasks(root), *_other_tasks()):
+    catalogue = Catalogue(root)
+    found.configure({"catalogue": catalogue})
+    for each in (*_recipe_tasks(catalogue, note), *_other_tasks()):
         found.add_task(each)
     return found
 
 
-def _recipe_tasks(root: Path) -> Iterator[Task[Any]]:
-    lines = [recipe.line(root, name) for name in recipe.names(root)]
-    every = options_of(chain(*lines))
+def _recipe_tasks(catalogue: Catalogue, note: Callable[[str], None]) -> Iterator[Task[Any]]:
+    outlines = catalogue.outlines()
+    for each in outlines:
+        if each.problem:
+            note(each.problem.splitlines()[0])
+    every = options_of(outlines)
     yield recipe_task(
         build_tasks.build, every, True, "build", "Build a recipe's wheel, test it and record it."
     )
@@ -57,11 +68,10 @@ def _recipe_tasks(root: Path) -> Iterator[Task[Any]]:
             **GIT_MIRROR,
         },
     )  # fmt: skip
-    for line in lines:
-        newest = line[0]
+    for each in outlines:
         yield recipe_task(
-            build_tasks.build, options_of(line), True, newest.command, f"Build {newest.summary}.",
-            recipe_name=newest.name,
+            build_tasks.build, options_of([each]), True, each.command, f"Build {each.summary or each.name}.",
+            recipe_name=each.name,
         )  # fmt: skip
 
 

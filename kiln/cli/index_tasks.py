@@ -12,7 +12,7 @@ from invoke.tasks import task
 from kiln import commands, core
 from kiln.cli.guard import guarded
 from kiln.cli.recipe_tasks import RUN_HELP
-from kiln.cli.settings import root_of
+from kiln.cli.settings import catalogue_of, root_of
 
 
 @task(
@@ -34,9 +34,11 @@ def index(
     offline: bool = False,
 ) -> None:
     """Add finished wheels to a static wheel index: `./inv index [--output DIR] [FOLDER…]`."""
-    root = root_of(context)
-    wheelhouse = commands.index.Wheelhouse.of(root, folder, os.environ, offline)
-    commands.index.update_index(wheelhouse, Path(output or root / "index"), with_dependencies, core.Console())
+    catalogue = catalogue_of(context)
+    wheelhouse = commands.index.Wheelhouse.of(catalogue, folder, os.environ, offline)
+    commands.index.update_index(
+        wheelhouse, Path(output or catalogue.root / "index"), with_dependencies, core.Console()
+    )
 
 
 @task(
@@ -54,9 +56,9 @@ def sets(
     context: Context, folder: list[str], output: str = "", check: bool = False, offline: bool = False
 ) -> None:
     """Make the pinned sets of requirements/sets/: complete environments, with hashes."""
-    root = root_of(context)
-    wheelhouse = commands.index.Wheelhouse.of(root, folder, os.environ, offline)
-    target = Path(output or root / "requirements" / "sets")
+    catalogue = catalogue_of(context)
+    wheelhouse = commands.index.Wheelhouse.of(catalogue, folder, os.environ, offline)
+    target = Path(output or catalogue.root / "requirements" / "sets")
     commands.index.write_sets(wheelhouse, target, check, core.Console())
 
 
@@ -92,7 +94,7 @@ def publish(context: Context, target: str, folder: str = "", simple_url: str = "
         "gitlab": "a child pipeline for GitLab",
         "all": "all that the recipes declare, not the rows of ci/matrix.yaml",
         "name": "only the row of this name",
-        "recipe": "only this recipe, as NAME or NAME/VERSION",
+        "recipe": "only this recipe, as NAME or NAME/RELEASE",
         "device": "only rows for this device",
         "base": "only rows on this base",
         "python": "only rows for this Python",
@@ -113,4 +115,4 @@ def ci_matrix(
     """Show the builds that CI makes, each with its command."""
     wanted = commands.matrix.Wanted(name, recipe, device, base, python)
     form: Literal["table", "json", "gitlab"] = "json" if json else "gitlab" if gitlab else "table"
-    commands.matrix.run(root_of(context), wanted, all, form, core.Console())
+    commands.matrix.run(catalogue_of(context), wanted, all, form, core.Console())

@@ -16,10 +16,10 @@ from kiln.core import UsageError, named_paths
 if TYPE_CHECKING:
     from kiln.core import Value
     from kiln.plan import Request
-    from kiln.recipe import Option, Recipe
+    from kiln.recipe import Choice, Outline
 
 REQUEST_HELP = {
-    "release": "the version to build, a folder under recipes/ (default: the recipe's own choice)",
+    "release": "the release to build, such as 1.15.4 (default: the recipe's own choice)",
     "device": "what the wheel computes on (default: cpu)",
     "base": "the distribution to build on (default: bookworm)",
     "python": "the Python version to build for, such as 3.11",
@@ -54,7 +54,7 @@ FOLDER = {"folder": ("", RUN_HELP["folder"])}
 
 def recipe_task(
     body: Callable[[Context, Request, Mapping[str, Any]], None],
-    options: tuple[Option, ...],
+    options: tuple[Choice, ...],
     run: bool,
     name: str,
     doc: str,
@@ -64,7 +64,7 @@ def recipe_task(
     """A task that takes a recipe's options, and the common ones.
 
     With a `recipe_name` the task is for that recipe; else the recipe is its first argument, as NAME or
-    NAME/VERSION. `run` adds the options of tasks that build. `extra` are further options: default, help.
+    NAME/RELEASE. `run` adds the options of tasks that build. `extra` are further options: default, help.
     """
     extra = extra or {}
     parameters: dict[str, Any] = {} if recipe_name else {"recipe": inspect.Parameter.empty}
@@ -100,7 +100,7 @@ def recipe_task(
     body_of_task = guarded(call)
     body_of_task.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
     help_texts = {
-        **({} if recipe_name else {"recipe": "the recipe, as NAME or NAME/VERSION"}),
+        **({} if recipe_name else {"recipe": "the recipe, as NAME or NAME/RELEASE"}),
         **REQUEST_HELP,
         "cuda": CUDA_HELP,
         **{option.name: option.help for option in options},
@@ -131,13 +131,13 @@ def device(asked: str, version: str | bool) -> str:
     return asked or wanted
 
 
-def options_of(recipes: Iterable[Recipe]) -> tuple[Option, ...]:
-    """The options of several recipes, or versions of one, each name once: as the first has it.
+def options_of(outlines: Iterable[Outline]) -> tuple[Choice, ...]:
+    """The options of all releases of some recipes, each name once: as the first has it.
 
     Where the defaults differ, the one here is not used: it only says in which forms the option can be given.
     """
-    found: dict[str, Option] = {}
-    for each in recipes:
+    found: dict[str, Choice] = {}
+    for each in outlines:
         for option in each.options:
             first = found.setdefault(option.name, option)
             if option.default != first.default:
@@ -147,7 +147,7 @@ def options_of(recipes: Iterable[Recipe]) -> tuple[Option, ...]:
 
 
 def chosen(
-    options: tuple[Option, ...], values: Mapping[str, Value], given: Collection[str]
+    options: tuple[Choice, ...], values: Mapping[str, Value], given: Collection[str]
 ) -> dict[str, Value]:
     """The values of the options that were given on the command line, whatever their defaults are."""
     return {option.name: values[option.name] for option in options if option.name in given}

@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 if TYPE_CHECKING:
+    from kiln.recipe import Catalogue
     from kiln.sources import FetchSettings
+
+
+def catalogue_of(context: Context) -> Catalogue:
+    """The recipes of the repository whose tasks these are."""
+    found: Catalogue = context["catalogue"]
+    return found
 
 
 def root_of(context: Context) -> Path:
     """The repository whose tasks these are."""
-    return Path(context["root"])
+    return catalogue_of(context).root
 
 
 def fetch_settings(given: Mapping[str, Any]) -> FetchSettings:

@@ -26,6 +26,7 @@ from kiln.commands.printing import short_path
 from kiln.core import Console, Home, duration, give, remove
 from kiln.engine import Engine, connect, doctor, toolchain
 from kiln.plan import Plan, Request
+from kiln.recipe import Catalogue
 from kiln.sources import licences
 
 
@@ -53,18 +54,19 @@ class Result:
     built: bool
 
 
-def run(root: Path, request: Request, settings: BuildSettings, console: Console) -> None:
+def run(catalogue: Catalogue, request: Request, settings: BuildSettings, console: Console) -> None:
     """Build what was asked for and print where it is."""
-    show(build_wheel(root, request, settings, console), console)
+    show(build_wheel(catalogue, request, settings, console), console)
 
 
-def build_wheel(root: Path, request: Request, settings: BuildSettings, console: Console) -> Result:
+def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings, console: Console) -> Result:
     """Build what was asked for, or take what was finished before under the same key.
 
     Raises KilnError, whose kinds are the exit codes.
     """
     with console.station("plan"):
-        planned = plan.make(root, request)
+        planned = plan.make(catalogue, request)
+    root = catalogue.root
     home, target = settings.home, root / "dist" / planned.folder
     with home.in_use(console), home.lock(planned.key, console):
         finished = _sound(record.find(home.results, planned.key), console)

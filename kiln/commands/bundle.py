@@ -14,6 +14,7 @@ from kiln.commands.printing import megabytes, short_path
 from kiln.core import Console, Home, sha256_of
 from kiln.engine import connect, doctor, toolchain
 from kiln.plan import Plan, Request
+from kiln.recipe import Catalogue
 from kiln.sources import FetchSettings, Vault, licences
 
 
@@ -29,11 +30,12 @@ class BundleSettings:
     accept_licences: bool = False
 
 
-def run(root: Path, request: Request, settings: BundleSettings, console: Console) -> None:
+def run(catalogue: Catalogue, request: Request, settings: BundleSettings, console: Console) -> None:
     """Write the bundle of a request and print how it is used. Raises KilnError."""
     with console.station("plan"):
-        planned = plan.make(root, request)
+        planned = plan.make(catalogue, request)
     home = settings.home
+    root = catalogue.root
     licences.require(licences.terms(root, planned.sources), home, settings.accept_licences, console)
     doctor.require(settings.setup, settings.environment, console)
     target = (

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from kiln import plan, sources
 from kiln.commands.printing import plain_table
 from kiln.core import Console, Home
 from kiln.plan import Request
+from kiln.recipe import Catalogue
 from kiln.sources import FetchSettings, Obtained, Vault, licences
 
 
 def run(
-    root: Path, request: Request, home: Home, settings: FetchSettings, accept: bool, console: Console
+    catalogue: Catalogue,
+    request: Request,
+    home: Home,
+    settings: FetchSettings,
+    accept: bool,
+    console: Console,
 ) -> None:
     """Fetch the sources of a request's plan, and print where each came from."""
-    made = plan.make(root, request)
+    made = plan.make(catalogue, request)
     vault = Vault(home.sources)
-    licences.require(licences.terms(root, made.sources), home, accept, console)
+    licences.require(licences.terms(catalogue.root, made.sources), home, accept, console)
     with home.in_use(console), console.station("sources"), console.transfers() as transfers:
         obtained = sources.obtain(made.sources, vault, settings, transfers)
     show(obtained, vault, Console.for_output())

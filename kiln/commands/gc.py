@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from kiln import plan, recipe
+from kiln import plan
 from kiln.build import cache
 from kiln.commands.printing import megabytes, plain_table
 from kiln.core import Console, EngineError, Home, KilnError, UsageError, read_yaml, remove, sha256_of, typed
@@ -20,7 +20,7 @@ from kiln.engine import Engine, connect, toolchain
 from kiln.index import SETS, read_sets
 from kiln.models import LOCK
 from kiln.plan import Request
-from kiln.recipe import Source, SourceList
+from kiln.recipe import Catalogue, Source, SourceList
 from kiln.sources import Vault
 
 _LEFT = "left by a process that was stopped"
@@ -49,22 +49,23 @@ class Needs:
     locks: dict[str, str] = field(default_factory=dict)
 
 
-def needs(root: Path) -> Needs:
-    """The needs of every version of every recipe, for every variant.
+def needs(catalogue: Catalogue) -> Needs:
+    """The needs of every release of every recipe, for every variant.
 
     Raises UsageError where a recipe cannot be read: what it needs is not known then.
     """
     found = Needs()
-    for path in sorted((root / "recipes").glob("*/*/recipe.yaml")):
-        name, version = path.parent.parent.name, path.parent.name
-        loaded = recipe.load(root, name, version)
-        who = f"needed by {name} {version}"
+    root = catalogue.root
+    every = [(name, release) for name in catalogue.names() for release in catalogue.releases(name)]
+    for name, release in every:
+        loaded = catalogue.load(name, release)
+        who = f"needed by {name} {release}"
         _need(found, loaded.sources, who)
         axes = loaded.variants
         for device, base, python in itertools.product(axes.device, axes.base, axes.python):
             # A Python that only comes with --python-prefix has no plan here; its images are those of others.
             with contextlib.suppress(UsageError):
-                made = plan.make(root, Request(name, version, device, base, python))
+                made = plan.make(catalogue, Request(name, release, device, base, python))
                 images = toolchain.images_of(made)
                 for tag in (images.base, images.runtime, images.toolchain):
                     found.images.setdefault(tag, who)
@@ -91,13 +92,18 @@ def _need(found: Needs, sources: Sequence[Source], who: str) -> None:
 
 
 def collect_garbage(
-    root: Path, home: Home, environment: Mapping[str, str], console: Console, results: int, dry: bool
+    catalogue: Catalogue,
+    home: Home,
+    environment: Mapping[str, str],
+    console: Console,
+    results: int,
+    dry: bool,
 ) -> tuple[list[Item], list[Item]]:
     """Everything there is, and of what should have gone what could not; with `dry` nothing goes.
 
     Raises KilnError where another process uses the home.
     """
-    needed = needs(root)
+    needed = needs(catalogue)
     with contextlib.ExitStack() as stack:
         alone = stack.enter_context(home.alone())
         if not alone and not dry:
@@ -115,10 +121,15 @@ def collect_garbage(
 
 
 def run(
-    root: Path, home: Home, environment: Mapping[str, str], console: Console, results: int, dry_run: bool
+    catalogue: Catalogue,
+    home: Home,
+    environment: Mapping[str, str],
+    console: Console,
+    results: int,
+    dry_run: bool,
 ) -> None:
     """Remove what nothing needs, or with `dry_run` only print it."""
-    items, spared = collect_garbage(root, home, environment, console, results, dry_run)
+    items, spared = collect_garbage(catalogue, home, environment, console, results, dry_run)
     show(items, spared, not dry_run, Console.for_output())
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from kiln import index, sources
 from kiln.core import Console, DifferenceError, Home
 from kiln.index import Item
-from kiln.recipe import Source
+from kiln.recipe import Catalogue, Source
 from kiln.sources import Obtained
 
 # What a set says of a wheel that Kiln built.
@@ -23,19 +23,19 @@ _BUILD_KEY = re.compile(r"build key ([0-9a-f]{64})")
 class Wheelhouse:
     """The folders with results, and how what they need is got."""
 
-    root: Path
+    catalogue: Catalogue
     folders: tuple[Path, ...]
     home: Home
     supply: sources.FetchSettings
 
     @classmethod
     def of(
-        cls, root: Path, folders: Sequence[str], environment: Mapping[str, str], offline: bool
+        cls, catalogue: Catalogue, folders: Sequence[str], environment: Mapping[str, str], offline: bool
     ) -> Wheelhouse:
         """What a command line names; without folders, dist/ of the checkout."""
         return cls(
-            root=root,
-            folders=tuple(map(Path, folders)) or (root / "dist",),
+            catalogue=catalogue,
+            folders=tuple(map(Path, folders)) or (catalogue.root / "dist",),
             home=Home.of(environment),
             supply=sources.FetchSettings.from_environment(environment, offline),
         )
@@ -54,7 +54,7 @@ class Wheelhouse:
                 return sources.obtain(wanted, vault, self.supply, transfers)
 
             with tempfile.TemporaryDirectory(dir=self.home.work) as work:
-                yield index.make_sets(self.root, built, obtain, Path(work))
+                yield index.make_sets(self.catalogue, built, obtain, Path(work))
 
 
 def update_index(house: Wheelhouse, output: Path, with_dependencies: bool, console: Console) -> None:

@@ -15,11 +15,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from rich.markup import escape
 
-from kiln import plan, recipe
+from kiln import plan
 from kiln.commands.printing import plain_table
 from kiln.core import STRICT, Console, Document, Integer, UsageError, Value, read_yaml, typed
 from kiln.plan import Plan, Request
-from kiln.recipe import Option, cpu
+from kiln.recipe import Catalogue, Option, cpu
 
 AXES = ("device", "base", "python", "cpu_features")
 # What GitHub makes of one matrix at most, and how many jobs in a row the templates have.
@@ -29,7 +29,7 @@ MOST_PARTS = 6
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a person asks for of the matrix; empty values leave nothing out. `recipe` is NAME or NAME/VERSION."""
+    """What a person asks for of the matrix; empty values leave nothing out. `recipe` is NAME or NAME/RELEASE."""
 
     name: str = ""
     recipe: str = ""
@@ -131,10 +131,14 @@ class _Matrix:
 
 
 def run(
-    root: Path, wanted: Wanted, everything: bool, form: Literal["table", "json", "gitlab"], console: Console
+    catalogue: Catalogue,
+    wanted: Wanted,
+    everything: bool,
+    form: Literal["table", "json", "gitlab"],
+    console: Console,
 ) -> None:
     """Print the rows of ci/matrix.yaml, or with `everything` all that the recipes declare."""
-    rows = declared(root, wanted, console.note) if everything else chosen(root, wanted)
+    rows = declared(catalogue, wanted, console.note) if everything else chosen(catalogue, wanted)
     if form == "table":
         show(rows, Console.for_output())
     else:
@@ -149,36 +153,39 @@ def show(rows: Sequence[MatrixRow], console: Console) -> None:
     console.table(table)
 
 
-def chosen(root: Path, wanted: Wanted) -> tuple[MatrixRow, ...]:
+def chosen(catalogue: Catalogue, wanted: Wanted) -> tuple[MatrixRow, ...]:
     """The rows that ci/matrix.yaml chooses, as far as they are wanted.
 
     Raises UsageError for a row that no recipe gives, for two of one name, and where nothing is left.
     """
-    written, choices = _choices(root)
+    written, choices = _choices(catalogue.root)
     rows = [
-        MatrixRow(plan.make(root, request), choice.parts)
+        MatrixRow(plan.make(catalogue, request), choice.parts)
         for number, choice in enumerate(choices)
-        for request in _requests(choice, _options(root, choice, written, number))
+        for request in _requests(choice, _options(catalogue, choice, written, number))
     ]
     return _checked(rows, wanted)
 
 
-def declared(root: Path, wanted: Wanted, note: Callable[[str], None]) -> tuple[MatrixRow, ...]:
-    """Every version of every recipe, for each device, base and Python that it declares, as far as wanted.
+def declared(catalogue: Catalogue, wanted: Wanted, note: Callable[[str], None]) -> tuple[MatrixRow, ...]:
+    """Every release of every recipe, for each device, base and Python that it declares, as far as wanted.
 
-    What cannot be planned without more, such as a Python that has to be given, is left out with a note.
+    What cannot be read, or not be planned without more, such as a Python that has to be given, is left out with a note.
     """
-    parts = {choice.recipe: choice.parts for choice in sorted(_choices(root)[1], key=lambda each: each.parts)}
+    choices = _choices(catalogue.root)[1]
+    parts = {choice.recipe: choice.parts for choice in sorted(choices, key=lambda each: each.parts)}
     rows = []
-    for path in sorted((root / "recipes").glob("*/*/recipe.yaml")):
-        name, version = path.parent.parent.name, path.parent.name
-        variants = recipe.load(root, name, version).variants
-        choice = _Choice(f"{name}/{version}", variants.device, variants.base, variants.python)
+    every, problems = catalogue.every()
+    for problem in problems:
+        note(problem)
+    for each in every:
+        variants = each.variants
+        choice = _Choice(f"{each.name}/{each.version}", variants.device, variants.base, variants.python)
         for request in _requests(choice, {}):
             try:
-                rows.append(MatrixRow(plan.make(root, request), parts.get(choice.recipe, 1)))
+                rows.append(MatrixRow(plan.make(catalogue, request), parts.get(choice.recipe, 1)))
             except UsageError as error:
-                note(f"{name}/{version}, {request.device}, Python {request.python} is left out: {error}")
+                note(f"{choice.recipe}, {request.device}, Python {request.python} is left out: {error}")
     return _checked(rows, wanted)
 
 
@@ -227,10 +234,10 @@ def _requests(choice: _Choice, options: Mapping[str, Value]) -> Iterator[Request
         yield Request(name, version, options=options, **dict(zip(AXES, values)))
 
 
-def _options(root: Path, choice: _Choice, written: Document, number: int) -> Mapping[str, Value]:
+def _options(catalogue: Catalogue, choice: _Choice, written: Document, number: int) -> Mapping[str, Value]:
     """A row's options, each of the type that the recipe gives it."""
     name, _, version = choice.recipe.partition("/")
-    known = {option.name: option for option in recipe.load(root, name, version).options}
+    known = {option.name: option for option in catalogue.describe(name, version).options}
     problems = [
         written.error(("rows", number, "options", key), problem)
         for key, value in choice.options.items()

@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 
 from kiln import plan
 from kiln.core import Console
 from kiln.plan import Plan, Request
+from kiln.recipe import Catalogue
 
 
-def run(root: Path, request: Request, json_wanted: bool) -> None:
+def run(catalogue: Catalogue, request: Request, json_wanted: bool) -> None:
     """Print the plan of a request."""
-    made = plan.make(root, request)
+    made = plan.make(catalogue, request)
     if json_wanted:
         sys.stdout.write(made.to_json())
     else:

@@ -15,6 +15,7 @@ from kiln.build import Workspace
 from kiln.core import Console, Home, SourceError, UsageError, find_python, give, remove, sha256_of
 from kiln.engine import connect, doctor, jobs, toolchain
 from kiln.plan import Plan, Request
+from kiln.recipe import Catalogue
 from kiln.smoke import PAGE, ContainerRunner, SmokeResult, VenvRunner, WheelUnderTest
 from kiln.sources import Vault, licences
 
@@ -42,21 +43,24 @@ class Trial:
     folder: Path
 
 
-def test_wheel(root: Path, given: str, asked: Request, settings: SmokeSettings, console: Console) -> Trial:
+def test_wheel(
+    catalogue: Catalogue, given: str, asked: Request, settings: SmokeSettings, console: Console
+) -> Trial:
     """Smoke a wheel, by default the newest under dist/; its reports go to dist/smoke/ or `settings.output`.
 
     Raises SmokeError where a test fails; the reports are there then, too.
     """
+    root = catalogue.root
     path = Path(given).absolute() if given else smoke.newest_wheel(root / "dist")
     if not path.is_file():
         raise UsageError(f"{path} is no file: name a wheel, or none for the newest under dist/")
-    found = smoke.wheel_under_test(root, path, asked)
+    found = smoke.wheel_under_test(catalogue, path, asked)
     for note in found.notes:
         console.note(note)
     request = found.request
     if settings.venv and not request.python_prefix:
         request = replace(request, python_prefix=_on_this_machine(request.python, settings.environment))
-    planned = plan.make(root, request)
+    planned = plan.make(catalogue, request)
     # The interpreter of a run on this machine is another than the one of the build.
     if not (found.foreign or settings.venv) and planned.key != found.key:
         console.note(
@@ -96,9 +100,9 @@ def test_wheel(root: Path, given: str, asked: Request, settings: SmokeSettings, 
             (home.locks / f"{name}.lock").unlink(missing_ok=True)
 
 
-def run(root: Path, given: str, asked: Request, settings: SmokeSettings, console: Console) -> None:
+def run(catalogue: Catalogue, given: str, asked: Request, settings: SmokeSettings, console: Console) -> None:
     """Smoke a wheel and print where its reports are."""
-    made = test_wheel(root, given, asked, settings, console)
+    made = test_wheel(catalogue, given, asked, settings, console)
     console.say(f"reports  {os.path.relpath(made.folder)}")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.markup import escape
 
@@ -13,14 +12,20 @@ from kiln import plan, sources
 from kiln.commands.printing import plain_table
 from kiln.core import Console, Home
 from kiln.plan import Request
+from kiln.recipe import Catalogue
 from kiln.sources import FetchSettings, SourceStatus, Vault
 
 
 def run(
-    root: Path, request: Request, home: Home, settings: FetchSettings, check_origins: bool, json_wanted: bool
+    catalogue: Catalogue,
+    request: Request,
+    home: Home,
+    settings: FetchSettings,
+    check_origins: bool,
+    json_wanted: bool,
 ) -> None:
     """Print the status of every source of a request's plan."""
-    made = plan.make(root, request)
+    made = plan.make(catalogue, request)
     found = sources.survey(made.sources, Vault(home.sources), settings, check_origins)
     if json_wanted:
         sys.stdout.write(to_json(found))

@@ -37,5 +37,6 @@ from .interpreters import pyenv_root as pyenv_root
 from .interpreters import python_program as python_program
 from .options import named_paths as named_paths
 from .yaml_file import Document as Document
+from .yaml_file import Place as Place
 from .yaml_file import read_yaml as read_yaml
 from .yaml_file import typed as typed

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, Union
+from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
 
 from kiln.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
 Place = tuple[Union[str, int], ...]
@@ -18,17 +21,26 @@ Place = tuple[Union[str, int], ...]
 
 @dataclass(frozen=True)
 class Document:
-    """A YAML file as plain values, with the line of every key and item."""
+    """A YAML file as plain values, with the line of every key and item.
+
+    `places` says where in the file a part of the value stands, if that is another place than in the value.
+    """
 
     path: Path
     value: Any
     lines: Mapping[Place, int]
+    places: Mapping[Place, Place] = field(default_factory=dict)
 
     def error(self, place: Place, message: str) -> str:
         """One mistake as `file:line: key: message`; places inside unions are cut to what the file has."""
         known = tuple(self._known(place))
-        key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in known).lstrip(".")
-        return f"{self.path}:{self.lines.get(known, 1)}: {key + ': ' if key else ''}{message}"
+        shown = self.places.get(known, known)
+        key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in shown).lstrip(".")
+        return f"{self.at(known)}: {key + ': ' if key else ''}{message}"
+
+    def at(self, place: Place) -> str:
+        """Where a place is, as `file:line`."""
+        return f"{self.path}:{self.lines.get(place, 1)}"
 
     def _known(self, place: Place) -> Iterator[str | int]:
         at: Place = ()
@@ -94,14 +106,25 @@ def _plain(
 
 def typed(document: Document, kind: type[T]) -> T:
     """The document as the dataclass `kind`; UsageError lists all that does not fit, in the file's order."""
+    from pydantic import ValidationError
+
     try:
-        return TypeAdapter(kind).validate_python(document.value)
+        checked: T = _adapter(kind).validate_python(document.value)  # type: ignore[arg-type]
+        return checked
     except ValidationError as error:
         found = sorted(
             (document.error(tuple(item["loc"]), _message(item)) for item in _causes(error)),
             key=lambda line: int(line[len(str(document.path)) + 1 :].split(":", 1)[0]),
         )
         raise UsageError("\n".join(found)) from error
+
+
+@functools.cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """pydantic's check of a type: to make one takes longer than to use it."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 def _causes(error: ValidationError) -> list[Any]:

@@ -19,7 +19,7 @@ from kiln import recipe
 from kiln.core import STRICT, Name, RelativePath, UsageError, Value, read_yaml, typed
 from kiln.index import purewheel, wheelhouse
 from kiln.index.wheelhouse import Entry, Item
-from kiln.recipe import Source
+from kiln.recipe import Catalogue, Source
 from kiln.sources import Obtained
 
 Obtain = Callable[[Sequence[Source]], Iterable[Obtained]]
@@ -39,7 +39,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Set:
-    """An environment: recipes as NAME/VERSION, of which the first one's pins win, and folders of pure Python."""
+    """An environment: recipes as NAME/RELEASE, of which the first one's pins win, and folders of pure Python."""
 
     name: Name
     summary: str
@@ -67,15 +67,15 @@ class MadeSets:
     items: tuple[Item, ...]
 
 
-def make_sets(root: Path, built: Sequence[Item], obtain: Obtain, work: Path) -> MadeSets:
+def make_sets(catalogue: Catalogue, built: Sequence[Item], obtain: Obtain, work: Path) -> MadeSets:
     """Every set whose first wheel there is, with the wheels `built`. Pure wheels are made in the folder `work`.
 
     Raises UsageError where a set's packages do not fit together, SourceError where one is not available.
     """
-    maker = _Maker(root, {item.entry.file: item for item in built}, obtain, work)
+    maker = _Maker(catalogue, {item.entry.file: item for item in built}, obtain, work)
     texts: dict[str, bytes] = {}
     needed: dict[str, Item] = {}
-    for each in read_sets(root):
+    for each in read_sets(catalogue.root):
         for device in each.device:
             for python in each.python:
                 found = maker.set(each, device, python)
@@ -95,8 +95,9 @@ def read_sets(root: Path) -> tuple[Set, ...]:
 
 
 class _Maker:
-    def __init__(self, root: Path, built: Mapping[str, Item], obtain: Obtain, work: Path) -> None:
-        self._root = root
+    def __init__(self, catalogue: Catalogue, built: Mapping[str, Item], obtain: Obtain, work: Path) -> None:
+        self._catalogue = catalogue
+        self._root = catalogue.root
         self._built = built
         self._obtain = obtain
         self._work = work
@@ -145,14 +146,13 @@ class _Maker:
         if built is None:
             return []
         axes = {"device": built.device, "base": built.base, "python": built.python}
-        try:
-            pins = self._pins(built.recipe, built.release, self._facts(built.recipe, built.release, axes))
-        except UsageError:
+        if not self._catalogue.has(built.recipe, built.release):
             return []  # a recipe that this checkout no longer has
+        pins = self._pins(built.recipe, built.release, self._facts(built.recipe, built.release, axes))
         return self._closure([item], pins, built.python, f"the recipe {built.recipe} {built.release}")[1:]
 
     def _facts(self, name: str, release: str, axes: Mapping[str, str]) -> dict[str, Value]:
-        loaded = recipe.load(self._root, name, release)
+        loaded = self._catalogue.load(name, release)
         # Of glibc's version nothing depends that only an installed wheel needs.
         facts = {**asdict(loaded.variants.defaults), "glibc": "0", **axes}
         return {**{option.name: option.default for option in recipe.options(loaded, facts)}, **facts}
@@ -162,7 +162,7 @@ class _Maker:
     ) -> dict[str, Source]:
         chosen = (
             source
-            for source in recipe.load(self._root, name, release).sources
+            for source in self._catalogue.load(name, release).sources
             if source.use == use and recipe.holds(source.when, facts)
         )
         return {canonicalize_name(source.name): source for source in chosen}

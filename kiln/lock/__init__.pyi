@@ -1,7 +1,10 @@
 from .generator import SETTINGS as SETTINGS
+from .generator import Generated as Generated
 from .generator import Lock as Lock
 from .generator import LockSettings as LockSettings
-from .generator import find as find
 from .generator import generate as generate
 from .generator import read_settings as read_settings
+from .lockfile import Content as Content
+from .lockfile import read as read
+from .lockfile import render as render
 from .lookup import Lookup as Lookup

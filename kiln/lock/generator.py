@@ -1,25 +1,25 @@
 """A recipe's lock, generated from its source trees: every file that its own build system would download.
 
-`recipes/<name>/<version>/lock.yaml` says how; `sources.lock.yaml` beside it is the result.
+`lock.yaml` beside the recipe's file says how; `sources.lock.yaml` is the result, for all releases of that file.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, Union
 
-from packaging.version import InvalidVersion, Version
 from pydantic import Field
 
 from kiln.core import STRICT, Name, RelativePath, SourceError, UsageError, Value, read_yaml, typed
-from kiln.lock import forge, lockfile
+from kiln.lock import forge
 from kiln.lock.cmake.reader import Download, read_downloads
+from kiln.lock.lockfile import Content
 from kiln.lock.pinning import Known, Means, UnpinnedError, Wanted, pin
 from kiln.lock.starlark.workspace import BUILT_IN, External, needed_externals, read_workspace
-from kiln.recipe import Bazel, Source
+from kiln.recipe import Source, for_release
 
 SETTINGS = "lock.yaml"
 _SUFFIX = re.compile(r"\.(tar\.[a-z0-9]+|[A-Za-z][A-Za-z0-9]*)$")
@@ -87,12 +87,12 @@ class Found:
 
 @dataclass(frozen=True)
 class Lock:
-    """A generated lock: its path and text, what is in it, and what a person should know."""
+    """A generated lock: its path and text, what is in it by release, and what a person should know."""
 
     path: Path
     text: str
-    sources: tuple[Source, ...]
-    notes: tuple[str, ...]
+    contents: Mapping[str, Content]
+    notes: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -104,26 +104,20 @@ class Lock:
         temporary.replace(self.path)
 
 
-def find(root: Path, name: str, version: str | None) -> Path:
-    """The folder of a recipe whose lock is generated; UsageError names those that there are."""
-    folders = sorted(path.parent for path in (root / "recipes").glob(f"*/*/{SETTINGS}"))
-    versions = [folder.name for folder in folders if folder.parent.name == name]
-    if not versions:
-        known = ", ".join(sorted({folder.parent.name for folder in folders})) or "none"
-        raise UsageError(
-            f"there is no recipe {name!r} with a {SETTINGS} in {root / 'recipes'}: there is {known}"
-        )
-    if version and version not in versions:
-        raise UsageError(f"{name} has no version {version!r} with a {SETTINGS}: choose {', '.join(versions)}")
-    default = root / "recipes" / name / "default"
-    if not version and default.exists():
-        version = default.read_text(encoding="utf-8").strip()
-    return root / "recipes" / name / (version or max(versions, key=_version_order))
+@dataclass(frozen=True)
+class Generated:
+    """A release's part of a lock, and what a person should know about it."""
+
+    content: Content
+    notes: tuple[str, ...]
 
 
-def read_settings(folder: Path) -> LockSettings:
-    """What a recipe's lock.yaml says; UsageError with file, line and key for what is wrong in it."""
-    read = read_yaml(folder / SETTINGS)
+def read_settings(folder: Path, release: str, releases: Collection[str]) -> LockSettings:
+    """What the lock.yaml in a recipe's folder says for one of its releases.
+
+    Raises UsageError with file, line and key for what is wrong in it.
+    """
+    read = for_release(read_yaml(folder / SETTINGS), release, releases)
     found = typed(read, LockSettings)
     problems = []
     if found.reader == "cmake" and not found.command:
@@ -147,21 +141,22 @@ def read_settings(folder: Path) -> LockSettings:
 
 def generate(
     folder: Path,
+    chosen: LockSettings,
+    before: Iterable[Content],
     trees: Mapping[str, Path],
     means: Means,
     at_hand: AtHand,
     needed: Mapping[str, Path] | None = None,
-) -> Lock:
-    """The lock of the recipe in `folder`, from its source trees by name; what is pinned already stays so.
+) -> Generated:
+    """A release's part of the lock in a recipe's folder, from its source trees by name.
 
-    `at_hand` gives the folder of an external repository (its name, its source, the folder inside that is its
-    root) whose own declarations are needed, or None. `needed` replaces files of lock.yaml, by device.
+    What the lock says `before`, the release's own part last, stays where the trees have not changed. `at_hand` gives
+    the folder of an external repository (its name, its source, the folder inside that is its root) whose own
+    declarations are needed, or None. `needed` replaces files of lock.yaml, by device.
 
     Raises UsageError for a tree that cannot be read, SourceError that lists what cannot be pinned.
     """
-    chosen = read_settings(folder)
-    path = folder / lockfile.NAME
-    known = Known.of(lockfile.read(path))
+    known = Known.of(source for content in before for source in content.sources)
     if chosen.reader == "bazel":
         files = {**{device: folder / file for device, file in chosen.needed.items()}, **(needed or {})}
         found = _read_bazel(trees[chosen.trees[0]], files, chosen.options, known, means, at_hand)
@@ -182,8 +177,7 @@ def generate(
             + "\nput the files, under any names, into a folder and name it with --folder, or mirrors of the "
             "repositories in KILN_GIT_MIRRORS"
         )
-    command = f"./inv lock {folder.parent.name}/{folder.name}"
-    return Lock(path, lockfile.render(command, sources, found.left_out), tuple(sources), found.notes)
+    return Generated(Content(tuple(sources), found.left_out), found.notes)
 
 
 # --- Bazel --------------------------------------------------------------------------------------------------
@@ -256,7 +250,6 @@ def _wanted(external: External, when: Mapping[str, tuple[Value, ...]]) -> Wanted
         when=when,
         # Archives of different repositories may have one name, such as v1.0.tar.gz.
         filename=_filename(external.name, suffix[0] if suffix else ".tar.gz" if external.remote else ""),
-        bazel=Bazel(rule=external.rule, strip_prefix=external.strip_prefix or None),
     )
 
 
@@ -318,10 +311,3 @@ def _text(file: Path) -> str:
         raise UsageError(
             f"{file} cannot be read ({error}): write what Bazel's query printed there"
         ) from error
-
-
-def _version_order(text: str) -> tuple[int, Version, str]:
-    try:
-        return (1, Version(text), text)
-    except InvalidVersion:
-        return (0, Version("0"), text)

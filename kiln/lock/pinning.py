@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kiln.core import Value, md5_of, sha256_of
 from kiln.lock import forge
-from kiln.recipe import Bazel, GitOrigin, Origin, PypiOrigin, Source, UrlOrigin
+from kiln.recipe import GitOrigin, Origin, PypiOrigin, Source, UrlOrigin
 
 
 class UnpinnedError(Exception):
@@ -32,7 +32,6 @@ class Wanted:
     when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     license: str | None = None
     filename: str | None = None
-    bazel: Bazel | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,6 @@ def pin(wanted: Wanted, known: Known, means: Means) -> Source:
         when=wanted.when,
         license=wanted.license,
         filename=wanted.filename,
-        bazel=wanted.bazel,
     )
 
 
@@ -151,7 +149,7 @@ def _checkout(wanted: Wanted, known: Known, means: Means) -> Source:
         )
     return Source(
         name=wanted.name, origins=origins, tree=tree, when=wanted.when, license=wanted.license,
-        filename=wanted.filename, bazel=wanted.bazel,
+        filename=wanted.filename,
     )  # fmt: skip
 
 

@@ -22,27 +22,28 @@ from kiln.plan.model import (
     stand_ins,
     suite_folders,
 )
-from kiln.recipe import Patch, Recipe, Source, cpu, cuda
+from kiln.recipe import Catalogue, Patch, Recipe, Source, cpu, cuda
 
 # What tools leave behind, and no build reads.
 _UNREAD = {"__pycache__", ".pytest_cache", ".ruff_cache"}
 
 
-def make(root: Path, request: Request) -> Plan:
-    """The plan for a request, from the files of the repository `root` alone: no engine, no network.
+def make(catalogue: Catalogue, request: Request) -> Plan:
+    """The plan for a request, from the files of the catalogue's repository alone: no engine, no network.
 
     Raises UsageError for a recipe, variant or option that does not exist or does not fit.
     """
-    whole = recipe.load(root, request.recipe, request.release or _release(root, request))
-    variant = _variant(root, whole, request)
-    base = recipe.base(root, variant.base)
+    root = catalogue.root
+    whole = catalogue.load(request.recipe, request.release or _release(catalogue, request))
+    variant = _variant(catalogue, whole, request)
+    base = catalogue.base(variant.base)
     axes: dict[str, Value] = {**asdict(variant), "glibc": base.glibc}
     options = _options(whole, request.options, axes)
     chosen = replace(whole, options=recipe.options(whole, axes))
     facts = {**axes, **options}
-    kit = cuda.toolkit(root, variant.device)
+    kit = catalogue.toolkit(variant.device)
     if kit and "cuda_arch" in options:
-        others = _toolkits(root, request.recipe)
+        others = _toolkits(catalogue, request.recipe)
         options["cuda_arch"] = cuda.architectures(kit, str(options["cuda_arch"]), others).text
     # A recipe that lets its compiler be chosen has it in its toolchain, and nvcc calls the same one.
     compiler = str(options.get("compiler", ""))
@@ -55,8 +56,8 @@ def make(root: Path, request: Request) -> Plan:
     if interpreter.kind != "source":
         sources = tuple(source for source in sources if source.name != "cpython")
     _check_unique(chosen, sources)
-    patches = [patch for patch in recipe.patches(root, whole) if recipe.holds(patch.when, facts)]
-    patch_folder = Path("patches", chosen.name)
+    patches = [patch for patch in catalogue.patches(whole) if recipe.holds(patch.when, facts)]
+    patch_folder = catalogue.patch_folder(whole)
     docker = Path("docker", chosen.toolchain)
     scripts = _files(root, [docker, Path("docker/common")])
     return Plan(
@@ -71,7 +72,7 @@ def make(root: Path, request: Request) -> Plan:
             "" if compiler else host,
         ),
         sources=sources,
-        patches=tuple((patch, _file(root, patch_folder / patch.path(chosen))) for patch in patches),
+        patches=tuple((patch, _file(root, patch_folder / patch.file)) for patch in patches),
         scripts=tuple(file for file in scripts if Path(file.path).name != "Dockerfile"),
         suite=(suite := _files(root, map(Path, suite_folders(chosen)))),
         steps=_steps(chosen, sources, patches, (*scripts, *suite), facts),
@@ -181,19 +182,22 @@ def _cuda_environment(kit: cuda.Toolkit | None, host: str, options: Mapping[str,
     }
 
 
-def _toolkits(root: Path, name: str) -> Iterator[cuda.Toolkit]:
-    """The toolkits of every version of a recipe."""
-    devices = (device for each in recipe.line(root, name) for device in each.variants.device)
-    yield from (kit for device in devices if (kit := cuda.toolkit(root, device)))
+def _toolkits(catalogue: Catalogue, name: str) -> Iterator[cuda.Toolkit]:
+    """The toolkits of every release of a recipe."""
+    devices = (device for each in catalogue.line(name) for device in each.variants.device)
+    yield from (kit for device in devices if (kit := catalogue.toolkit(device)))
 
 
-def _release(root: Path, request: Request) -> str | None:
-    """The release that has the device asked for, where the recipe's own choice has not: the newest of these."""
+def _release(catalogue: Catalogue, request: Request) -> str:
+    """The release to build where none is named: the newest that has the device, if the recipe's own choice has not."""
+    default = catalogue.default(request.recipe)
     if request.device != cuda.ANY and not request.device.startswith(cuda.PREFIX):
-        return None
-    own, *others = recipe.line(root, request.recipe)
-    having = [each.version for each in (*others, own) if cuda.pick(each.variants.device, request.device)]
-    return having[-1] if having else None
+        return default
+    if cuda.pick(catalogue.describe(request.recipe).variants.device, request.device):
+        return default
+    line = catalogue.line(request.recipe)
+    having = [each.version for each in line if cuda.pick(each.variants.device, request.device)]
+    return having[-1] if having else default
 
 
 def _options(chosen: Recipe, given: Mapping[str, Value], facts: Mapping[str, Value]) -> dict[str, Value]:
@@ -209,13 +213,13 @@ def _options(chosen: Recipe, given: Mapping[str, Value], facts: Mapping[str, Val
     return {name: given.get(name, option.default) for name, option in known.items()}
 
 
-def _variant(root: Path, chosen: Recipe, request: Request) -> Variant:
+def _variant(catalogue: Catalogue, chosen: Recipe, request: Request) -> Variant:
     variants = chosen.variants
     request = replace(request, device=cuda.pick(variants.device, request.device) or request.device)
     for axis in ("device", "base", "python"):
         value, allowed = getattr(request, axis), getattr(variants, axis)
         if value and value not in allowed:
-            elsewhere = _elsewhere(root, chosen) if axis == "device" and not request.release else ()
+            elsewhere = _elsewhere(catalogue, chosen) if axis == "device" and not request.release else ()
             raise UsageError(
                 f"{chosen.name} {chosen.version} is not built for {axis} {value!r}: "
                 f"choose one of {', '.join((*allowed, *elsewhere))}"
@@ -228,9 +232,9 @@ def _variant(root: Path, chosen: Recipe, request: Request) -> Variant:
     )
 
 
-def _elsewhere(root: Path, chosen: Recipe) -> list[str]:
-    """The devices that other versions of a recipe are built for, each with the newest such version."""
-    newest = {device: each for each in recipe.line(root, chosen.name) for device in each.variants.device}
+def _elsewhere(catalogue: Catalogue, chosen: Recipe) -> list[str]:
+    """The devices that other releases of a recipe are built for, each with the newest such release."""
+    newest = {device: each for each in catalogue.line(chosen.name) for device in each.variants.device}
     return [
         f"{device} ({each.name} {each.version})"
         for device, each in newest.items()

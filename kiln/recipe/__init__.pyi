@@ -1,24 +1,21 @@
 from . import cpu as cpu
 from . import cuda as cuda
 from .bases import Base as Base
-from .bases import base as base
-from .loader import describe as describe
-from .loader import every as every
-from .loader import find as find
-from .loader import line as line
-from .loader import load as load
-from .loader import names as names
-from .loader import patches as patches
+from .catalogue import FILE as FILE
+from .catalogue import LOCK as LOCK
+from .catalogue import Catalogue as Catalogue
+from .conditions import holds as holds
+from .model import LeftOut as LeftOut
+from .model import LockFile as LockFile
 from .model import Option as Option
 from .model import Patch as Patch
 from .model import Recipe as Recipe
 from .model import SourceList as SourceList
 from .model import Step as Step
-from .model import holds as holds
 from .model import options as options
-from .source import (
-    Bazel as Bazel,
-)
+from .outline import Choice as Choice
+from .outline import Outline as Outline
+from .releases import for_release as for_release
 from .source import (
     DebianOrigin as DebianOrigin,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,32 +13,27 @@ from kiln.core import STRICT, Integer, UsageError, read_yaml, typed
 
 @dataclass(frozen=True)
 class Base:
-    """A root file system: a suite of Debian's archive, or the registry image `image` where it can be had.
+    """A root file system: a suite of Debian's archive, or the registry image `image` where it is available.
 
-    `python` is the version of its own interpreter, `glibc` that of its C library, `compilers` the major
-    versions of gcc that its toolchain can install.
+    `name` is that of its folder. `python` is the version of its own interpreter, `glibc` that of its C library,
+    `compilers` the major versions of gcc that its toolchain can install.
     """
 
-    name: str
     suite: str
     python: str
     glibc: str
+    name: str = ""
     compilers: tuple[Integer, ...] = ()
     image: Annotated[str, Field(pattern=r"^[a-z0-9./:_-]+@sha256:[0-9a-f]{64}$")] | None = None
 
     __pydantic_config__ = STRICT
 
 
-@dataclass(frozen=True)
-class _Bases:
-    bases: tuple[Base, ...]
-
-    __pydantic_config__ = STRICT
-
-
 def base(root: Path, name: str) -> Base:
-    path = root / "docker" / "bases.yaml"
-    bases = {base.name: base for base in typed(read_yaml(path), _Bases).bases}
-    if name not in bases:
-        raise UsageError(f"{path}:1: there is no base {name!r}: add it, or choose one of {', '.join(bases)}")
-    return bases[name]
+    """The base of a name; UsageError names those that the repository `root` has."""
+    folder = root / "recipes" / "bases"
+    path = folder / name / "base.yaml"
+    if not path.exists():
+        known = ", ".join(sorted(each.parent.name for each in folder.glob("*/base.yaml"))) or "none"
+        raise UsageError(f"{path} does not exist: describe the base {name} there, or choose one of {known}")
+    return replace(typed(read_yaml(path), Base), name=name)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
 from kiln.archive import kind_of
-from kiln.core import Document, Value, typed
-from kiln.recipe.model import Recipe, SourceList
+from kiln.core import Document, Value
+from kiln.recipe.conditions import is_range, is_sound_range
+from kiln.recipe.model import Patch, Recipe
 from kiln.recipe.source import Source
 
 
-def recipe_problems(recipe: Recipe, document: Document, path: Path) -> list[str]:
+def recipe_problems(recipe: Recipe, document: Document, name: str) -> list[str]:
+    """What is wrong in a recipe's own file; `name` is the folder that it is in."""
     problems = []
-    folder = (path.parent.parent.name, path.parent.name)
-    for key, expected in zip(("name", "version"), folder):
-        if getattr(recipe, key) != expected:
-            problems.append(
-                document.error((key,), f"{getattr(recipe, key)!r} is not the folder's name {expected!r}")
-            )
+    if recipe.name != name:
+        problems.append(document.error(("name",), f"{recipe.name!r} is not the folder's name {name!r}"))
     for axis in ("device", "base", "python"):
         default = getattr(recipe.variants.defaults, axis)
         if default not in getattr(recipe.variants, axis):
@@ -48,19 +44,20 @@ def _conditions(when: Mapping[str, tuple[Value, ...]]) -> str:
     return repr(sorted((key, str(value)) for key, value in when.items()))
 
 
-def source_problems(documents: list[Document], recipe: Recipe) -> list[str]:
+def source_problems(files: Iterable[tuple[Document, tuple[Source, ...]]], recipe: Recipe) -> list[str]:
+    """What is wrong in a recipe's sources, by the files that they are in."""
     problems: list[str] = []
     seen: dict[tuple[str, str, str], str] = {}
-    for document in documents:
-        listed = typed(document, SourceList).sources if document is not documents[0] else recipe.sources
+    for document, listed in files:
         for number, source in enumerate(listed):
             place = ("sources", number)
             # One name may be pinned several times for different conditions, never twice for the same.
             identity = (source.use, source.name, _conditions(source.when))
-            here = document.error((*place, "name"), f"source {source.name!r} is there twice")
             if identity in seen:
+                here = document.error((*place, "name"), f"source {source.name!r} is there twice")
                 problems.append(f"{here}; the first is at {seen[identity]}")
-            seen.setdefault(identity, ":".join(here.split(":")[:2]))
+            else:
+                seen[identity] = document.at((*place, "name"))
             problems += [document.error((*place, *key), text) for key, text in _hash_problems(source)]
         problems += condition_problems(document, "sources", [source.when for source in listed], recipe)
     return problems
@@ -95,7 +92,7 @@ def condition_problems(
     document: Document, key: str, conditions: list[Mapping[str, tuple[Value, ...]]], recipe: Recipe
 ) -> list[str]:
     """Conditions on keys that are no fact of a build, and ranges of versions that are none."""
-    known = {"python", "device", "base", "glibc", *(option.name for option in recipe.options)}
+    known = {"release", "python", "device", "base", "glibc", *(option.name for option in recipe.options)}
     unknown = [
         document.error((key, number, "when", name), f"no such condition: use {', '.join(sorted(known))}")
         for number, when in enumerate(conditions)
@@ -107,13 +104,23 @@ def condition_problems(
         for number, when in enumerate(conditions)
         for name, values in when.items()
         for value in values
-        if isinstance(value, str) and value[:1] in ("<", ">") and not _is_range(value)
+        if is_range(value) and not is_sound_range(value)
     ]
 
 
-def _is_range(text: str) -> bool:
-    try:
-        SpecifierSet(text)
-    except InvalidSpecifier:
-        return False
-    return True
+def patch_problems(
+    patches: Iterable[Patch], document: Document, root: Path, folder: Path, recipe: Recipe
+) -> list[str]:
+    """What is wrong in a series of patches, whose files are in `folder` of the repository `root`."""
+    listed = list(patches)
+    trees = {source.name for source in recipe.sources if not source.is_file}
+    problems = [
+        document.error(("patches", number, key), message)
+        for number, patch in enumerate(listed)
+        for key, bad, message in (
+            ("file", not (root / folder / patch.file).is_file(), f"there is no {folder / patch.file}"),
+            ("tree", patch.tree not in trees, f"the recipe has no source tree named {patch.tree!r}"),
+        )
+        if bad
+    ]
+    return problems + condition_problems(document, "patches", [patch.when for patch in listed], recipe)

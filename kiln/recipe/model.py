@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from packaging.specifiers import SpecifierSet
-from packaging.version import Version
 from pydantic import Field
 
 from kiln.core import STRICT, Integer, Name, RelativePath, Script, Value
+from kiln.recipe.conditions import holds
 from kiln.recipe.source import Source
 
 
@@ -85,13 +84,13 @@ class Smoke:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The description of one product version.
+    """The description of one release of a product.
 
     A published wheel never changes: a recipe that gives other bytes under the same version has a new `revision`.
     """
 
     name: Name
-    version: str
+    version: Name
     summary: str
     homepage: str
     license: str
@@ -108,20 +107,12 @@ class Recipe:
 
     __pydantic_config__ = STRICT
 
-    @property
-    def command(self) -> str:
-        """The task that builds it."""
-        return self.task or f"build-{self.name}"
-
 
 @dataclass(frozen=True)
 class Patch:
-    """One change to one source tree, and the reason for it.
+    """One change to one source tree, in a file beside the series, and the reason for it."""
 
-    `file` is beside the series, or in the folder of another version of the same recipe: `1.15.5/0004-grpc-gettid.patch`.
-    """
-
-    file: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._+-]*/)?\d{4}-[A-Za-z0-9._+-]+\.patch$")]
+    file: Annotated[str, Field(pattern=r"^\d{4}-[A-Za-z0-9._+-]+\.patch$")]
     tree: Name
     why: str
     upstream: str | None = None
@@ -129,14 +120,31 @@ class Patch:
 
     __pydantic_config__ = STRICT
 
-    def path(self, recipe: Recipe) -> str:
-        """Where the file is in the folder of all patches for the recipe, whatever its version."""
-        return self.file if "/" in self.file else f"{recipe.version}/{self.file}"
-
 
 @dataclass(frozen=True)
 class SourceList:
     sources: tuple[Source, ...]
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Downloads of a build system that are not in its lock, and why."""
+
+    why: str
+    names: tuple[str, ...]
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class LockFile:
+    """A recipe's lock: the releases that it was generated for, and what is pinned for them."""
+
+    releases: tuple[Name, ...]
+    sources: tuple[Source, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     __pydantic_config__ = STRICT
 
@@ -151,15 +159,3 @@ class PatchList:
 def options(recipe: Recipe, facts: Mapping[str, Value]) -> tuple[Option, ...]:
     """The options that a build with these facts has."""
     return tuple(option for option in recipe.options if holds(option.when, facts))
-
-
-def holds(when: Mapping[str, tuple[Value, ...]], facts: Mapping[str, Value]) -> bool:
-    """Whether every condition holds: `facts` are the variant's axes, the options' values, and the base's glibc."""
-    return all(any(_fits(facts.get(key), value) for value in values) for key, values in when.items())
-
-
-def _fits(fact: Value | None, value: Value) -> bool:
-    """Whether a fact is a value, or a version in a range such as ">=2.30"."""
-    if isinstance(fact, str) and isinstance(value, str) and value[:1] in ("<", ">"):
-        return Version(fact) in SpecifierSet(value)
-    return fact == value

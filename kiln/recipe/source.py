@@ -182,20 +182,6 @@ Origin = Annotated[
 
 
 @dataclass(frozen=True)
-class Bazel:
-    """What Bazel makes of a source: the external repository of the same name.
-
-    `rule` is the repository rule that downloads the file; `strip_prefix` the folder inside that becomes the
-    repository's root.
-    """
-
-    rule: Name
-    strip_prefix: RelativePath | None = None
-
-    __pydantic_config__ = STRICT
-
-
-@dataclass(frozen=True)
 class Source:
     """One pinned input: a file, or (with `tree`) the folder inside an archive.
 
@@ -223,7 +209,6 @@ class Source:
     when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     license: str | None = None
     filename: Name | None = None
-    bazel: Bazel | None = None
 
     __pydantic_config__ = STRICT
 

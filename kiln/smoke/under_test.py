@@ -12,12 +12,12 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from pydantic import TypeAdapter, ValidationError
 
-from kiln import archive, recipe
+from kiln import archive
 from kiln.archive import Wheel
 from kiln.build import record
 from kiln.core import STRICT, CompileError, Sha256, UsageError, Value
 from kiln.plan import Request, Variant
-from kiln.recipe import Recipe
+from kiln.recipe import Catalogue, Recipe
 
 STAMP = "kiln.json"
 
@@ -59,7 +59,7 @@ def newest_wheel(dist: Path) -> Path:
     return wheels[-1]
 
 
-def wheel_under_test(root: Path, path: Path, asked: Request) -> WheelUnderTest:
+def wheel_under_test(catalogue: Catalogue, path: Path, asked: Request) -> WheelUnderTest:
     """What is known of a wheel; `asked` overrides the recipe, and the interpreter.
 
     Raises UsageError where it is no sound wheel, or no recipe's suite is for it.
@@ -91,15 +91,15 @@ def wheel_under_test(root: Path, path: Path, asked: Request) -> WheelUnderTest:
         )
         note = "no plan.json lies beside the wheel: the build key is what the wheel itself says"
         return WheelUnderTest(found, request, stamp["build_key"], "built by Kiln, as the wheel says", (note,))
-    return _foreign(root, found, asked)
+    return _foreign(catalogue, found, asked)
 
 
-def _foreign(root: Path, found: Wheel, asked: Request) -> WheelUnderTest:
-    chosen, note = _recipe(root, found, asked)
+def _foreign(catalogue: Catalogue, found: Wheel, asked: Request) -> WheelUnderTest:
+    chosen, noted = _recipe(catalogue, found, asked)
     python = asked.python or _python(found) or chosen.variants.defaults.python
     request = replace(asked, recipe=chosen.name, release=chosen.version, python=python)
-    notes = (note, "not built by Kiln: what would be compared with a plan is skipped")
-    return WheelUnderTest(found, request, "", "from elsewhere", tuple(filter(None, notes)))
+    notes = (*noted, "not built by Kiln: what would be compared with a plan is skipped")
+    return WheelUnderTest(found, request, "", "from elsewhere", notes)
 
 
 def _stamp(path: Path) -> dict[str, Any] | None:
@@ -117,23 +117,25 @@ def _stamp(path: Path) -> dict[str, Any] | None:
     return None
 
 
-def _recipe(root: Path, found: Wheel, asked: Request) -> tuple[Recipe, str]:
-    """The recipe for a wheel's name and version, and what is to be said of the choice."""
+def _recipe(catalogue: Catalogue, found: Wheel, asked: Request) -> tuple[Recipe, tuple[str, ...]]:
+    """The recipe for a wheel's name and version, and notes on the choice."""
     if asked.recipe:
-        return recipe.describe(root, asked.recipe, asked.release or None), ""
-    every = recipe.every(root)
+        return catalogue.describe(asked.recipe, asked.release), ()
+    every, problems = catalogue.every()
     fitting = [each for each in every if _is_for(each, found.name)]
     if not fitting:
         raise UsageError(
             f"no recipe's suite is for a distribution named {found.name}",
             f"give --recipe, one of {', '.join(sorted({each.name for each in every}))}",
+            detail="\n".join(problems),
         )
     release = Version(found.version).release
     same = [each for each in fitting if Version(each.version).release == release[: _length(each)]]
     if same:
-        return max(same, key=_length), ""
-    chosen = recipe.describe(root, fitting[0].name)
-    return chosen, f"no recipe has version {found.version}: the suite is that of {chosen.version}"
+        return max(same, key=_length), problems
+    chosen = catalogue.describe(fitting[0].name)
+    note = f"no recipe has version {found.version}: the suite is that of {chosen.version}"
+    return chosen, (*problems, note)
 
 
 def _length(each: Recipe) -> int:

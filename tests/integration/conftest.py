@@ -24,7 +24,7 @@ from kiln.core.errors import UsageError
 from kiln.core.home import Home
 from kiln.models import environment, onnx
 from tests.support import interpreters
-from tests.support.repository import ROOT
+from tests.support.repository import BASE, ROOT
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -124,7 +124,7 @@ def house(tmp_path: Path, vault: Path, served: tuple[str, Path]) -> House:
     for folder_name in ("docker/common", "recipes/shared", "smoke/common"):
         shutil.copytree(ROOT / folder_name, root / folder_name)
     for source, target in {
-        ROOT / "docker/bases.yaml": "docker/bases.yaml",
+        ROOT / BASE: BASE,
         ROOT / "docker/opencv/Dockerfile": "docker/opencv/Dockerfile",
         ROOT / "tasks.py": "tasks.py",
         toy / "compile.sh": "docker/opencv/compile.sh",
@@ -134,8 +134,8 @@ def house(tmp_path: Path, vault: Path, served: tuple[str, Path]) -> House:
         (root / target).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, root / target)
     (root / "kiln").symlink_to(ROOT / "kiln")
-    (root / "recipes/toy/1.0").mkdir(parents=True)
-    (root / "recipes/toy/1.0/recipe.yaml").write_text(recipe, encoding="utf-8")
+    (root / "recipes/toy").mkdir(parents=True)
+    (root / "recipes/toy/recipe.yaml").write_text(recipe, encoding="utf-8")
     home = tmp_path / "home"
     home.mkdir()
     (home / "sources").symlink_to(vault)

@@ -143,7 +143,7 @@ def test_a_compile_error_is_told_in_the_compilers_own_words_with_what_cures_it(h
 
 
 def test_an_external_that_the_lock_does_not_have_is_named_by_the_build(house: House) -> None:
-    (house.root / "recipes/flow/1.0/sources.lock.yaml").write_text("sources: []\n")
+    (house.root / "recipes/flow/sources.lock.yaml").write_text("releases: ['1.0']\nsources: []\n")
     done = house.run("build", "flow")
     assert done.returncode == 1
     assert "add the external named below to the lock" in done.stderr
@@ -155,7 +155,7 @@ def test_an_external_that_cannot_be_had_or_is_another_file_is_exit_3_before_anyt
     house: House, published: tuple[str, Path], serves: bytes | None, says: str
 ) -> None:
     address, folder = published
-    lock = house.root / "recipes/flow/1.0/sources.lock.yaml"
+    lock = house.root / "recipes/flow/sources.lock.yaml"
     wanted, other = "e" * 64, folder / "other-1.0.tar.gz"
     text = lock.read_text().replace("mixing-1.0.tar.gz", other.name)
     lock.write_text(text.replace(flow.sha256(folder / "mixing-1.0.tar.gz"), wanted))
@@ -195,7 +195,7 @@ def test_a_file_of_an_external_that_is_missing_in_the_last_action_is_named(house
 
 def patch(house: House, path: str, change: tuple[str, str]) -> None:
     """One more patch of the recipe, which changes one file of the workspace."""
-    folder = house.root / "patches/flow/1.0"
+    folder = house.root / "patches/flow"
     folder.mkdir(parents=True, exist_ok=True)
     old = (flow.HERE / "tree" / path).read_text(encoding="utf-8")
     new = old.replace(*change)

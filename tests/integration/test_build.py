@@ -177,7 +177,7 @@ def test_a_step_is_not_root_has_no_capability_and_writes_only_where_it_may(house
 
 
 def test_a_patch_that_does_not_apply_is_named_with_its_hunk(house: House) -> None:
-    folder = house.root / "patches/toy/1.0"
+    folder = house.root / "patches/toy"
     folder.mkdir(parents=True)
     (folder / "series.yaml").write_text("patches:\n  - {file: 0001-x.patch, tree: toy, why: a test}\n")
     (folder / "0001-x.patch").write_text(
@@ -185,11 +185,11 @@ def test_a_patch_that_does_not_apply_is_named_with_its_hunk(house: House) -> Non
     )
     done = house.run("build", "toy")
     assert done.returncode == 1
-    assert "patch toy/1.0/0001-x.patch does not apply: hunk #1 of toy.c" in done.stderr
+    assert "patch toy/0001-x.patch does not apply: hunk #1 of toy.c" in done.stderr
 
 
 def test_a_patch_that_applies_changes_the_wheel(house: House) -> None:
-    folder = house.root / "patches/toy/1.0"
+    folder = house.root / "patches/toy"
     folder.mkdir(parents=True)
     (folder / "series.yaml").write_text("patches:\n  - {file: 0001-x.patch, tree: toy, why: a test}\n")
     (folder / "0001-x.patch").write_text(
@@ -320,10 +320,10 @@ def test_without_any_engine_the_line_that_installs_one_is_printed(house: House, 
 def test_a_source_that_cannot_be_had_is_exit_3_with_the_file_its_hash_and_the_ways_to_supply_it(
     house: House,
 ) -> None:
-    house.replace("recipes/toy/1.0/recipe.yaml", "toy-1.0.tar.gz", "gone.tar.gz")
-    text = (house.root / "recipes/toy/1.0/recipe.yaml").read_text()
+    house.replace("recipes/toy/recipe.yaml", "toy-1.0.tar.gz", "gone.tar.gz")
+    text = (house.root / "recipes/toy/recipe.yaml").read_text()
     digest = text.partition("sha256: ")[2][:64]
-    (house.root / "recipes/toy/1.0/recipe.yaml").write_text(text.replace(digest, "e" * 64))
+    (house.root / "recipes/toy/recipe.yaml").write_text(text.replace(digest, "e" * 64))
     done = house.run("build", "toy")
     assert done.returncode == 3
     assert "e" * 64 in done.stderr and "404" in done.stderr and "KILN_MIRRORS" in done.stderr

@@ -117,7 +117,7 @@ def test_a_source_that_nobody_has_any_more_is_reported_and_ends_the_job_with_1(
     assert fine.returncode == 0, fine.stderr
     assert "0 of " in report.read_text() and "1 URLs were asked; 0 of them did not" in report.read_text()
 
-    project.replace("recipes/toy/1.0/recipe.yaml", "toy-1.0.tar.gz", "gone.tar.gz")
+    project.replace("recipes/toy/recipe.yaml", "toy-1.0.tar.gz", "gone.tar.gz")
     lost = project.script(
         "ci/origins.py", str(report), "--recipe", "toy/1.0", GITHUB_STEP_SUMMARY=str(summary)
     )

@@ -17,7 +17,7 @@ from tests.integration.conftest import House
 from tests.support import cuda_installer
 from tests.support.repository import ROOT
 
-RECIPE = "recipes/toy/1.0/recipe.yaml"
+RECIPE = "recipes/toy/recipe.yaml"
 TOOLKIT = """\
 version: "10.0"
 release: 10.0.130

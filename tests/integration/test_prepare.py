@@ -25,10 +25,10 @@ def prepared(house: House, tmp_path: Path, generated: str) -> None:
     source = (ROOT / "tests/projects/toy" / "toy.c").read_text(encoding="utf-8")
     (tree / "toy.c").write_text('#include "generated.h"\n' + source)
     (house.root / "docker/opencv/ready.sh").write_text(SCRIPT)
-    recipe = house.root / "recipes/toy/1.0/recipe.yaml"
+    recipe = house.root / "recipes/toy/recipe.yaml"
     before = recipe.read_text().partition("tree: ")[2].partition("\n")[0]
     house.replace(
-        "recipes/toy/1.0/recipe.yaml",
+        "recipes/toy/recipe.yaml",
         f"tree: {before}",
         f"tree: {tree_digest(tree)}\n    prepare: scripts/ready.sh",
     )

@@ -9,7 +9,7 @@ import pytest
 from kiln import archive
 from kiln.core.errors import CompileError
 from kiln.index import purewheel
-from kiln.recipe import loader
+from kiln.recipe import Catalogue
 from kiln.sources import fetch
 from kiln.sources.settings import FetchSettings
 from kiln.sources.vault import Vault
@@ -20,7 +20,7 @@ from tests.support.repository import ROOT
 @pytest.fixture(scope="module")
 def builders(vault: Path) -> list[Path]:
     """The pinned setuptools and wheel for Python 3.7, which run on every Python that runs Kiln."""
-    loaded = loader.load(ROOT, "tensorflow", "1.15.5")
+    loaded = Catalogue(ROOT).load("tensorflow", "1.15.5")
     wanted = [
         source
         for source in loaded.sources

@@ -6,10 +6,11 @@ from pathlib import Path
 from textwrap import dedent
 
 ROOT = Path(__file__).resolve().parents[2]
+BASE = "recipes/bases/bookworm/base.yaml"
 
 RECIPE = """\
 name: toy
-version: "1.0"
+releases: {"1.0": {}}
 summary: a toy
 homepage: https://toy.example/
 license: MIT
@@ -42,8 +43,8 @@ smoke: {suite: smoke/toy}
 def make(folder: Path, recipe: str = RECIPE, **files: str) -> Path:
     """A repository with the recipe `toy`; `files` are further files by path."""
     content = {
-        "recipes/toy/1.0/recipe.yaml": recipe,
-        "docker/bases.yaml": (ROOT / "docker" / "bases.yaml").read_text(encoding="utf-8"),
+        "recipes/toy/recipe.yaml": recipe,
+        BASE: (ROOT / BASE).read_text(encoding="utf-8"),
         "docker/opencv/Dockerfile": "ARG BASE\nFROM ${BASE} AS runtime\nFROM runtime AS toolchain\n",
         "docker/opencv/compile.sh": "true\n",
         "docker/common/patch.sh": "true\n",

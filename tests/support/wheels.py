@@ -16,6 +16,7 @@ from kiln.build import record
 from kiln.core.fields import Value
 from kiln.plan import planner
 from kiln.plan.planner import Request
+from kiln.recipe import Catalogue
 from tests.support import repository
 
 PASSED = '<testsuite><testcase classname="test_toy" name="test_toy"/></testsuite>'
@@ -77,7 +78,7 @@ def result(
     root = folder / "root"
     if not root.exists():
         repository.make(root)
-    made = planner.make(root, Request("toy", **asked))  # type: ignore[arg-type]
+    made = planner.make(Catalogue(root), Request("toy", **asked))  # type: ignore[arg-type]
     label = made.environment["KILN_LOCAL_VERSION"] if local is None else local
     version = "1.0" + (f"+{label}" if label else "")
     built = wheel(folder / "built", name, version, says, requires)

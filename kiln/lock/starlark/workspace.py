@@ -40,7 +40,6 @@ class External:
 
     name: str
     repository: str
-    rule: str
     urls: tuple[str, ...] = ()
     sha256: str = ""
     strip_prefix: str = ""
@@ -160,7 +159,6 @@ def _externals(declaration: Declaration) -> Iterator[External]:
         yield External(
             name=declaration.name if len(files) == 1 else f"{declaration.name}-{_basename(urls[0])}",
             repository=declaration.name,
-            rule=declaration.kind,
             urls=urls,
             sha256=sha256,
             strip_prefix=_text(attributes.get("strip_prefix", ""), declaration).strip("/"),
@@ -169,7 +167,6 @@ def _externals(declaration: Declaration) -> Iterator[External]:
         yield External(
             name=declaration.name,
             repository=declaration.name,
-            rule=declaration.kind,
             remote=_text(attributes["remote"], declaration),
             reference=_text(attributes.get("commit") or attributes.get("tag", ""), declaration),
             strip_prefix=_text(attributes.get("strip_prefix", ""), declaration).strip("/"),

@@ -12,7 +12,7 @@ import yaml
 
 from kiln.archive import tree_digest, unpacker
 from tests.support import archives
-from tests.support.repository import ROOT
+from tests.support.repository import BASE, ROOT
 
 HERE = Path(__file__).resolve().parent
 EXTERNALS = ("mixing", "stamps")
@@ -32,9 +32,9 @@ def repository(root: Path, folder: Path, address: str) -> None:
     """A repository at `root` with the recipe `flow`; its lock is not there yet."""
     for name in ("docker/common", "docker/tensorflow", "recipes/shared", "smoke/common"):
         shutil.copytree(ROOT / name, root / name)
-    recipe = root / "recipes/flow/1.0"
+    recipe = root / "recipes/flow"
     for source, target in {
-        ROOT / "docker/bases.yaml": root / "docker/bases.yaml",
+        ROOT / BASE: root / BASE,
         ROOT / "tasks.py": root / "tasks.py",
         HERE / "test_flow.py": root / "smoke/flow/test_flow.py",
         HERE / "python-3.11.yaml": root / "recipes/shared/flow-build.yaml",
@@ -50,14 +50,14 @@ def repository(root: Path, folder: Path, address: str) -> None:
 
 def with_preflight(root: Path) -> None:
     """Let the recipe have all of TensorFlow's steps."""
-    path = root / "recipes/flow/1.0/recipe.yaml"
+    path = root / "recipes/flow/recipe.yaml"
     recipe = {**yaml.safe_load(path.read_text(encoding="utf-8")), "steps": _tensorflow()["steps"]}
     path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
 
 
 def _tensorflow() -> dict[str, Any]:
     recipe: dict[str, Any] = yaml.safe_load(
-        (ROOT / "recipes/tensorflow/1.15.5/recipe.yaml").read_text(encoding="utf-8")
+        (ROOT / "recipes/tensorflow/recipe.yaml").read_text(encoding="utf-8")
     )
     return recipe
 
@@ -81,11 +81,11 @@ def _recipe(folder: Path, address: str) -> dict[str, Any]:
             {"url": f"{address}/{packed.name}", "sha256": sha256(packed), "member": "flow-1.0"},
         ],
     }
-    del recipe["task"]
+    del recipe["task"], recipe["default"]
     return {
         **recipe,
         "name": "flow",
-        "version": "1.0",
+        "releases": {"1.0": {"source_date_epoch": 1609791522}},
         "summary": "operators on lists of numbers",
         "include": [
             "shared/python-tools.yaml",

@@ -22,6 +22,7 @@ from kiln.core.errors import SourceError, UsageError
 from kiln.core.home import Home
 from kiln.plan import planner
 from kiln.plan.planner import Plan, Request
+from kiln.recipe import Catalogue
 from kiln.sources import fetch
 from kiln.sources.obtained import Obtained
 from kiln.sources.settings import FetchSettings
@@ -36,7 +37,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 @pytest.fixture
 def planned(tmp_path: Path) -> Plan:
     recipe = repository.RECIPE.replace("a" * 64, SHA256).replace("size: 3", f"size: {len(CONTENT)}")
-    return planner.make(repository.make(tmp_path / "root", recipe), Request("toy"))
+    return planner.make(Catalogue(repository.make(tmp_path / "root", recipe)), Request("toy"))
 
 
 def obtained(planned: Plan, file: Path) -> Obtained:
@@ -114,14 +115,14 @@ def test_the_manifest_lists_every_input_with_its_digest(planned: Plan, packed: P
 def test_a_bundle_of_another_plan_gives_what_fits_and_says_so(
     planned: Plan, packed: Path, tmp_path: Path
 ) -> None:
-    other = planner.make(tmp_path / "root", Request("toy", cpu_features="avx2"))
+    other = planner.make(Catalogue(tmp_path / "root"), Request("toy", cpu_features="avx2"))
     vault, said = take(packed, other, tmp_path)
     assert "is for another plan (toy/1.0/cp311-cpu-bookworm-sse4.2)" in said
     assert vault.get(SHA256)
 
 
 def test_what_no_recipe_wants_does_not_enter_the_vault(planned: Plan, packed: Path, tmp_path: Path) -> None:
-    other = planner.make(repository.make(tmp_path / "other"), Request("toy"))
+    other = planner.make(Catalogue(repository.make(tmp_path / "other")), Request("toy"))
     vault, _ = take(packed, other, tmp_path)
     assert not vault.path(SHA256).exists()
 

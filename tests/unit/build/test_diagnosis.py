@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kiln.build import diagnosis
 from kiln.build.diagnosis import Cure
 from kiln.core.errors import UsageError
-from kiln.recipe import loader
+from kiln.recipe import Catalogue
 from tests.support.repository import ROOT
 
 GENERAL = diagnosis.cures(ROOT, "opencv")
@@ -289,9 +289,9 @@ def test_every_cures_example_is_answered_with_that_very_cure(known: Cure) -> Non
 
 def test_a_cure_names_only_patches_and_options_that_there_are() -> None:
     text = " ".join(f"{known.cause} {known.cure}" for known in TENSORFLOW)
-    patches = {path.stem for path in (ROOT / "patches/tensorflow/1.15.5").glob("*.patch")}
+    patches = {path.stem for path in (ROOT / "patches/tensorflow").glob("*.patch")}
     assert set(re.findall(r"\b\d{4}-[\w-]+", text)) <= patches
-    options = {option.name.replace("_", "-") for option in loader.describe(ROOT, "tensorflow").options}
+    options = {option.name.replace("_", "-") for option in Catalogue(ROOT).describe("tensorflow").options}
     ours = {"jobs", "cpu-features", *options}
     bazels = {"linkopt", "host_linkopt"}
     assert set(re.findall(r"--([a-z][\w-]*)", text)) <= ours | bazels

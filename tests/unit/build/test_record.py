@@ -7,12 +7,13 @@ import pytest
 from kiln.build import Damage, Record, record
 from kiln.plan import planner
 from kiln.plan.planner import Plan, Request
+from kiln.recipe import Catalogue
 from tests.support import repository
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> Plan:
-    return planner.make(repository.make(tmp_path / "root"), Request("toy"))
+    return planner.make(Catalogue(repository.make(tmp_path / "root")), Request("toy"))
 
 
 def written(folder: Path, made: Plan) -> Record:

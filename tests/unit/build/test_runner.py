@@ -9,6 +9,7 @@ from kiln.build import BuildRunner, Workspace
 from kiln.core import Home
 from kiln.engine import Engine, Images
 from kiln.plan import ContainerStep, Plan, Request, planner
+from kiln.recipe import Catalogue
 from kiln.sources import Obtained
 from tests.support import repository
 
@@ -23,7 +24,7 @@ steps:""".replace("TTTT", "c" * 64).replace("SSSS", "d" * 64),
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
-    return planner.make(repository.make(tmp_path / "root", RECIPE), Request("toy"))
+    return planner.make(Catalogue(repository.make(tmp_path / "root", RECIPE)), Request("toy"))
 
 
 @pytest.fixture

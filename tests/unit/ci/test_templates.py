@@ -14,6 +14,7 @@ import yaml
 
 from kiln.commands import matrix
 from kiln.commands.matrix import Wanted
+from kiln.recipe import Catalogue
 from tests.support.repository import ROOT
 
 GITHUB = sorted((ROOT / "ci" / "github").glob("*.yml"))
@@ -59,7 +60,7 @@ def steps(path: Path) -> list[dict[str, Any]]:
 
 def test_the_templates_conform_to_the_schemas_of_their_providers(tmp_path: Path) -> None:
     pipeline = tmp_path / "pipeline.yml"
-    pipeline.write_text(matrix.gitlab(matrix.chosen(ROOT, Wanted())))
+    pipeline.write_text(matrix.gitlab(matrix.chosen(Catalogue(ROOT), Wanted())))
     for schema, files in (("github-workflows", GITHUB), ("gitlab-ci", [*GITLAB, pipeline])):
         done = conforms(schema, *files)
         assert len(files) >= 3 and done.returncode == 0, done.stdout
@@ -132,7 +133,7 @@ def test_there_are_as_many_jobs_in_a_row_as_a_matrix_may_ask_for_each_after_the_
 
 def test_what_the_matrix_gives_is_what_the_workflow_takes() -> None:
     text = (ROOT / "ci/github/kiln.yml").read_text()
-    row = matrix.chosen(ROOT, Wanted())[0].to_json()
+    row = matrix.chosen(Catalogue(ROOT), Wanted())[0].to_json()
     used = set(re.findall(r"matrix\.(\w+)", text.partition("strategy:")[2].partition("\n\n")[0])) - {
         "outputs"
     }
@@ -174,7 +175,7 @@ def test_every_script_that_is_called_is_there_and_may_be_run() -> None:
 
 def test_gitlabs_jobs_get_what_they_read_from_the_pipeline_that_is_written() -> None:
     part = (ROOT / "ci/gitlab/part.yml").read_text()
-    (row, *_) = matrix.chosen(ROOT, Wanted())
+    (row, *_) = matrix.chosen(Catalogue(ROOT), Wanted())
     written = matrix.gitlab([row])
     read_there = set(re.findall(r"\$(KILN_\w+)", part)) - {"KILN_TIME_BUDGET"}
     assert read_there == {"KILN_ROW", "KILN_PART", "KILN_CACHE", "KILN_SOURCES"}

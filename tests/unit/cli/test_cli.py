@@ -16,7 +16,7 @@ from kiln.cli import collection, recipe_tasks
 from kiln.cli.guard import guarded
 from kiln.cli.program import KilnProgram, rewritten
 from kiln.core.errors import CompileError, EngineError, KilnError, SourceError, UsageError
-from kiln.recipe import Option, loader
+from kiln.recipe import Catalogue, Choice
 from tests.support import repository, wheels
 from tests.support.command import run
 from tests.support.repository import RECIPE, ROOT
@@ -119,7 +119,7 @@ def test_exit_codes_are_those_that_the_documentation_lists() -> None:
 
 
 def test_what_was_given_is_chosen_whatever_the_defaults_are() -> None:
-    options = (Option("fast", "bool", True, "x"), Option("parts", "str", "all", "x"))
+    options = (Choice("fast", "bool", True, "x"), Choice("parts", "str", "all", "x"))
     values = {"fast": True, "parts": "all", "other": 1}
     assert recipe_tasks.chosen(options, values, ()) == {}
     assert recipe_tasks.chosen(options, values, ("fast", "other")) == {"fast": True}
@@ -132,11 +132,9 @@ def test_what_was_given_is_chosen_whatever_the_defaults_are() -> None:
 def test_a_switch_given_as_another_release_has_it_by_default_is_not_dropped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], typed: tuple[str, ...], fast: bool
 ) -> None:
-    slow = RECIPE.replace('version: "1.0"', 'version: "2.0"').replace(
-        "type: bool, default: true", "type: bool, default: false"
-    )
-    root = repository.make(tmp_path, **{"recipes/toy/2.0/recipe.yaml": slow})
-    program = KilnProgram(namespace=collection(root))
+    slow = "options: [{name: fast, type: bool, default: false, help: be fast}]"
+    text = RECIPE.replace('releases: {"1.0": {}}', f'releases: {{"1.0": {{}}, "2.0": {{{slow}}}}}')
+    program = KilnProgram(namespace=collection(repository.make(tmp_path, text)))
     program.run(["./inv", "plan", "toy", "--json", *typed], exit=False)
     assert json.loads(capsys.readouterr().out)["inputs"]["options"]["fast"] is fast
 
@@ -166,7 +164,7 @@ def test_a_text_whose_default_differs_between_variants_is_chosen_whatever_it_is(
         "  - {name: gcc, type: str, default: gcc-7, help: y, when: {device: cuda-10.0}}\nsources:\n",
         1,
     )
-    options = recipe_tasks.options_of([loader.describe(repository.make(tmp_path, text), "toy")])
+    options = recipe_tasks.options_of(Catalogue(repository.make(tmp_path, text)).outlines())
     by_name = {option.name: option for option in options}
     assert (by_name["gcc"].default, by_name["gcc"].help) == ("", "x")
     given = {option.name: option.default for option in options}

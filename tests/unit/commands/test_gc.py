@@ -16,6 +16,7 @@ from kiln.core.errors import KilnError, UsageError
 from kiln.core.home import Home
 from kiln.plan import planner
 from kiln.plan.planner import Request
+from kiln.recipe import Catalogue
 from kiln.sources.vault import Vault
 from tests.support import repository
 from tests.support.repository import ROOT
@@ -50,7 +51,7 @@ def finished(home: Home, key: str, variant: str, age: int) -> Path:
 def run(root: Path, home: Home, dry: bool = False, results: int = 0) -> dict[Path, bool]:
     """What was found, and whether it is kept."""
     console = Console(rich.console.Console(file=io.StringIO()))
-    items, spared = gc.collect_garbage(root, home, NO_ENGINE, console, results, dry)
+    items, spared = gc.collect_garbage(Catalogue(root), home, NO_ENGINE, console, results, dry)
     assert spared == []
     return {item.paths[0]: item.keep for item in items}
 
@@ -111,7 +112,7 @@ def test_an_interpreter_stays_as_long_as_a_variant_uses_it(tmp_path: Path, home:
     cpython = (ROOT / "recipes/shared/cpython.yaml").read_text()
     recipe = repository.RECIPE.replace("options:", "include: [shared/cpython.yaml]\noptions:", 1)
     root = repository.make(tmp_path / "root", recipe, **{"recipes/shared/cpython.yaml": cpython})
-    used = home.interpreters / planner.make(root, Request("toy", python="3.7")).interpreter_name
+    used = home.interpreters / planner.make(Catalogue(root), Request("toy", python="3.7")).interpreter_name
     put(used / "bin" / "python3.7")
     put(home.interpreters / "0000-0000" / "bin" / "python3.7")
     found = run(root, home)
@@ -155,7 +156,7 @@ def test_two_builds_use_a_home_side_by_side(home: Home) -> None:
 
 def test_a_recipe_that_cannot_be_read_stops_everything(root: Path, home: Home) -> None:
     unneeded = put(Vault(home.sources).path(UNKNOWN))
-    put(root / "recipes/other/1.0/recipe.yaml", "name: [")
+    put(root / "recipes/other/recipe.yaml", "name: [")
     with pytest.raises(UsageError):
         run(root, home)
     assert unneeded.exists()
@@ -164,7 +165,7 @@ def test_a_recipe_that_cannot_be_read_stops_everything(root: Path, home: Home) -
 def test_images_that_cannot_be_looked_at_are_told(root: Path, home: Home) -> None:
     output = io.StringIO()
     console = Console(rich.console.Console(file=output, width=200))
-    items, _ = gc.collect_garbage(root, home, NO_ENGINE, console, 0, True)
+    items, _ = gc.collect_garbage(Catalogue(root), home, NO_ENGINE, console, 0, True)
     assert "images are not looked at" in output.getvalue()
     gc.show(items, [], False, console)
     assert "0 to remove" in output.getvalue()

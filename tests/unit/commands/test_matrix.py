@@ -13,7 +13,7 @@ from kiln.commands.matrix import Wanted
 from kiln.core.errors import UsageError
 from kiln.plan import planner
 from kiln.plan.planner import Request
-from kiln.recipe import loader
+from kiln.recipe import Catalogue
 from tests.support import repository
 
 ROWS = """\
@@ -31,7 +31,7 @@ def house(tmp_path: Path, rows: str = ROWS) -> Path:
 
 
 def chosen(root: Path, **wanted: str) -> tuple[matrix.MatrixRow, ...]:
-    return matrix.chosen(root, Wanted(**wanted))
+    return matrix.chosen(Catalogue(root), Wanted(**wanted))
 
 
 def test_the_lists_of_a_row_multiply_and_what_is_left_out_is_the_recipes_choice(tmp_path: Path) -> None:
@@ -50,9 +50,9 @@ def test_the_arguments_of_a_row_are_those_of_its_plan(tmp_path: Path) -> None:
         "build toy/1.0 --cpu-features baseline",
         "build toy/1.0 --no-fast --parts a,b",
     ]
-    options = recipe_tasks.options_of([loader.describe(root, "toy")])
+    options = recipe_tasks.options_of(Catalogue(root).outlines())
     last = recipe_tasks.chosen(options, {"fast": False, "parts": "a,b"}, ["fast", "parts"])
-    assert planner.make(root, Request("toy", "1.0", options=last)).key == rows[-1].plan.key
+    assert planner.make(Catalogue(root), Request("toy", "1.0", options=last)).key == rows[-1].plan.key
 
 
 def test_every_row_of_this_repository_can_be_planned_and_typed() -> None:
@@ -95,7 +95,7 @@ def test_filters_leave_the_rows_that_fit(tmp_path: Path) -> None:
 
 def test_all_is_what_the_recipes_declare_with_a_note_on_what_cannot_be_planned(tmp_path: Path) -> None:
     notes: list[str] = []
-    rows = matrix.declared(house(tmp_path), Wanted(), notes.append)
+    rows = matrix.declared(Catalogue(house(tmp_path)), Wanted(), notes.append)
     assert [(row.plan.variant.python, row.parts) for row in rows] == [("3.11", 3)]
     assert len(notes) == 1 and "Python 3.7 is left out: the base has Python 3.11" in notes[0]
 
@@ -108,7 +108,7 @@ def test_all_is_what_the_recipes_declare_with_a_note_on_what_cannot_be_planned(t
         ("rows:\n  - recipe: toy/1.0\n    pyhton: ['3.7']\n", "matrix.yaml:3: rows[0].pyhton: no such key"),
         ("rows:\n  - recipe: toy/1.0\n    parts: 0\n", "matrix.yaml:3: rows[0].parts"),
         ("rows:\n  - recipe: toy/1.0\n    python: ['2.7']\n", "not built for python '2.7'"),
-        ("rows:\n  - recipe: toy/9\n", "no version '9'"),
+        ("rows:\n  - recipe: toy/9\n", "recipe toy has no release '9'"),
         (
             "rows:\n  - recipe: toy/1.0\n    options:\n      fsat: true\n",
             "matrix.yaml:4: rows[0].options.fsat: the recipe has no such option",

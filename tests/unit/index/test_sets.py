@@ -14,10 +14,10 @@ import rich.console
 
 from kiln.commands import index as commands_index
 from kiln.commands.index import Wheelhouse
-from kiln.core import Console, DifferenceError, Home, UsageError, sha256_of, yaml_file
+from kiln.core import Console, DifferenceError, Home, UsageError, sha256_of
 from kiln.index import folder as index_folder
 from kiln.index import sets, wheelhouse
-from kiln.recipe import loader
+from kiln.recipe import Catalogue
 from kiln.recipe.source import Source
 from kiln.sources import FetchSettings, Obtained
 from tests.support import repository, wheels
@@ -63,7 +63,7 @@ class Shop:
             self.folder / "root",
             text,
             **{
-                "recipes/tool/1.0/recipe.yaml": text.replace("name: toy\nversion", "name: tool\nversion"),
+                "recipes/tool/recipe.yaml": text.replace("name: toy\nreleases", "name: tool\nreleases"),
                 "requirements/sets.yaml": SETS.format(origin=self.add(others)),
             },
         )
@@ -104,7 +104,7 @@ def test_a_set_holds_all_that_its_wheels_need_with_hashes_and_says_what_was_not_
 ) -> None:
     root = stock()
     built = wheelhouse.read_result(wheels.result(shop.folder, requires=("needed>=2",)))
-    made = sets.make_sets(root, [built], shop.obtain, tmp_path)
+    made = sets.make_sets(Catalogue(root), [built], shop.obtain, tmp_path)
     assert list(made.texts) == ["all-cp37-cpu.txt", "all-cp311-cpu.txt"]
     others, ours = (text.decode() for text in made.texts.values())
     assert (
@@ -127,7 +127,7 @@ def test_a_set_is_not_made_where_its_first_wheel_is_not_there_and_a_variant_does
 ) -> None:
     root = stock()
     built = wheelhouse.read_result(wheels.result(shop.folder, cpu_features="avx2"))
-    assert list(sets.make_sets(root, [built], shop.obtain, tmp_path).texts) == ["all-cp37-cpu.txt"]
+    assert list(sets.make_sets(Catalogue(root), [built], shop.obtain, tmp_path).texts) == ["all-cp37-cpu.txt"]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_packages_that_do_not_fit_together_make_no_set(
     root = stock()
     built = wheelhouse.read_result(wheels.result(shop.folder, requires=(requirement,)))
     with pytest.raises(UsageError, match=message):
-        sets.make_sets(root, [built], shop.obtain, tmp_path)
+        sets.make_sets(Catalogue(root), [built], shop.obtain, tmp_path)
 
 
 CUT = """
@@ -174,7 +174,7 @@ def test_a_set_is_installed_from_its_index_where_there_is_no_other_network(
         pytest.skip("this machine lets nobody have a network of his own")
     root = stock()
     built = wheelhouse.read_result(wheels.result(shop.folder, requires=("needed>=2",)))
-    made = sets.make_sets(root, [built], shop.obtain, tmp_path)
+    made = sets.make_sets(Catalogue(root), [built], shop.obtain, tmp_path)
     folder = tmp_path / "index"
     index_folder.update(folder, [built, *made.items], made.texts, Notes())
     venv = Venv(tmp_path / "venv")
@@ -228,7 +228,7 @@ def test_the_committed_sets_pin_nothing_but_what_recipes_pin_and_kiln_makes() ->
     for each in wanted:
         known = {other.source.digest for other in each.published}
         for name in each.recipes:
-            known |= {source.digest for source in loader.load(ROOT, *name.split("/")).sources}
+            known |= {source.digest for source in Catalogue(ROOT).load(*name.split("/")).sources}
         made = {"tensorflow", "opencv-python", "fireclay"}
         for name in (name for name in files if name.startswith(f"{each.name}-cp")):
             text = files[name]
@@ -248,7 +248,7 @@ def test_a_checkout_without_the_wheel_that_a_set_names_leaves_the_set_as_it_is(
     )
     result = wheels.result(shop.folder, requires=("needed>=2",))
     house = Wheelhouse(
-        root,
+        Catalogue(root),
         (result,),
         Home.of({"KILN_HOME": str(tmp_path / "home")}),
         FetchSettings(offline=True, folder=shop.folder / "shelf"),

@@ -15,11 +15,12 @@ from kiln.commands import lock
 from kiln.core.errors import DifferenceError, SourceError, UsageError
 from kiln.core.home import Home
 from kiln.lock import generator, lockfile
-from kiln.recipe import loader
-from kiln.recipe.source import Bazel, GitOrigin, PypiOrigin, Source, UrlOrigin
+from kiln.lock.lockfile import Content
+from kiln.recipe import Catalogue
+from kiln.recipe.source import GitOrigin, PypiOrigin, Source, UrlOrigin
 from kiln.sources.settings import FetchSettings
 from kiln.sources.vault import Vault
-from tests.support.repository import ROOT
+from tests.support.repository import RECIPE, ROOT
 
 COMMIT = "c0ffee" * 6 + "c0ff"
 
@@ -56,21 +57,24 @@ def run(root: Path, mirrors: tuple[str, ...] = (), **request: object) -> generat
     home = Home.of({"KILN_HOME": str(root / "home")})
     settings = FetchSettings(offline=True, git_mirrors=mirrors)
     asked = lock.Request("toy", **request)  # type: ignore[arg-type]
-    return lock.make_lock(root, asked, home, settings, Notes())
+    if not (root / "recipes/toy/recipe.yaml").exists():
+        write(root, {"recipes/toy/recipe.yaml": RECIPE})
+    (made,) = lock.make_locks(Catalogue(root), asked, home, settings, Notes())
+    return made
 
 
-def sources(made: generator.Lock) -> dict[str, Source]:
-    return {source.name: source for source in lockfile.read(made.path)}
+def sources(made: generator.Lock, release: str = "1.0") -> dict[str, Source]:
+    return {source.name: source for source in lockfile.read(made.path)[release].sources}
 
 
 BAZEL = {
-    "recipes/toy/1.0/lock.yaml": """
+    "recipes/toy/lock.yaml": """
         reader: bazel
         trees: [toy]
         needed: {cpu: cpu.txt, gpu: gpu.txt}
         """,
-    "recipes/toy/1.0/cpu.txt": "@zlib//:z\n",
-    "recipes/toy/1.0/gpu.txt": "zlib\ntool\n",
+    "recipes/toy/cpu.txt": "@zlib//:z\n",
+    "recipes/toy/gpu.txt": "zlib\ntool\n",
     "tree/WORKSPACE": f"""
         load("@bazel_tools//:http.bzl", "http_archive", "http_file")
         http_file(name = "unhashed", url = "https://x.example/unhashed")
@@ -101,23 +105,23 @@ BAZEL = {
 def test_a_workspace_becomes_a_lock_with_what_each_device_needs(tmp_path: Path) -> None:
     write(tmp_path, BAZEL)
     made = run(tmp_path, tree=str(tmp_path / "tree"))
-    assert made.path == tmp_path / "recipes/toy/1.0/sources.lock.yaml"
-    assert "# - jar: a package of Java or Debian, and no target needs it\n" in made.text
-    assert "# - unhashed: the workspace records no hash, and no target needs it\n" in made.text
+    assert made.path == tmp_path / "recipes/toy/sources.lock.yaml"
+    assert lockfile.read(made.path)["1.0"].left_out == {
+        "jar": "a package of Java or Debian, and no target needs it",
+        "unhashed": "the workspace records no hash, and no target needs it",
+    }
     assert sources(made) == {
         "six_archive": Source(
             "six_archive",
             origins=(PypiOrigin("six", "six-1.10.0.tar.gz", "c" * 64),),
             when={"device": ()},
             filename="six_archive.tar.gz",
-            bazel=Bazel("http_archive", "six-1.10.0"),
         ),
         "tool": Source(
             "tool",
             origins=(UrlOrigin("https://x.example/v1.bin", "a" * 64),),
             when={"device": ("gpu",)},
             filename="tool.bin",
-            bazel=Bazel("http_file"),
         ),
         "zlib": Source(
             "zlib",
@@ -128,15 +132,14 @@ def test_a_workspace_becomes_a_lock_with_what_each_device_needs(tmp_path: Path) 
             ),
             when={"device": ("cpu", "gpu")},
             filename="zlib.tar.gz",
-            bazel=Bazel("http_archive", f"zlib-{COMMIT}/src"),
         ),
     }
 
 
 def test_what_an_option_adds_is_there_with_that_option_unless_a_device_needs_it(tmp_path: Path) -> None:
     options = "        options: {more: [six_archive, jar], other: [tool, ghost]}\n        "
-    settings = BAZEL["recipes/toy/1.0/lock.yaml"].rstrip(" ") + options
-    write(tmp_path, {**BAZEL, "recipes/toy/1.0/lock.yaml": settings})
+    settings = BAZEL["recipes/toy/lock.yaml"].rstrip(" ") + options
+    write(tmp_path, {**BAZEL, "recipes/toy/lock.yaml": settings})
     made = run(tmp_path, tree=str(tmp_path / "tree"))
     assert {name: dict(source.when) for name, source in sources(made).items()} == {
         "jar": {"more": (True,)},
@@ -154,16 +157,16 @@ def test_to_generate_a_lock_again_changes_nothing_and_a_changed_tree_is_told(tmp
     assert run(tmp_path, tree=tree).text == text
     assert not run(tmp_path, tree=tree, check=True).changed
     write(tmp_path, {"tree/WORKSPACE": BAZEL["tree/WORKSPACE"].replace("v1.bin", "v2.bin")})
-    with pytest.raises(DifferenceError, match=r"run `\./inv lock toy/1\.0`"):
+    with pytest.raises(DifferenceError, match=r"run `\./inv lock toy`"):
         run(tmp_path, tree=tree, check=True)
-    assert (tmp_path / "recipes/toy/1.0/sources.lock.yaml").read_text(encoding="utf-8") == text
+    assert (tmp_path / "recipes/toy/sources.lock.yaml").read_text(encoding="utf-8") == text
 
 
 def test_another_output_leaves_the_recipes_lock_alone(tmp_path: Path) -> None:
     write(tmp_path, BAZEL)
     made = run(tmp_path, tree=str(tmp_path / "tree"), output=str(tmp_path / "other.yaml"))
     assert set(sources(made)) == {"six_archive", "tool", "zlib"}
-    assert not (tmp_path / "recipes/toy/1.0/sources.lock.yaml").exists()
+    assert not (tmp_path / "recipes/toy/sources.lock.yaml").exists()
 
 
 def test_a_needed_download_without_a_hash_stops_with_its_name(tmp_path: Path) -> None:
@@ -217,7 +220,7 @@ def test_a_tag_becomes_the_commit_that_a_mirror_has_and_stays_it_without_the_mir
         http_archive(name = "r", url = "https://github.com/o/r/archive/v1.0.zip", sha256 = "{"a" * 64}")
         """
     settings = "reader: bazel\ntrees: [toy]\n"
-    write(tmp_path, {"recipes/toy/1.0/lock.yaml": settings, "tree/WORKSPACE": workspace})
+    write(tmp_path, {"recipes/toy/lock.yaml": settings, "tree/WORKSPACE": workspace})
     made = run(tmp_path, (f"{tmp_path}/mirrors/{{owner}}/{{repo}}",), tree=str(tmp_path / "tree"))
     assert sources(made)["r"].origins[1] == GitOrigin(
         "https://github.com/o/r", commit, "r-1.0/", "zip", "a" * 64
@@ -227,7 +230,7 @@ def test_a_tag_becomes_the_commit_that_a_mirror_has_and_stays_it_without_the_mir
 
 
 CHECKOUT = {
-    "recipes/toy/1.0/lock.yaml": "reader: bazel\ntrees: [toy]\n",
+    "recipes/toy/lock.yaml": "reader: bazel\ntrees: [toy]\n",
     "tree/WORKSPACE": """
         load("@bazel_tools//:git.bzl", "git_repository")
         git_repository(name = "rules", remote = "https://github.com/o/rules.git", tag = "v1")
@@ -284,7 +287,7 @@ def sha256(text: str) -> str:
 
 
 CMAKE = {
-    "recipes/toy/1.0/lock.yaml": """
+    "recipes/toy/lock.yaml": """
         reader: cmake
         command: fetch
         trees: [toy, more]
@@ -318,7 +321,7 @@ def cmake(root: Path, **request: object) -> generator.Lock:
 def test_cmakes_downloads_are_pinned_by_files_with_the_md5_that_the_tree_records(tmp_path: Path) -> None:
     write(tmp_path, CMAKE)
     made = cmake(tmp_path, folder=str(tmp_path / "files"))
-    assert "# - windows (tool.dll): it is for another system\n" in made.text
+    assert lockfile.read(made.path)["1.0"].left_out == {"windows (tool.dll)": "it is for another system"}
     assert sources(made) == {
         "model-a": Source(
             "model-a",
@@ -366,7 +369,7 @@ def test_what_cannot_be_pinned_is_listed_as_a_whole(tmp_path: Path) -> None:
     lines = str(caught.value).splitlines()
     assert lines[0] == "2 of 2 downloads cannot be pinned:"
     assert [line.split(":")[0].strip() for line in lines[1:3]] == ["lib", "model-a"]
-    assert not (tmp_path / "recipes/toy/1.0/sources.lock.yaml").exists()
+    assert not (tmp_path / "recipes/toy/sources.lock.yaml").exists()
 
 
 @pytest.mark.parametrize(
@@ -388,10 +391,10 @@ def test_what_cannot_be_pinned_is_listed_as_a_whole(tmp_path: Path) -> None:
 def test_a_mistake_in_the_settings_is_told_with_file_line_and_key(
     tmp_path: Path, settings: str, told: str
 ) -> None:
-    write(tmp_path, {"recipes/toy/1.0/lock.yaml": settings})
+    write(tmp_path, {"recipes/toy/lock.yaml": settings})
     with pytest.raises(UsageError) as caught:
         run(tmp_path, tree=str(tmp_path))
-    assert f"{tmp_path}/recipes/toy/1.0/{told}" in str(caught.value)
+    assert f"{tmp_path}/recipes/toy/{told}" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -400,8 +403,11 @@ def test_a_mistake_in_the_settings_is_told_with_file_line_and_key(
         ({"tree": "/nowhere/at/all"}, "/nowhere/at/all is not a folder"),
         ({"tree": "other=/tmp"}, "--tree names other: the lock is read from toy"),
         ({"tree": "toy="}, "--tree 'toy=' is not of the form NAME=PATH"),
-        ({}, "has no recipe.yaml that says where its trees are: name one with --tree"),
-        ({"release": "2.0"}, "toy has no version '2.0'"),
+        (
+            {},
+            "has no source tree named toy: correct the key 'trees' of .*/lock.yaml, or name the tree with --tree",
+        ),
+        ({"release": "2.0"}, "toy has no release '2.0': choose one of 1.0"),
     ],
 )
 def test_a_wrong_request_is_told(tmp_path: Path, request_: dict[str, str], told: str) -> None:
@@ -422,6 +428,7 @@ origins = st.one_of(
         names.map(lambda name: name + "/"), st.sampled_from(["zip", "tar.gz"]), hashes, sizes, paths,
     ),
 )  # fmt: skip
+SHARED = (Source("shared", origins=(UrlOrigin("https://x.example/shared", "c" * 64),)),)
 conditions = st.dictionaries(
     st.sampled_from(["device", "python", "fast"]),
     st.lists(st.booleans() | st.text(max_size=6) | st.integers(-9, 9), max_size=3).map(tuple),
@@ -437,37 +444,103 @@ any_sources = st.lists(
         when=conditions,
         license=st.none() | st.text(min_size=1, max_size=9),
         filename=st.none() | names,
-        bazel=st.none() | st.builds(Bazel, names, paths),
     ),
     max_size=5,
     unique_by=lambda source: source.name,
 )
 
 
+contents = st.dictionaries(
+    st.sampled_from(["1.0", "1.1", "1.2+x"]),
+    st.builds(
+        Content,
+        st.one_of(any_sources, st.just(SHARED)).map(tuple),
+        st.dictionaries(
+            st.text(min_size=1, max_size=9) | st.just("a (b.c): d"), st.sampled_from(["why", "no"])
+        ),
+    ),
+    min_size=1,
+)
+
+
 @settings(deadline=None, max_examples=40)
-@given(listed=any_sources)
+@given(written=contents)
 def test_a_lock_is_read_back_as_what_was_written_in_one_order(
-    tmp_path_factory: pytest.TempPathFactory, listed: list[Source]
+    tmp_path_factory: pytest.TempPathFactory, written: dict[str, Content]
 ) -> None:
     path = tmp_path_factory.mktemp("lock") / "sources.lock.yaml"
-    text = lockfile.render("./inv lock toy/1.0", listed, {"left\x85x: y": "it is not wanted"})
-    assert text == lockfile.render(
-        "./inv lock toy/1.0", reversed(listed), {"left\x85x: y": "it is not wanted"}
-    )
+    text = lockfile.render("./inv lock toy", written)
+    backwards = {release: Content(each.sources[::-1], each.left_out) for release, each in written.items()}
+    assert text == lockfile.render("./inv lock toy", backwards)
     path.write_text(text, encoding="utf-8")
-    assert list(lockfile.read(path)) == sorted(listed, key=lambda source: source.name)
+    found = lockfile.read(path)
+    assert list(found) == list(written)
+    for release, content in written.items():
+        by_name = {source.name: source for source in content.sources}
+        assert {source.name: source for source in found[release].sources} == by_name
+        assert found[release].left_out == content.left_out
+
+
+def test_what_releases_share_is_in_a_lock_once(tmp_path: Path) -> None:
+    own = Source("own", origins=(UrlOrigin("https://x.example/own", "d" * 64),), when={"fast": (True,)})
+    both, one = Content(SHARED, {"x": "no"}), Content((*SHARED, own), {"x": "no", "y": "no"})
+    text = lockfile.render("./inv lock toy", {"1.0": both, "1.1": one, "1.2": both})
+    assert text.count("- name: shared") == 1
+    assert [line.strip() for line in text.splitlines() if "when" in line] == [
+        "when: {release: '1.1'}",
+        "when: {release: '1.1', fast: true}",
+    ]
+
+
+TWO = RECIPE.replace('releases: {"1.0": {}}', 'default: "1.0"\nreleases: {"1.0": {}, "1.1": {}}')
+
+
+def test_one_release_is_locked_and_the_others_stay_as_they_are(tmp_path: Path) -> None:
+    write(tmp_path, {**BAZEL, "recipes/toy/recipe.yaml": TWO})
+    tree = str(tmp_path / "tree")
+    before = run(tmp_path, tree=tree, release="1.1").text
+    assert list(lockfile.read(tmp_path / "recipes/toy/sources.lock.yaml")) == ["1.1"]
+    made = run(tmp_path, tree=tree, release="1.0")
+    assert made.text == before.replace("releases: ['1.1']", "releases: ['1.0', '1.1']")
+    write(tmp_path, {"tree/WORKSPACE": BAZEL["tree/WORKSPACE"].replace("v1.bin", "v2.bin")})
+    made = run(tmp_path, tree=tree, release="1.1")
+    tools = {release: str(sources(made, release)["tool"].origins[0]) for release in ("1.0", "1.1")}
+    assert tools == {"1.0": "https://x.example/v1.bin", "1.1": "https://x.example/v2.bin"}
+    assert made.text.count("- name: tool") == 2 and made.text.count("- name: zlib") == 1
+    write(tmp_path, {"recipes/toy/recipe.yaml": RECIPE})
+    assert list(lockfile.read(run(tmp_path, tree=str(tmp_path / "tree")).path)) == ["1.0"], "1.1 is gone"
+
+
+def test_a_setting_may_be_for_one_release(tmp_path: Path) -> None:
+    settings = CMAKE["recipes/toy/lock.yaml"].replace(
+        "{id: windows, ", "{id: windows, when: {release: '1.1'}, "
+    )
+    write(
+        tmp_path,
+        {**CMAKE, "recipes/toy/recipe.yaml": TWO, "recipes/toy/lock.yaml": settings, "files/4": "dll"},
+    )
+    cmake(tmp_path, folder=str(tmp_path / "files"), release="1.1")
+    made = cmake(tmp_path, folder=str(tmp_path / "files"), release="1.0")
+    assert set(sources(made)) - set(sources(made, "1.1")) == {"tool"}
+
+
+def test_a_tree_is_for_one_release_which_is_named(tmp_path: Path) -> None:
+    write(tmp_path, {**BAZEL, "recipes/toy/recipe.yaml": TWO})
+    with pytest.raises(
+        UsageError, match=r"--tree is for one release, and toy has 1\.0, 1\.1: name one, such as toy/1\.0"
+    ):
+        run(tmp_path, tree=str(tmp_path / "tree"))
 
 
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "recipes").glob("*/*/lock.yaml")), ids=lambda path: path.parent.name
+    "path", sorted((ROOT / "recipes").glob("**/lock.yaml")), ids=lambda path: path.parent.name
 )
 def test_every_lock_of_the_repository_is_as_it_would_be_written(path: Path) -> None:
     """The file's own form: what a hand changed in it shows."""
     there = path.with_name("sources.lock.yaml")
-    text = there.read_text(encoding="utf-8")
-    body = "sources:\n" + text.split("\nsources:\n", 1)[1]
-    assert lockfile.render("x", lockfile.read(there), {}).split("\n", 1)[1] == body
-    assert text.startswith(f"# Generated by `./inv lock {path.parent.parent.name}/{path.parent.name}`")
+    name = there.relative_to(ROOT / "recipes").parts[0]
+    assert lockfile.render(f"./inv lock {name}", lockfile.read(there)) == there.read_text(encoding="utf-8")
+    assert tuple(lockfile.read(there)) == Catalogue(ROOT).folders(name)[path.parent]
 
 
 @pytest.mark.parametrize(
@@ -485,13 +558,12 @@ def test_the_checked_in_lock_is_what_its_source_tree_gives(tmp_path: Path, name:
     asked = lock.Request(first, version, tree=tree, repositories=repositories, check=True)
     home = Home.of({"KILN_HOME": str(tmp_path / "home")})
     settings = FetchSettings(offline=True)
-    assert not lock.make_lock(ROOT, asked, home, settings, Notes()).changed
+    (made,) = lock.make_locks(Catalogue(ROOT), asked, home, settings, Notes())
+    assert not made.changed
 
 
-def test_a_locks_sources_are_part_of_the_recipe(tmp_path: Path) -> None:
-    for version in ("4.3.0", "4.4.0"):
-        loaded = {source.name for source in loader.load(ROOT, "opencv", version).sources}
-        locked = {
-            source.name for source in lockfile.read(ROOT / "recipes/opencv" / version / "sources.lock.yaml")
-        }
+def test_a_locks_sources_are_part_of_the_recipe() -> None:
+    for release, content in lockfile.read(ROOT / "recipes/opencv/sources.lock.yaml").items():
+        loaded = {source.name for source in Catalogue(ROOT).load("opencv", release).sources}
+        locked = {source.name for source in content.sources}
         assert locked and locked <= loaded

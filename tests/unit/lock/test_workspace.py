@@ -53,7 +53,6 @@ def test_a_rule_of_the_trees_own_with_urls_from_variables_is_a_download(tmp_path
         External(
             name="thing",
             repository="thing",
-            rule="fetch",
             urls=("https://one.example/thing-1.2.tgz", "https://two.example/thing-1.2.tgz"),
             sha256=HASHES["a"],
             strip_prefix="thing-1.2",

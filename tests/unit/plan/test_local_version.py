@@ -15,7 +15,7 @@ from packaging.version import Version
 from kiln.core.fields import Value
 from kiln.plan import local_version, planner
 from kiln.plan.planner import Request
-from kiln.recipe import cpu, loader
+from kiln.recipe import Catalogue, cpu
 from tests.support import repository
 from tests.support.repository import ROOT
 
@@ -25,7 +25,7 @@ from normalise import normalise
 
 
 def local(name: str, **asked: object) -> str:
-    return planner.make(ROOT, Request(name, **asked)).environment["KILN_LOCAL_VERSION"]  # type: ignore[arg-type]
+    return planner.make(Catalogue(ROOT), Request(name, **asked)).environment["KILN_LOCAL_VERSION"]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_new_revision_of_the_recipe_is_another_version_of_every_variant(tmp_pa
     text = repository.RECIPE.replace("license: MIT", "license: MIT\nrevision: 2")
     root = repository.make(tmp_path, text)
     versions = [
-        planner.make(root, Request("toy", options=options)).environment["KILN_LOCAL_VERSION"]
+        planner.make(Catalogue(root), Request("toy", options=options)).environment["KILN_LOCAL_VERSION"]
         for options in ({}, {"fast": False})
     ]
     assert versions == ["2", "nofast.2"]
@@ -71,7 +71,7 @@ options = st.fixed_dictionaries(
 )
 
 
-RECIPE = loader.load(ROOT, "opencv", "4.3.0")
+RECIPE = Catalogue(ROOT).load("opencv", "4.3.0")
 
 
 def version(features: str, chosen: dict[str, Value]) -> Version:
@@ -140,7 +140,7 @@ def test_a_wheel_whose_version_is_not_clear_is_not_labelled(wheel: bytes, messag
 
 
 def test_every_option_that_names_a_wheel_is_one_that_the_recipe_has() -> None:
-    for name in loader.names(ROOT):
-        for option in loader.describe(ROOT, name).options:
+    for name in Catalogue(ROOT).names():
+        for option in Catalogue(ROOT).describe(name).options:
             if not isinstance(option.in_name, bool):
                 assert option.default not in option.in_name

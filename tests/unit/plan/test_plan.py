@@ -13,18 +13,19 @@ import pytest
 from kiln.core.errors import UsageError
 from kiln.plan import planner
 from kiln.plan.planner import Request
+from kiln.recipe import Catalogue
 from tests.support import repository
 from tests.support.repository import RECIPE, ROOT
 
 PATCH = {
-    "patches/toy/1.0/series.yaml": "patches:\n  - {file: 0001-x.patch, tree: tree, why: because}\n",
-    "patches/toy/1.0/0001-x.patch": "--- a/x\n+++ b/x\n",
+    "patches/toy/series.yaml": "patches:\n  - {file: 0001-x.patch, tree: tree, why: because}\n",
+    "patches/toy/0001-x.patch": "--- a/x\n+++ b/x\n",
 }
 WITH_TREE = RECIPE.replace("  - name: toy\n", f'  - name: tree\n    tree: "{"d" * 64}"\n', 1)
 
 
 def key(root: Path, **asked: object) -> str:
-    return planner.make(root, Request("toy", **asked)).key  # type: ignore[arg-type]
+    return planner.make(Catalogue(root), Request("toy", **asked)).key  # type: ignore[arg-type]
 
 
 def replace(path: str, old: str, new: str) -> Callable[[Path], None]:
@@ -39,16 +40,16 @@ def replace(path: str, old: str, new: str) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     "edit",
     [
-        replace("recipes/toy/1.0/recipe.yaml", "d" * 64, "c" * 64),
-        replace("recipes/toy/1.0/recipe.yaml", "1585958400", "1585958401"),
-        replace("recipes/toy/1.0/recipe.yaml", "default: all", "default: some"),
-        replace("recipes/toy/1.0/recipe.yaml", "cpu_features: sse4.2", "cpu_features: avx2"),
-        replace("recipes/toy/1.0/recipe.yaml", "{name: compile,", "{name: build,"),
+        replace("recipes/toy/recipe.yaml", "d" * 64, "c" * 64),
+        replace("recipes/toy/recipe.yaml", "1585958400", "1585958401"),
+        replace("recipes/toy/recipe.yaml", "default: all", "default: some"),
+        replace("recipes/toy/recipe.yaml", "cpu_features: sse4.2", "cpu_features: avx2"),
+        replace("recipes/toy/recipe.yaml", "{name: compile,", "{name: build,"),
         replace("docker/opencv/Dockerfile", "AS toolchain", "AS toolchain\nRUN true"),
         replace("docker/opencv/compile.sh", "true", "true # edited"),
         replace("docker/common/repair.sh", "true", "true # edited"),
-        replace("docker/bases.yaml", "suite: bookworm", "suite: trixie"),
-        replace("patches/toy/1.0/0001-x.patch", "+++ b/x", "+++ b/y"),
+        replace(repository.BASE, "suite: bookworm", "suite: trixie"),
+        replace("patches/toy/0001-x.patch", "+++ b/x", "+++ b/y"),
     ],
 )
 def test_editing_any_input_changes_the_key(tmp_path: Path, edit: Callable[[Path], None]) -> None:
@@ -61,10 +62,10 @@ def test_editing_any_input_changes_the_key(tmp_path: Path, edit: Callable[[Path]
 @pytest.mark.parametrize(
     "edit",
     [
-        replace("recipes/toy/1.0/recipe.yaml", "https://toy.example/toy", "https://mirror.example/toy"),
-        replace("recipes/toy/1.0/recipe.yaml", "summary: a toy", "summary: the toy"),
+        replace("recipes/toy/recipe.yaml", "https://toy.example/toy", "https://mirror.example/toy"),
+        replace("recipes/toy/recipe.yaml", "summary: a toy", "summary: the toy"),
         replace("smoke/toy/test_toy.py", "import toy", "import toy as it"),
-        replace("recipes/toy/1.0/recipe.yaml", "b" * 64, "c" * 64),  # a source of another choice
+        replace("recipes/toy/recipe.yaml", "b" * 64, "c" * 64),  # a source of another choice
     ],
 )
 def test_what_does_not_shape_the_wheel_leaves_the_key_as_it_is(
@@ -78,9 +79,9 @@ def test_what_does_not_shape_the_wheel_leaves_the_key_as_it_is(
 
 def test_a_changed_suite_changes_the_digest_of_the_smoke_run_alone(tmp_path: Path) -> None:
     root = repository.make(tmp_path)
-    before = planner.make(root, Request("toy"))
+    before = planner.make(Catalogue(root), Request("toy"))
     replace("smoke/toy/test_toy.py", "import toy", "import toy as it")(root)
-    after = planner.make(root, Request("toy"))
+    after = planner.make(Catalogue(root), Request("toy"))
     assert (after.key, after.smoke_key != before.smoke_key) == (before.key, True)
 
 
@@ -90,25 +91,28 @@ def test_what_the_suite_reads_and_how_it_is_run_is_in_the_digest_of_the_smoke_ru
 ) -> None:
     with_folder = RECIPE.replace("{suite: smoke/toy}", "{suite: smoke/toy, folders: [layers]}")
     root = repository.make(tmp_path, with_folder, **{"layers/layer.py": "true\n"})
-    before = planner.make(root, Request("toy"))
+    before = planner.make(Catalogue(root), Request("toy"))
     replace(path, "true", "true # edited")(root)
-    after = planner.make(root, Request("toy"))
+    after = planner.make(Catalogue(root), Request("toy"))
     assert (after.key, after.smoke_key != before.smoke_key) == (before.key, True)
 
 
 def test_the_stamp_holds_the_key_which_no_input_of_the_key_holds(tmp_path: Path) -> None:
-    made = planner.make(repository.make(tmp_path), Request("toy"))
+    made = planner.make(Catalogue(repository.make(tmp_path)), Request("toy"))
     assert json.loads(made.stamp)["build_key"] == made.key
     assert made.key not in json.dumps(made.inputs)
-    assert made.stamp == planner.make(tmp_path, Request("toy")).stamp
+    assert made.stamp == planner.make(Catalogue(tmp_path), Request("toy")).stamp
 
 
 def test_only_a_suite_with_a_benchmark_has_the_step_that_runs_it(tmp_path: Path) -> None:
     root = repository.make(tmp_path)
-    assert [step.name for step in planner.make(root, Request("toy")).steps][-2:] == ["inspect", "smoke"]
+    assert [step.name for step in planner.make(Catalogue(root), Request("toy")).steps][-2:] == [
+        "inspect",
+        "smoke",
+    ]
     for path in ("smoke/toy/speed.py", "smoke/common/speed.sh"):
         (root / path).write_text("true\n")
-    assert [step.name for step in planner.make(root, Request("toy")).steps][-3:] == [
+    assert [step.name for step in planner.make(Catalogue(root), Request("toy")).steps][-3:] == [
         "inspect",
         "smoke",
         "speed",
@@ -127,20 +131,23 @@ def test_the_same_repository_at_another_place_has_the_same_key(tmp_path: Path) -
 )
 def test_every_choice_has_a_key_and_a_folder_of_its_own(tmp_path: Path, asked: dict[str, object]) -> None:
     root = repository.make(tmp_path)
-    one, other = planner.make(root, Request("toy")), planner.make(root, Request("toy", **asked))  # type: ignore[arg-type]
+    one, other = (
+        planner.make(Catalogue(root), Request("toy")),
+        planner.make(Catalogue(root), Request("toy", **asked)),
+    )  # type: ignore[arg-type]
     assert one.key != other.key
     assert one.folder != other.folder
 
 
 def test_a_condition_on_an_option_chooses_the_sources(tmp_path: Path) -> None:
     root = repository.make(tmp_path)
-    assert [source.name for source in planner.make(root, Request("toy")).sources] == ["toy"]
-    slow = planner.make(root, Request("toy", options={"fast": False}))
+    assert [source.name for source in planner.make(Catalogue(root), Request("toy")).sources] == ["toy"]
+    slow = planner.make(Catalogue(root), Request("toy", options={"fast": False}))
     assert [source.name for source in slow.sources] == ["toy", "extra"]
 
 
 def test_the_json_form_holds_the_key_every_input_and_every_origin(tmp_path: Path) -> None:
-    made = planner.make(repository.make(tmp_path), Request("toy"))
+    made = planner.make(Catalogue(repository.make(tmp_path)), Request("toy"))
     value = json.loads(made.to_json())
     assert value["key"] == made.key
     assert value["inputs"]["sources"] == [
@@ -165,7 +172,7 @@ def test_a_choice_that_does_not_exist_is_refused_with_what_does(
     tmp_path: Path, asked: dict[str, object], message: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        planner.make(repository.make(tmp_path), Request("toy", **asked))  # type: ignore[arg-type]
+        planner.make(Catalogue(repository.make(tmp_path)), Request("toy", **asked))  # type: ignore[arg-type]
     assert message in str(caught.value)
 
 
@@ -187,8 +194,8 @@ def test_another_interpreter_at_the_same_prefix_changes_the_key(tmp_path: Path) 
 
 def test_a_plan_needs_no_engine_and_no_network(tmp_path: Path) -> None:
     root = repository.make(tmp_path)
-    code = "import sys; from pathlib import Path; from kiln import plan; " \
-        "print(plan.make(Path(sys.argv[1]), plan.Request('toy')).key)"  # fmt: skip
+    code = "import sys; from pathlib import Path; from kiln import plan, recipe; " \
+        "print(plan.make(recipe.Catalogue(Path(sys.argv[1])), plan.Request('toy')).key)"  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "DOCKER_HOST": "unix:///nowhere", "PATH": ""}
     command = [sys.executable, "-c", code, str(root)]
     isolated = ["/usr/bin/unshare", "--net", *command] if os.getuid() == 0 else command
@@ -211,16 +218,16 @@ def test_a_patch_is_chosen_where_all_its_conditions_hold(
     tmp_path: Path, condition: str, chosen: bool
 ) -> None:
     files = dict(PATCH)
-    files["patches/toy/1.0/series.yaml"] = files["patches/toy/1.0/series.yaml"].replace(
+    files["patches/toy/series.yaml"] = files["patches/toy/series.yaml"].replace(
         "why: because", f"why: because, when: {{{condition}}}"
     )
     root = repository.make(tmp_path, WITH_TREE, **files)
-    assert bool(planner.make(root, Request("toy")).patches) is chosen
+    assert bool(planner.make(Catalogue(root), Request("toy")).patches) is chosen
 
 
 def test_what_is_known_of_a_bases_library_does_not_enter_the_key(tmp_path: Path) -> None:
     root = repository.make(tmp_path, WITH_TREE)
-    before = planner.make(root, Request("toy"))
-    replace("docker/bases.yaml", '"2.36"', '"2.37"')(root)
-    after = planner.make(root, Request("toy"))
+    before = planner.make(Catalogue(root), Request("toy"))
+    replace(repository.BASE, '"2.36"', '"2.37"')(root)
+    after = planner.make(Catalogue(root), Request("toy"))
     assert (after.key, after.toolchain.digest) == (before.key, before.toolchain.digest)

@@ -16,6 +16,7 @@ from kiln.core.console import Console
 from kiln.core.errors import UsageError
 from kiln.plan import planner
 from kiln.plan.planner import Plan, Request
+from kiln.recipe import Catalogue
 from kiln.recipe.source import Source
 from kiln.sources import fetch
 from kiln.sources.obtained import Obtained
@@ -46,7 +47,7 @@ def obtain(source: Source, vault: Vault, settings: FetchSettings) -> Obtained:
 
 
 def substituted(root: Path, file: Path) -> Plan:
-    return planner.make(root, Request("toy", substitute={"toy": file}))
+    return planner.make(Catalogue(root), Request("toy", substitute={"toy": file}))
 
 
 def test_the_file_takes_the_place_and_the_name_of_the_source(root: Path, file: Path, tmp_path: Path) -> None:
@@ -56,7 +57,7 @@ def test_the_file_takes_the_place_and_the_name_of_the_source(root: Path, file: P
 
 
 def test_key_folder_and_environment_say_so(root: Path, file: Path) -> None:
-    exact, other = planner.make(root, Request("toy")), substituted(root, file)
+    exact, other = planner.make(Catalogue(root), Request("toy")), substituted(root, file)
     assert exact.key != other.key and exact.folder != other.folder
     assert "+substituted-" in other.folder.name
     assert other.environment["KILN_OTHER_ARCHIVES"] == "toy-1.0.tar.gz"
@@ -101,7 +102,7 @@ def test_what_cannot_be_substituted_is_told(
     root: Path, file: Path, name: str, path: str, message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        planner.make(root, Request("toy", substitute={name: file.parent / path}))
+        planner.make(Catalogue(root), Request("toy", substitute={name: file.parent / path}))
 
 
 @pytest.mark.parametrize("text", ["toy", "toy=", "=file", "toy=a,b"])
@@ -114,4 +115,4 @@ def test_no_recipe_can_name_such_a_file(tmp_path: Path) -> None:
     text = repository.RECIPE.replace("url: https://toy.example/toy-1.0.tar.gz", "path: /toy-1.0.tar.gz", 1)
     assert text != repository.RECIPE
     with pytest.raises(UsageError, match="exactly one of the keys url, pypi, npm, git"):
-        planner.make(repository.make(tmp_path / "other", text), Request("toy"))
+        planner.make(Catalogue(repository.make(tmp_path / "other", text)), Request("toy"))

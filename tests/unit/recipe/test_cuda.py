@@ -12,7 +12,7 @@ from kiln.cli import recipe_tasks
 from kiln.core.errors import UsageError
 from kiln.plan import planner
 from kiln.plan.planner import Request
-from kiln.recipe import cuda, loader
+from kiln.recipe import Catalogue, cuda
 from tests.support import repository
 from tests.support.repository import RECIPE, ROOT
 
@@ -80,7 +80,7 @@ def test_the_host_compiler_is_the_newest_that_nvcc_takes(
 def test_a_base_whose_compilers_are_all_too_new_is_refused_before_anything_is_fetched(tmp_path: Path) -> None:
     files = {**FILES, "recipes/cuda/11.8/toolkit.yaml": TOOLKIT.replace("newest_gcc: 11", "newest_gcc: 7")}
     with pytest.raises(UsageError) as caught:
-        planner.make(repository.make(tmp_path, WITH_CUDA, **files), Request("toy", device="cuda"))
+        planner.make(Catalogue(repository.make(tmp_path, WITH_CUDA, **files)), Request("toy", device="cuda"))
     assert str(caught.value) == (
         "CUDA 11.8 compiles with gcc 7 at most, and the base bookworm offers gcc 9 to 12: "
         "choose a newer CUDA, or a base with an older compiler"
@@ -108,7 +108,7 @@ def test_what_the_toolkit_does_not_compile_for_is_refused() -> None:
 
 
 def test_a_plan_for_cuda_has_its_sources_step_compiler_and_environment(root: Path) -> None:
-    made = planner.make(root, Request("toy", device="cuda", options={"cuda_arch": "8.6,7.0"}))
+    made = planner.make(Catalogue(root), Request("toy", device="cuda", options={"cuda_arch": "8.6,7.0"}))
     assert made.variant.device == "cuda-11.8"
     assert [source.name for source in made.sources] == ["nvcc", "toy"]
     assert [step.name for step in made.steps if step.station == "compile"] == ["python", "cuda", "compile"]
@@ -120,17 +120,17 @@ def test_a_plan_for_cuda_has_its_sources_step_compiler_and_environment(root: Pat
 
 
 def test_a_plan_for_the_processor_knows_nothing_of_cuda(root: Path) -> None:
-    made = planner.make(root, Request("toy"))
+    made = planner.make(Catalogue(root), Request("toy"))
     assert "cuda" not in json.dumps(made.inputs["steps"]).lower()
     assert not [name for name in made.environment if "CUDA" in name]
     assert "compiler" not in made.toolchain.identity
     with pytest.raises(UsageError, match="no option 'cuda_arch' for the device cpu: it has fast, parts"):
-        planner.make(root, Request("toy", options={"cuda_arch": "7.5"}))
+        planner.make(Catalogue(root), Request("toy", options={"cuda_arch": "7.5"}))
 
 
 def test_the_capabilities_are_part_of_the_key(root: Path) -> None:
     keys = {
-        planner.make(root, Request("toy", device="cuda", options={"cuda_arch": text})).key
+        planner.make(Catalogue(root), Request("toy", device="cuda", options={"cuda_arch": text})).key
         for text in ("", "7.5,9.0", "7.5", "9.0")
     }
     assert len(keys) == 3
@@ -139,19 +139,19 @@ def test_the_capabilities_are_part_of_the_key(root: Path) -> None:
 def test_a_device_that_the_default_release_lacks_is_built_of_the_newest_release_that_has_it(
     root: Path,
 ) -> None:
-    for version, device in (("1.0", "[cpu]"), ("1.1", "[cpu, cuda-11.8]"), ("1.2", "[cpu, cuda-11.8]")):
-        path = root / "recipes" / "toy" / version / "recipe.yaml"
-        path.parent.mkdir(exist_ok=True)
-        text = WITH_CUDA.replace("[cpu, cuda-11.8]", device).replace('"1.0"', f'"{version}"', 1)
-        path.write_text(text, encoding="utf-8")
-    (root / "recipes" / "toy" / "default").write_text("1.0\n", encoding="utf-8")
-    assert planner.make(root, Request("toy")).recipe.version == "1.0"
-    assert planner.make(root, Request("toy", device="cuda-11.8")).recipe.version == "1.2"
-    assert planner.make(root, Request("toy", device="cuda-11.8", release="1.1")).recipe.version == "1.1"
-    assert planner.make(root, Request("toy", device="cuda")).recipe.version == "1.2"
+    table = 'default: "1.0"\nreleases: {"1.2": {}, "1.0": {variants: {device: [cpu]}}, "1.1": {}}\n'
+    text = WITH_CUDA.replace('releases: {"1.0": {}}\n', table)
+    (root / "recipes/toy/recipe.yaml").write_text(text, encoding="utf-8")
+    assert planner.make(Catalogue(root), Request("toy")).recipe.version == "1.0"
+    assert planner.make(Catalogue(root), Request("toy", device="cuda-11.8")).recipe.version == "1.2"
+    assert (
+        planner.make(Catalogue(root), Request("toy", device="cuda-11.8", release="1.1")).recipe.version
+        == "1.1"
+    )
+    assert planner.make(Catalogue(root), Request("toy", device="cuda")).recipe.version == "1.2"
     says = r"not built for device 'cuda-10\.0': choose one of cpu, cuda-11\.8 \(toy 1\.2\)"
     with pytest.raises(UsageError, match=says):
-        planner.make(root, Request("toy", device="cuda-10.0"))
+        planner.make(Catalogue(root), Request("toy", device="cuda-10.0"))
 
 
 def test_nvcc_calls_the_compiler_that_the_recipe_lets_be_chosen(tmp_path: Path) -> None:
@@ -159,17 +159,17 @@ def test_nvcc_calls_the_compiler_that_the_recipe_lets_be_chosen(tmp_path: Path) 
         "sources:\n", "  - {name: compiler, type: str, default: gcc-9, help: which}\nsources:\n", 1
     )
     root = repository.make(tmp_path, text, **FILES)
-    made = planner.make(root, Request("toy", device="cuda"))
+    made = planner.make(Catalogue(root), Request("toy", device="cuda"))
     assert made.environment["KILN_HOST_COMPILER"] == "g++-9"
     assert made.toolchain.compiler == "", "it is in the toolchain already"
     for asked in ("gcc-12", "clang", "gcc-"):
         with pytest.raises(UsageError, match=f"gcc 11 at most, and --compiler is {asked}"):
-            planner.make(root, Request("toy", device="cuda", options={"compiler": asked}))
+            planner.make(Catalogue(root), Request("toy", device="cuda", options={"compiler": asked}))
 
 
 def test_a_recipe_without_cuda_says_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not built for device 'cuda': choose one of cpu"):
-        planner.make(repository.make(tmp_path), Request("toy", device="cuda"))
+        planner.make(Catalogue(repository.make(tmp_path)), Request("toy", device="cuda"))
 
 
 @pytest.mark.parametrize(
@@ -199,16 +199,16 @@ def test_every_toolkit_has_sources_for_a_plan_on_a_base_that_fits(version: str, 
     files = {
         "recipes/cuda/base.yaml": (folder / "base.yaml").read_text(encoding="utf-8"),
         f"recipes/cuda/{version}/toolkit.yaml": (folder / "toolkit.yaml").read_text(encoding="utf-8"),
-        "docker/bases.yaml": "bases:\n  - {name: bookworm, suite: any, python: '3.11', glibc: '2.36', compilers: [7]}\n",
+        repository.BASE: "{suite: any, python: '3.11', glibc: '2.36', compilers: [7]}\n",
         "docker/common/cuda.sh": "true\n",
     }
-    made = planner.make(repository.make(tmp_path, text, **files), Request("toy", device="cuda"))
+    made = planner.make(Catalogue(repository.make(tmp_path, text, **files)), Request("toy", device="cuda"))
     assert "nvidia-cuda-toolkit" in {source.name for source in made.sources}
     assert made.toolchain.compiler == "g++-7"
 
 
 def test_tensorflow_for_cuda_10_is_compiled_with_the_gcc_that_is_compiled_before() -> None:
-    made = planner.make(ROOT, Request("tensorflow", device="cuda"))
+    made = planner.make(Catalogue(ROOT), Request("tensorflow", device="cuda"))
     assert (made.recipe.version, made.variant.device) == ("1.15.5", "cuda-10.0")
     assert [step.name for step in made.steps][:4] == ["patch", "python", "gcc", "cuda"]
     assert made.environment["KILN_HOST_COMPILER"] == "g++-7"
@@ -221,34 +221,39 @@ def test_tensorflow_for_cuda_10_is_compiled_with_the_gcc_that_is_compiled_before
 
 def test_tensorflow_for_cuda_10_refuses_a_newer_compiler() -> None:
     with pytest.raises(UsageError, match="gcc 7 at most, and --compiler is gcc-9: give gcc-7"):
-        planner.make(ROOT, Request("tensorflow", device="cuda-10.0", options={"compiler": "gcc-9"}))
+        planner.make(
+            Catalogue(ROOT), Request("tensorflow", device="cuda-10.0", options={"compiler": "gcc-9"})
+        )
 
 
 def test_a_gpu_too_new_for_the_toolkit_is_answered_with_the_toolkit_that_knows_it() -> None:
     with pytest.raises(
         UsageError, match=r"for the compute capability 8\.6: .*; or give --cuda=11\.8, which has all"
     ):
-        planner.make(ROOT, Request("tensorflow", device="cuda", options={"cuda_arch": "7.5,8.6"}))
+        planner.make(Catalogue(ROOT), Request("tensorflow", device="cuda", options={"cuda_arch": "7.5,8.6"}))
     with pytest.raises(UsageError, match=r"capability 99\.0: choose of [0-9., ]+$"):
-        planner.make(ROOT, Request("tensorflow", device="cuda", options={"cuda_arch": "99.0"}))
+        planner.make(Catalogue(ROOT), Request("tensorflow", device="cuda", options={"cuda_arch": "99.0"}))
 
 
 def test_tensorflow_for_the_processor_needs_no_file_of_cudas() -> None:
-    made = planner.make(ROOT, Request("tensorflow"))
+    made = planner.make(Catalogue(ROOT), Request("tensorflow"))
     assert made.options["compiler"] == "gcc-9"
     assert not {"gcc", "nvidia-cuda-toolkit", "nvidia-cudnn"} & {each.name for each in made.sources}
 
 
 def test_another_version_of_cuda_is_another_release_of_tensorflow() -> None:
-    assert planner.make(ROOT, Request("tensorflow", device="cuda-11.8")).recipe.version == "1.15.5+nv22.12"
+    assert (
+        planner.make(Catalogue(ROOT), Request("tensorflow", device="cuda-11.8")).recipe.version
+        == "1.15.5+nv22.12"
+    )
 
 
-@pytest.mark.parametrize("name", loader.names(ROOT))
+@pytest.mark.parametrize("name", Catalogue(ROOT).names())
 def test_every_device_that_a_recipe_lists_has_a_toolkit_and_a_plan(name: str) -> None:
-    for version in loader.versions(ROOT, name):
-        described = loader.describe(ROOT, name, version)
+    for version in Catalogue(ROOT).releases(name):
+        described = Catalogue(ROOT).describe(name, version)
         for device in described.variants.device:
             asked = Request(name, release=version, device=device, python="3.11")
             if "3.11" in described.variants.python:
-                assert planner.make(ROOT, asked).variant.device == device
+                assert planner.make(Catalogue(ROOT), asked).variant.device == device
             cuda.toolkit(ROOT, device)

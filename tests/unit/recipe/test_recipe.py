@@ -6,7 +6,7 @@ import pytest
 
 from kiln import recipe
 from kiln.core.errors import UsageError
-from kiln.recipe import loader
+from kiln.recipe import Catalogue
 from tests.support import repository
 from tests.support.repository import RECIPE, ROOT
 
@@ -15,7 +15,8 @@ def mistakes(folder: Path, text: str, **files: str) -> list[str]:
     """The lines of the error for a recipe, without the folder's own path."""
     root = repository.make(folder, text, **files)
     with pytest.raises(UsageError) as caught:
-        loader.patches(root, loader.load(root, "toy"))
+        catalogue = Catalogue(root)
+        catalogue.patches(catalogue.load("toy"))
     assert caught.value.exit_code == 2
     return str(caught.value).replace(str(root) + "/", "").splitlines()
 
@@ -24,19 +25,21 @@ def line_of(text: str, part: str) -> int:
     return next(number for number, line in enumerate(text.splitlines(), 1) if part in line)
 
 
-@pytest.mark.parametrize("name", loader.names(ROOT))
-def test_every_recipe_of_the_repository_is_sound(name: str) -> None:
-    for path in sorted((ROOT / "recipes" / name).glob("*/recipe.yaml")):
-        loaded = loader.load(ROOT, name, path.parent.name)
-        assert loaded.name == name
-        assert loader.patches(ROOT, loaded) is not None
+@pytest.mark.parametrize("name", Catalogue(ROOT).names())
+def test_every_release_of_the_repository_is_sound(name: str) -> None:
+    catalogue = Catalogue(ROOT)
+    assert catalogue.default(name) in catalogue.releases(name)
+    for release in catalogue.releases(name):
+        loaded = catalogue.load(name, release)
+        assert (loaded.name, loaded.version) == (name, release)
+        assert catalogue.patches(loaded) is not None
 
 
 def test_a_misspelt_key_is_named_with_file_and_line(tmp_path: Path) -> None:
     text = RECIPE.replace("toolchain:", "toolchian:")
     found = mistakes(tmp_path, text)
     assert (
-        f"recipes/toy/1.0/recipe.yaml:{line_of(text, 'toolchian')}: toolchian: no such key here; "
+        f"recipes/toy/recipe.yaml:{line_of(text, 'toolchian')}: toolchian: no such key here; "
         "look for a misspelling"
     ) in found
     assert any("'toolchain' is missing" in line for line in found)
@@ -45,20 +48,15 @@ def test_a_misspelt_key_is_named_with_file_and_line(tmp_path: Path) -> None:
 def test_a_wrong_type_is_named_with_file_line_and_key(tmp_path: Path) -> None:
     text = RECIPE.replace("source_date_epoch: 1585958400", "source_date_epoch: soon")
     (found,) = mistakes(tmp_path, text)
-    assert found.startswith(f"recipes/toy/1.0/recipe.yaml:{line_of(text, 'soon')}: source_date_epoch: ")
+    assert found.startswith(f"recipes/toy/recipe.yaml:{line_of(text, 'soon')}: source_date_epoch: ")
     assert "integer" in found
-
-
-def test_an_unquoted_version_number_is_told_to_be_put_in_quotes(tmp_path: Path) -> None:
-    (found,) = mistakes(tmp_path, RECIPE.replace('version: "1.0"', "version: 1.0"))
-    assert found.endswith("version: 1.0 is not a text; put it in quotes")
 
 
 def test_a_missing_hash_is_named_at_the_origin_that_lacks_it(tmp_path: Path) -> None:
     text = RECIPE.replace(f'        sha256: "{"a" * 64}"\n', "")
     (found,) = mistakes(tmp_path, text)
     assert "sources[0].origins[0]: the key 'sha256' is missing" in found
-    assert found.startswith(f"recipes/toy/1.0/recipe.yaml:{line_of(text, 'url:')}: ")
+    assert found.startswith(f"recipes/toy/recipe.yaml:{line_of(text, 'url:')}: ")
 
 
 def test_a_hash_of_the_wrong_form_is_refused(tmp_path: Path) -> None:
@@ -70,27 +68,26 @@ def test_a_duplicate_source_is_named_with_both_lines(tmp_path: Path) -> None:
     text = RECIPE.replace("  - name: extra\n    when: {fast: false}\n", "  - name: toy\n")
     (found,) = mistakes(tmp_path, text)
     lines = [number for number, line in enumerate(text.splitlines(), 1) if line == "  - name: toy"]
-    assert found.startswith(f"recipes/toy/1.0/recipe.yaml:{lines[1]}: sources[1].name: source 'toy' is there")
-    assert found.endswith(f"the first is at recipes/toy/1.0/recipe.yaml:{lines[0]}")
+    assert found.startswith(f"recipes/toy/recipe.yaml:{lines[1]}: sources[1].name: source 'toy' is there")
+    assert found.endswith(f"the first is at recipes/toy/recipe.yaml:{lines[0]}")
 
 
 def test_a_source_may_not_be_both_in_the_recipe_and_in_its_lock(tmp_path: Path) -> None:
     lock = f"""\
+        releases: ["1.0"]
         sources:
           - name: toy
             origins: [{{url: "https://toy.example/x", sha256: "{"c" * 64}"}}]
         """
-    (found,) = mistakes(tmp_path, RECIPE, **{"recipes/toy/1.0/sources.lock.yaml": lock})
-    assert found.startswith(
-        "recipes/toy/1.0/sources.lock.yaml:2: sources[0].name: source 'toy' is there twice"
-    )
+    (found,) = mistakes(tmp_path, RECIPE, **{"recipes/toy/sources.lock.yaml": lock})
+    assert found.startswith("recipes/toy/sources.lock.yaml:3: sources[0].name: source 'toy' is there twice")
 
 
 def test_a_key_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     text = RECIPE + "license: BSD\n"
     (found,) = mistakes(tmp_path, text)
     last = len(text.splitlines())
-    assert found == f"recipes/toy/1.0/recipe.yaml:{last}: license: this key appears twice; remove one"
+    assert found == f"recipes/toy/recipe.yaml:{last}: license: this key appears twice; remove one"
 
 
 def test_every_mistake_of_a_file_is_told_at_once_in_the_order_of_its_lines(tmp_path: Path) -> None:
@@ -170,7 +167,7 @@ def test_hashes_that_do_not_fit_each_other_are_refused(tmp_path: Path, text: str
 
 def test_a_file_may_be_a_member_of_an_archive_with_its_own_hash(tmp_path: Path) -> None:
     text = MEMBER.replace("  - name: toy\n", f'  - name: toy\n    sha256: "{"c" * 64}"\n')
-    source = loader.load(repository.make(tmp_path, text), "toy").sources[0]
+    source = Catalogue(repository.make(tmp_path, text)).load("toy").sources[0]
     assert (source.digest, source.file) == ("c" * 64, "tool")
 
 
@@ -181,7 +178,7 @@ def test_a_condition_on_something_unknown_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_yaml_is_told_with_its_line(tmp_path: Path) -> None:
     (found,) = mistakes(tmp_path, "name: toy\nversion: [\n")
-    assert found.startswith("recipes/toy/1.0/recipe.yaml:3: this is not YAML")
+    assert found.startswith("recipes/toy/recipe.yaml:3: this is not YAML")
 
 
 def test_an_option_may_have_another_default_under_another_condition_and_no_two_under_the_same(
@@ -190,7 +187,7 @@ def test_an_option_may_have_another_default_under_another_condition_and_no_two_u
     first = "  - {name: gcc, type: str, default: gcc-9, help: x, when: {device: cpu}}\n"
     other = "  - {name: gcc, type: str, default: gcc-7, help: x, when: {device: cuda-10.0}}\n"
     text = RECIPE.replace("sources:\n", f"{first}{other}sources:\n", 1)
-    loaded = loader.load(repository.make(tmp_path / "right", text), "toy")
+    loaded = Catalogue(repository.make(tmp_path / "right", text)).load("toy")
     defaults = [
         [option.default for option in recipe.options(loaded, {"device": device}) if option.name == "gcc"]
         for device in ("cpu", "cuda-10.0", "cuda-11.8")
@@ -202,41 +199,39 @@ def test_an_option_may_have_another_default_under_another_condition_and_no_two_u
 
 def test_a_patch_without_its_file_is_named(tmp_path: Path) -> None:
     series = "patches:\n  - {file: 0001-x.patch, tree: toy, why: because}\n"
-    found = mistakes(tmp_path, RECIPE, **{"patches/toy/1.0/series.yaml": series})
-    assert any("patches[0].file: there is no patches/toy/1.0/0001-x.patch" in line for line in found)
+    found = mistakes(tmp_path, RECIPE, **{"patches/toy/series.yaml": series})
+    assert any("patches[0].file: there is no patches/toy/0001-x.patch" in line for line in found)
 
 
-def test_a_patch_may_be_another_versions(tmp_path: Path) -> None:
-    series = "patches:\n  - {file: 0002-y.patch, tree: toy, why: b}\n  - {file: 0.9/0001-x.patch, tree: toy, why: a}\n"
+def test_patches_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    series = (
+        "patches:\n  - {file: 0002-y.patch, tree: toy, why: b}\n  - {file: 0001-x.patch, tree: toy, why: a}\n"
+    )
     root = repository.make(
         tmp_path,
         RECIPE.replace("    origins:", f"    tree: {'c' * 64}\n    origins:", 1),
-        **{
-            "patches/toy/1.0/series.yaml": series,
-            "patches/toy/1.0/0002-y.patch": "",
-            "patches/toy/0.9/0001-x.patch": "",
-        },
+        **{"patches/toy/series.yaml": series, "patches/toy/0002-y.patch": "", "patches/toy/0001-x.patch": ""},
     )
-    loaded = loader.load(root, "toy")
-    assert [each.path(loaded) for each in loader.patches(root, loaded)] == [
-        "0.9/0001-x.patch",
-        "1.0/0002-y.patch",
+    catalogue = Catalogue(root)
+    assert [each.file for each in catalogue.patches(catalogue.load("toy"))] == [
+        "0001-x.patch",
+        "0002-y.patch",
     ]
 
 
-@pytest.mark.parametrize("file", ["../0001-x.patch", "/0001-x.patch", "a/b/0001-x.patch", "x.patch"])
+@pytest.mark.parametrize("file", ["../0001-x.patch", "/0001-x.patch", "a/0001-x.patch", "x.patch"])
 def test_a_patch_cannot_be_outside_the_recipes_own_patches(tmp_path: Path, file: str) -> None:
     series = f"patches:\n  - {{file: {file}, tree: toy, why: because}}\n"
-    (found,) = mistakes(tmp_path, RECIPE, **{"patches/toy/1.0/series.yaml": series})
-    assert found.startswith("patches/toy/1.0/series.yaml:2: patches[0].file")
+    (found,) = mistakes(tmp_path, RECIPE, **{"patches/toy/series.yaml": series})
+    assert found.startswith("patches/toy/series.yaml:2: patches[0].file")
 
 
-def test_a_recipe_or_version_that_does_not_exist_is_answered_with_those_that_do(tmp_path: Path) -> None:
+def test_a_recipe_or_release_that_does_not_exist_is_answered_with_those_that_do(tmp_path: Path) -> None:
     root = repository.make(tmp_path)
     with pytest.raises(UsageError, match=r"no recipe 'tyo'.*choose one of toy"):
-        loader.load(root, "tyo")
-    with pytest.raises(UsageError, match=r"no version '2\.0': choose one of 1\.0"):
-        loader.load(root, "toy", "2.0")
+        Catalogue(root).load("tyo")
+    with pytest.raises(UsageError, match=r"no release '2\.0': choose one of 1\.0"):
+        Catalogue(root).load("toy", "2.0")
 
 
 def test_a_range_of_versions_that_is_none_is_named(tmp_path: Path) -> None:
@@ -252,6 +247,7 @@ def test_only_out_of_a_tree_can_files_be_left(tmp_path: Path) -> None:
 
 
 def test_a_recipe_may_name_its_own_task(tmp_path: Path) -> None:
-    assert loader.load(repository.make(tmp_path / "plain"), "toy").command == "build-toy"
+    (plain,) = Catalogue(repository.make(tmp_path / "plain")).outlines()
     named = RECIPE.replace("toolchain: opencv", "toolchain: opencv\ntask: build-t")
-    assert loader.load(repository.make(tmp_path / "named", named), "toy").command == "build-t"
+    (other,) = Catalogue(repository.make(tmp_path / "named", named)).outlines()
+    assert (plain.command, other.command) == ("build-toy", "build-t")

@@ -6,6 +6,7 @@ import pytest
 
 from kiln.archive import Wheel
 from kiln.plan import Plan, Request, planner
+from kiln.recipe import Catalogue
 from kiln.smoke import smoke_variables
 from tests.support import repository
 
@@ -14,7 +15,7 @@ WHEEL = Wheel(Path("toy-1.0-py3-none-any.whl"), "toy", "1.0", ("py3-none-any",),
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
-    return planner.make(repository.make(tmp_path / "root"), Request("toy"))
+    return planner.make(Catalogue(repository.make(tmp_path / "root")), Request("toy"))
 
 
 def test_a_wheel_that_kiln_built_is_compared_with_its_plan(plan: Plan) -> None:

@@ -7,7 +7,7 @@ import pytest
 from kiln.core.console import Console
 from kiln.core.errors import UsageError
 from kiln.core.home import Home
-from kiln.recipe import loader
+from kiln.recipe import Catalogue
 from kiln.recipe.source import DebianOrigin, Source
 from kiln.sources import licences
 from tests.support.repository import ROOT
@@ -59,8 +59,8 @@ def test_the_terms_of_sources_are_those_that_are_listed() -> None:
 
 
 def test_every_file_of_nvidias_is_under_terms_that_are_asked_for() -> None:
-    for name in loader.names(ROOT):
-        for version in loader.versions(ROOT, name):
-            for source in loader.load(ROOT, name, version).sources:
+    for name in Catalogue(ROOT).names():
+        for version in Catalogue(ROOT).releases(name):
+            for source in Catalogue(ROOT).load(name, version).sources:
                 if source.license and "NVIDIA" in source.license:
                     assert licences.terms(ROOT, [source]), f"{name} {version}: {source.name}"

@@ -22,6 +22,7 @@ from kiln.core.errors import SourceError
 from kiln.core.home import Home
 from kiln.plan import planner
 from kiln.plan.planner import Request
+from kiln.recipe import Catalogue
 from kiln.recipe.source import GitOrigin, Source, UrlOrigin
 from kiln.sources import fetch, status, trees
 from kiln.sources.obtained import Obtained
@@ -155,8 +156,10 @@ RECORDED = repository.RECIPE.replace("  - name: toy\n", f'  - name: toy\n    tre
 
 def test_acceptance_changes_the_key_the_folder_and_what_the_plan_says(tmp_path: Path) -> None:
     root = repository.make(tmp_path, RECORDED)
-    exact, accepted = (planner.make(root, Request("toy", accept_tree_hash=yes)) for yes in (False, True))
-    assert exact.key == planner.make(repository.make(tmp_path / "plain"), Request("toy")).key
+    exact, accepted = (
+        planner.make(Catalogue(root), Request("toy", accept_tree_hash=yes)) for yes in (False, True)
+    )
+    assert exact.key == planner.make(Catalogue(repository.make(tmp_path / "plain")), Request("toy")).key
     assert exact.key != accepted.key and exact.folder != accepted.folder
     (pin,) = json.loads(accepted.to_json())["inputs"]["sources"]
     assert (pin["digest"], pin["form"]) == ("d" * 64, "packed tree")
@@ -171,8 +174,8 @@ def test_acceptance_changes_the_key_the_folder_and_what_the_plan_says(tmp_path: 
 def test_acceptance_of_what_no_source_records_changes_nothing(tmp_path: Path) -> None:
     root = repository.make(tmp_path)
     assert (
-        planner.make(root, Request("toy", accept_tree_hash=True)).to_json()
-        == planner.make(root, Request("toy")).to_json()
+        planner.make(Catalogue(root), Request("toy", accept_tree_hash=True)).to_json()
+        == planner.make(Catalogue(root), Request("toy")).to_json()
     )
 
 
@@ -182,7 +185,9 @@ def test_a_bundle_carries_an_accepted_tree_and_it_is_checked_where_it_arrives(
     home = Home.of({"KILN_HOME": str(tmp_path / "home")})
     console = Console(rich.console.Console(file=io.StringIO()))
     source = forge.source.accepting_tree()
-    planned = replace(planner.make(repository.make(tmp_path / "root"), Request("toy")), sources=(source,))
+    planned = replace(
+        planner.make(Catalogue(repository.make(tmp_path / "root")), Request("toy")), sources=(source,)
+    )
     found = obtain(source, Vault(tmp_path / "vault"), forge.settings())
     bundle.write(planned, [found], [], tmp_path / "toy.tar")
     bundle.take(tmp_path / "toy.tar", planned, Vault(home.sources), None, home, console)
@@ -204,9 +209,11 @@ def test_gc_keeps_the_archives_of_trees_that_recipes_record(forge: Forge, tmp_pa
     recorded = RECORDED.replace("d" * 64, forge.tree)
     console = Console(rich.console.Console(file=io.StringIO()))
     nowhere = {"DOCKER_HOST": "unix:///nowhere"}
-    gc.collect_garbage(repository.make(tmp_path / "root", recorded), home, nowhere, console, 0, False)
+    gc.collect_garbage(
+        Catalogue(repository.make(tmp_path / "root", recorded)), home, nowhere, console, 0, False
+    )
     assert kept.exists()
-    gc.collect_garbage(repository.make(tmp_path / "root"), home, nowhere, console, 0, False)
+    gc.collect_garbage(Catalogue(repository.make(tmp_path / "root")), home, nowhere, console, 0, False)
     assert not kept.exists() and vault.packed(forge.tree, "tar.gz") is None
 
 
@@ -230,10 +237,10 @@ def test_a_plan_runs_the_scripts_that_prepare_before_all_else(tmp_path: Path) ->
         "  - name: toy\n", f'  - name: toy\n    tree: "{"d" * 64}"\n    prepare: scripts/ready.sh\n', 1
     )
     root = repository.make(tmp_path, text, **{"docker/opencv/ready.sh": "true\n"})
-    before = planner.make(root, Request("toy"))
+    before = planner.make(Catalogue(root), Request("toy"))
     assert (before.steps[0].name, before.steps[0].script) == ("prepare-toy", "scripts/ready.sh")
     (root / "docker/opencv/ready.sh").write_text("false\n")
-    assert planner.make(root, Request("toy")).key != before.key
+    assert planner.make(Catalogue(root), Request("toy")).key != before.key
 
 
 def without_object(forge: Forge, tmp_path: Path, path: str) -> None:
