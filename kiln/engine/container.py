@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import docker.errors
 import requests
 from docker.models.containers import Container
 from docker.types import Mount as DockerMount
@@ -73,18 +74,25 @@ def output(container: Container) -> Iterator[str]:
 
 
 def status(container: Container, patience: int) -> int:
-    """The exit status of a container whose output has ended.
+    """The exit status of a container whose output has ended. Raises docker.errors.NotFound if it was removed.
 
     An engine that lost the container's state (because a second engine uses the same storage) never answers: after each
     `patience` seconds the container is looked up again.
     """
     while True:
         try:
-            return int(container.wait(timeout=patience)["StatusCode"])
+            answer: Mapping[str, Any] = container.wait(timeout=patience)
+            break
         except (requests.exceptions.ConnectionError, requests.exceptions.ReadTimeout):
             container.reload()
             if container.status != "running":
                 raise
+    # For a container that is being removed Podman may answer with the status 0: only one that is still there counts.
+    container.reload()
+    problem = (answer.get("Error") or {}).get("Message")
+    if problem or container.status == "removing":
+        raise docker.errors.NotFound(problem or "the container is being removed")
+    return int(answer["StatusCode"])
 
 
 def ulimits(limits: Limits) -> list[Ulimit]:

@@ -124,9 +124,9 @@ def test_a_kept_container_gives_a_shell_in_what_the_failure_left(house: House) -
         (command,) = re.findall(r"for a shell in what it left: (.*)", done.stderr)
         assert f"--volumes-from {kept}" in command
         # Without a terminal, and with a command instead of a prompt.
-        said = shlex.split(command.replace(" -it ", " "))
+        words = shlex.split(command.replace(" -it ", " "))
         program = ["bash", "-c", '. /kiln/build/environment.sh && printf %s "$KILN_OPT_ANSWER"']
-        shell = subprocess.run([*said[: said.index("bash")], *program], capture_output=True, text=True)
+        shell = subprocess.run([*words[: words.index("bash")], *program], capture_output=True, text=True)
         assert shell.stdout == value, shell.stderr
     finally:
         with connect(os.environ) as engine:
@@ -170,10 +170,10 @@ def test_a_step_is_not_root_has_no_capability_and_writes_only_where_it_may(house
     done = house.run("build", "toy", "--ending", "root")
     assert done.returncode == 1
     (log,) = (house.home / "builds").glob("*/build.log")
-    said = log.read_text()
-    assert "user 0" not in said and "user " in said
-    assert "CapEff:\t0000000000000000" in said and "CapBnd:\t0000000000000000" in said
-    assert "cannot touch '/usr/x'" in said and "cannot touch '/kiln/trees/toy/x'" in said
+    text = log.read_text()
+    assert "user 0" not in text and "user " in text
+    assert "CapEff:\t0000000000000000" in text and "CapBnd:\t0000000000000000" in text
+    assert "cannot touch '/usr/x'" in text and "cannot touch '/kiln/trees/toy/x'" in text
 
 
 def test_a_patch_that_does_not_apply_is_named_with_its_hunk(house: House) -> None:

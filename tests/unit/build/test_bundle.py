@@ -55,7 +55,7 @@ def packed(planned: Plan, tmp_path: Path) -> Path:
 
 
 def take(file: Path, planned: Plan, tmp_path: Path) -> tuple[Vault, str]:
-    """The vault after a bundle was taken, and what was said."""
+    """The vault after a bundle was taken, and what was printed."""
     home = Home.of({"KILN_HOME": str(tmp_path / "home")})
     vault, output = Vault(home.sources), io.StringIO()
     console = Console(rich.console.Console(file=output, width=300))
@@ -116,8 +116,8 @@ def test_a_bundle_of_another_plan_gives_what_fits_and_says_so(
     planned: Plan, packed: Path, tmp_path: Path
 ) -> None:
     other = planner.make(Catalogue(tmp_path / "root"), Request("toy", cpu_features="avx2"))
-    vault, said = take(packed, other, tmp_path)
-    assert "is for another plan (toy/1.0/cp311-cpu-bookworm-sse4.2)" in said
+    vault, printed = take(packed, other, tmp_path)
+    assert "is for another plan (toy/1.0/cp311-cpu-bookworm-sse4.2)" in printed
     assert vault.get(SHA256)
 
 

@@ -48,14 +48,14 @@ def program(path: str) -> ModuleType:
     return module
 
 
-def with_settings(code: str, told: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def with_settings(code: str, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """What a step of TensorFlow's does by this code, after what all of them share."""
     environment = {
         "PATH": "/usr/bin:/bin",
         "KILN_VENV": "/nowhere",
         "KILN_VERSION": "1.15.5",
         "KILN_OPT_COMPILER": "gcc-9",
-        **told,
+        **variables,
     }
     command = ["bash", "-euo", "pipefail", "-c", f"source {ROOT}/docker/tensorflow/settings.sh; {code}"]
     return subprocess.run(command, env=environment, capture_output=True, text=True)
@@ -82,11 +82,11 @@ def test_a_script_is_bash_and_what_it_names_is_there(script: Path) -> None:
 def test_the_flags_for_the_processor_are_those_that_a_person_would_type(
     features: str, fpmath: str, flags: str
 ) -> None:
-    told = {"KILN_OPT_MKL": "0", "KILN_CPU_FEATURES": features, "KILN_OPT_FPMATH": fpmath}
-    done = with_settings("cpu_flags; echo; build_command", told)
+    variables = {"KILN_OPT_MKL": "0", "KILN_CPU_FEATURES": features, "KILN_OPT_FPMATH": fpmath}
+    done = with_settings("cpu_flags; echo; build_command", variables)
     assert done.returncode == 0, done.stderr
-    said, _, command = done.stdout.partition("\n\n") if flags else ("", "", done.stdout)
-    assert said.split() == flags.split()
+    found, _, command = done.stdout.partition("\n\n") if flags else ("", "", done.stdout)
+    assert found.split() == flags.split()
     copts = "".join(f"--copt={flag} " for flag in flags.split())
     target = "//tensorflow/tools/pip_package:build_pip_package"
     assert " ".join(command.split()) == f"build -c opt --config=v1 {copts}--config=opt {target}"
@@ -116,7 +116,7 @@ def test_finished_actions_are_kept_apart_by_the_compiler_and_the_packages_of_the
     assert with_settings("CC=gcc; tools=$(tools)", {"KILN_VENV": str(tmp_path)}).returncode != 0
 
 
-def test_a_rule_is_told_another_hash_and_its_neighbours_are_not() -> None:
+def test_the_hash_of_a_rule_is_replaced_and_its_neighbours_keep_theirs() -> None:
     accept = program(ACCEPT)
     assert accept.accept(RULES, "zlib", NEW) == RULES.replace(OLD, NEW, 1)
     assert accept.accept(RULES, "zlib_ng", NEW).count(NEW) == 1
@@ -125,21 +125,21 @@ def test_a_rule_is_told_another_hash_and_its_neighbours_are_not() -> None:
         accept.accept(RULES, "unhashed", NEW)
 
 
-def test_a_rule_that_has_the_hash_as_a_key_is_told_another() -> None:
+def test_a_hash_that_is_a_key_is_replaced() -> None:
     text = (
         f'    filegroup_external(\n        name = "page",\n        sha256_urls = {{"{OLD}": ["u"]}},\n    )\n'
     )
     assert program(ACCEPT).accept(text, "page", NEW) == text.replace(OLD, NEW)
 
 
-def test_a_rule_that_names_a_constant_is_told_another_hash_itself() -> None:
+def test_the_name_of_a_constant_is_replaced_by_the_hash_itself() -> None:
     text = (
         f'    X = "{OLD}"\n    rule(\n        name = "x",\n        sha256 = X,\n        urls = URLS,\n    )\n'
     )
     assert program(ACCEPT).accept(text, "x", NEW) == text.replace("sha256 = X,", f'sha256 = "{NEW}",')
 
 
-def test_an_archive_that_stands_in_is_told_to_the_workspace_or_overrides_its_repository(
+def test_a_stand_in_gets_its_hash_into_the_workspace_or_overrides_its_repository(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accept = program(ACCEPT)

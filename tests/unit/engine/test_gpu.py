@@ -35,12 +35,12 @@ GCC version:  gcc version 7.4.0 (Ubuntu 7.4.0-1ubuntu1~18.04.1)
 OPEN = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  535.104.05  Release Build  (root@here)\n"
 
 
-def wheel(folder: Path, said: object | None) -> Path:
+def wheel(folder: Path, about: object | None) -> Path:
     path = folder / "cv-4.3.0+cu118-cp311-cp311-linux_x86_64.whl"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("cv-4.3.0+cu118.dist-info/METADATA", "Name: cv\n")
-        if said is not None:
-            archive.writestr("cv-4.3.0+cu118.dist-info/cuda.json", json.dumps(said))
+        if about is not None:
+            archive.writestr("cv-4.3.0+cu118.dist-info/cuda.json", json.dumps(about))
     return path
 
 
@@ -141,7 +141,7 @@ def test_what_is_no_wheel_is_refused(tmp_path: Path) -> None:
             gpu.code_of(path)
 
 
-def test_a_machine_is_told_how_each_of_its_gpus_runs_a_wheel(tmp_path: Path) -> None:
+def test_how_each_gpu_of_a_machine_runs_a_wheel_is_shown(tmp_path: Path) -> None:
     path = wheel(tmp_path, {"cuda": "11.8", "native": ["7.5"], "ptx": "7.5"})
     gpus = [
         Gpu("Tesla T4", "7.5", "535.104.05"),
@@ -156,7 +156,7 @@ def test_a_machine_is_told_how_each_of_its_gpus_runs_a_wheel(tmp_path: Path) -> 
     assert "--cuda-arch 6.1" in refused.cure
 
 
-def test_without_a_gpu_the_processor_is_said_to_do(tmp_path: Path) -> None:
+def test_without_a_gpu_a_wheel_is_shown_to_run_on_the_processor(tmp_path: Path) -> None:
     rows = gpu.findings(ROOT, [], [])
     assert not rows[0].good and rows[0].what == "driver"
     assert any("runs on the processor" in row.found for row in rows if row.what == "CUDA 11.8")
