@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.table import Column, Table
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def plain_table(*titles: str) -> Table:
     """A table whose cells are never cut."""
+    from rich.table import Column, Table
+
     columns = (Column(title, overflow="fold") for title in titles)
     return Table(*columns, box=None, pad_edge=False, header_style="bold")
 

@@ -62,7 +62,7 @@ def addresses(origin: NpmOrigin, registry: str, listed: str = "") -> tuple[str, 
 def download(url: str, folder: Path, environment: Mapping[str, str], patience: Patience) -> Path:
     """The tarball at a URL as npm downloads it into the empty `folder`, with the user's logins, proxies and certificates.
 
-    Nothing in the package is run. Raises OriginError with npm's reason.
+    Redirects are followed as npm does it. Nothing in the package is run. Raises OriginError with npm's reason.
     """
     npm = program(environment) or "npm"
     # The cache is new, and preferred: npm would download the tarball three times.
