@@ -25,7 +25,7 @@ def classes(model: Subject) -> int:
     if not isinstance(model.keras, tf.keras.Model):
         raise ValueError("{} must be a Keras model, got {!r}".format(model.what, model.keras))
     outputs = getattr(model.keras, "outputs", None)
-    if not outputs:
+    if not outputs or not hasattr(outputs[0], "_keras_history"):
         raise ValueError("{} must be a functional or sequential model with a known input shape".format(model.who))
     shape = _keras.as_list(outputs[0].shape)
     if len(outputs) != 1 or len(shape) != 2 or shape[1] is None:
@@ -43,7 +43,7 @@ def same_inputs(student: Subject, teacher: Subject) -> None:
         raise ValueError("{} and {} must take the same inputs, got {} and {}".format(student.who, teacher.who, *shapes))
 
 
-def said(from_logits: Union[None, bool, Sequence[bool]], models: int) -> List[Optional[bool]]:
+def said(from_logits: Union[bool, Sequence[bool], None], models: int) -> List[Optional[bool]]:
     """from_logits for each model; ValueError where it is none of what a Distiller takes."""
     if from_logits is None or isinstance(from_logits, bool):
         return [from_logits] * models

@@ -1,7 +1,7 @@
 """What measures and plots take: labels, scores and weights, checked once for both."""
 
 import collections
-from typing import Any, Iterator, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -95,9 +95,7 @@ def scored(y_true: Any, y_score: Any, pos_label: Any = None, sample_weight: Any 
     scores = numbers("y_score", y_score)
     if scores.ndim == 2 and scores.shape[1] > 1:
         raise ValueError(
-            "y_score has {} columns: give the positive class's alone, or use multiclass_summary".format(
-                scores.shape[1]
-            )
+            "y_score has {} columns: give the positive class's alone, or use multiclass_summary".format(scores.shape[1])
         )
     scores = column("y_score", scores)
     if len(scores) != len(labels):
@@ -107,14 +105,14 @@ def scored(y_true: Any, y_score: Any, pos_label: Any = None, sample_weight: Any 
     found = Scored(labels[kept], scores[kept], heavy[kept])
     if both and found.labels.min() == found.labels.max():
         raise ValueError(
-            "y_true holds only {} examples: both kinds are needed".format(
-                "positive" if found.labels[0] else "negative"
-            )
+            "y_true holds only {} examples: both kinds are needed".format("positive" if found.labels[0] else "negative")
         )
     return found
 
 
-def classes(y_true: Any, y_score: Any, labels: Optional[Sequence[Any]] = None) -> Tuple[np.ndarray, np.ndarray, list]:
+def classes(
+    y_true: Any, y_score: Any, labels: Optional[Sequence[Any]] = None
+) -> Tuple[np.ndarray, np.ndarray, List[Any]]:
     """(y_true, y_score, labels) of several classes: (examples,), (examples, classes), and the label of each column.
 
     Without `labels` they are the distinct ones of y_true, sorted, as in scikit-learn's `classes_`.

@@ -179,7 +179,7 @@ class DistillationLoss(tf.keras.losses.Loss):
         name: str = "distillation_loss",
         form: str = CROSS_ENTROPY,
         from_logits: bool = True,
-        **kwargs: Any
+        **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
         self.temperature, self.alpha, self.form = checked(temperature, alpha, form)

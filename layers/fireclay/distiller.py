@@ -45,7 +45,7 @@ class Distiller:
         temperature: float = 4.0,
         alpha: float = 0.1,
         form: str = CROSS_ENTROPY,
-        from_logits: Union[None, bool, Sequence[bool]] = None,
+        from_logits: Union[bool, Sequence[bool], None] = None,
     ) -> None:
         self.student = student
         self.teachers = list(teachers) if isinstance(teachers, (list, tuple)) else [teachers]
@@ -108,7 +108,7 @@ class Distiller:
         validation_data: Any = None,
         class_weight: Optional[Dict[int, float]] = None,
         sample_weight: Any = None,
-        **kwargs: Any
+        **kwargs: Any,
     ) -> Any:
         """Trains the student; returns Keras's History, whose accuracy is NaN where no example has a label.
 
@@ -133,6 +133,9 @@ class Distiller:
         if held_out is not None:
             plain = np.ones(self.classes, np.float32)
             kwargs["validation_data"] = self._data(held_out, live, plain)
+            if _is_batches(x) and not _is_batches(held_out[0]):
+                # TensorFlow 1.15 takes no arrays beside batches.
+                kwargs["validation_data"] = tf.data.Dataset.from_tensor_slices(kwargs["validation_data"]).batch(32)
         if _is_batches(x):
             if y is not None or sample_weight is not None:
                 raise ValueError("labels and sample weights come with the batches: leave out y and sample_weight")
@@ -182,7 +185,9 @@ class Distiller:
         weights = np.ones(self.classes, np.float32)
         for number, weight in (class_weight or {}).items():
             if number not in range(self.classes):
-                raise ValueError("class_weight must name classes from 0 to {}, got {!r}".format(self.classes - 1, number))
+                raise ValueError(
+                    "class_weight must name classes from 0 to {}, got {!r}".format(self.classes - 1, number)
+                )
             weights[number] = weight
         return weights
 
@@ -211,7 +216,7 @@ class Distiller:
                 optimizer=self._optimizer,
                 loss=loss(self.temperature, self.alpha, **settings),
                 metrics=[metric()],
-                **self._options
+                **self._options,
             )
             self._compiled[live] = model
         return self._compiled[live]

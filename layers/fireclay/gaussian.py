@@ -55,9 +55,7 @@ def _widths(nsig: Optional[Number], sigma: Optional[Number]) -> Tuple[Any, Any]:
     return None, _keras.pair("sigma", sigma, _keras.positive)
 
 
-def gaussian_kernel(
-    kernel_size: Pixels, nsig: Optional[Number] = None, sigma: Optional[Number] = None
-) -> np.ndarray:
+def gaussian_kernel(kernel_size: Pixels, nsig: Optional[Number] = None, sigma: Optional[Number] = None) -> np.ndarray:
     """The filter of GaussianFilter: a float64 array (rows, columns) of sum 1.
 
     With nsig it is the square root of the outer product of two axes' differences of the normal distribution function,
@@ -70,8 +68,8 @@ def gaussian_kernel(
         sigma: instead of nsig, the standard deviation in pixels, a number or (rows, columns).
     """
     rows, columns = _keras.pair("kernel_size", kernel_size, _keras.integer)
-    nsig, sigma = _widths(nsig, sigma)
-    profile, (down, across) = (gaussian_profile, nsig) if sigma is None else (sampled_profile, sigma)
+    by_nsig, by_sigma = _widths(nsig, sigma)
+    profile, (down, across) = (gaussian_profile, by_nsig) if by_sigma is None else (sampled_profile, by_sigma)
     return np.outer(profile(rows, down), profile(columns, across))
 
 
@@ -142,7 +140,7 @@ class GaussianFilter(tf.keras.layers.Layer):
         padding: str = "same",
         data_format: Optional[str] = None,
         sigma: Optional[Number] = None,
-        **kwargs: Any
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.kernel_size = _keras.pair("kernel_size", kernel_size, _keras.integer)

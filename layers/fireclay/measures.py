@@ -142,7 +142,7 @@ def lift_curve(
     y_score: Any,
     pos_label: Any = None,
     sample_weight: Any = None,
-    fractions: Optional[Sequence[float]] = None,
+    fractions: Any = None,
 ) -> Tuple[np.ndarray, np.ndarray]:
     """(fractions, lifts) at the end of each run of equal scores, from the best to the whole, or at `fractions`.
 
@@ -235,7 +235,7 @@ def summary(
     labels, scores, weights = examples
     answers = (scores >= threshold).astype(int)
     counts = confusion_matrix(labels, scores, threshold, sample_weight=None if sample_weight is None else weights)
-    costs = {"fp_cost": fp_cost, "fn_cost": fn_cost, "sample_weight": weights}
+    costs: Dict[str, Any] = {"fp_cost": fp_cost, "fn_cost": fn_cost, "sample_weight": weights}
     found: Measures = collections.OrderedDict(
         [
             ("confusion matrix", counts.tolist()),

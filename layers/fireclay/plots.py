@@ -147,7 +147,7 @@ def plot_cost(
         np.concatenate([[beyond], thresholds[1:], [low - margin]]),
         np.concatenate([costs, costs[-1:]]),
         where="post",
-        **_label("", name)
+        **_label("", name),
     )
     _mark(ax, line, min(best.threshold, beyond), best.cost, "threshold {:.3g}".format(best.threshold), name)
     _legend(ax)

@@ -92,12 +92,7 @@ class LaplacianAnalysis(_Laplacian):
     """
 
     def __init__(
-        self,
-        levels: int = 3,
-        kernel_size: int = 5,
-        nsig: float = 3.0,
-        data_format: Optional[str] = None,
-        **kwargs: Any
+        self, levels: int = 3, kernel_size: int = 5, nsig: float = 3.0, data_format: Optional[str] = None, **kwargs: Any
     ) -> None:
         super().__init__(kernel_size, nsig, data_format, **kwargs)
         self.levels = _keras.integer("levels", levels)

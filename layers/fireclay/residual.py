@@ -23,9 +23,7 @@ SMALL, IMAGENET = "small", "imagenet"
 class _Layers:
     """Keras layers with a block's common arguments, in channels_last."""
 
-    def __init__(
-        self, batch_norm: bool, initializer: Any, regularizer: Any, dtype: str, prefix: Optional[str]
-    ) -> None:
+    def __init__(self, batch_norm: bool, initializer: Any, regularizer: Any, dtype: str, prefix: Optional[str]) -> None:
         self.batch_norm, self.initializer, self.regularizer = batch_norm, initializer, regularizer
         self.dtype, self.prefix = dtype, prefix
 
@@ -41,7 +39,7 @@ class _Layers:
             use_bias=not self.batch_norm,
             kernel_initializer=self.initializer,
             kernel_regularizer=self.regularizer,
-            **self._common(name)
+            **self._common(name),
         )(x)
 
     def norm(self, x: _keras.Tensor, name: str) -> _keras.Tensor:

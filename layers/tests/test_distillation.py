@@ -87,7 +87,8 @@ def test_what_is_no_class_number_is_told(mode, label):
 
 
 @pytest.mark.parametrize(
-    "labels, soft", [((5, 3), (5, 4)), ((3,), (5, 4)), ((1, 4), (5, 4)), ((5, 4), (5, 1)), ((5, 4), (1, 4)), ((5, 4), (5, 2))]
+    "labels, soft",
+    [((5, 3), (5, 4)), ((3,), (5, 4)), ((1, 4), (5, 4)), ((5, 4), (5, 1)), ((5, 4), (1, 4)), ((5, 4), (5, 2))],
 )
 def test_shapes_that_do_not_fit_are_told_and_not_stretched(mode, labels, soft):
     with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match="must be of the shape of logits"):
@@ -112,7 +113,8 @@ def test_masked_class_has_no_part_in_loss_and_gradient(mode, form):
     np.testing.assert_allclose(loss_of(mode, labels, wide, masked, form=form), expected, rtol=1e-6)
     gradient = mode.gradient(lambda t: distillation_loss(tf.constant(labels), tf.constant(wide), t, form=form), masked)
     expected = mode.gradient(
-        lambda t: distillation_loss(tf.constant([0, 1, -1]), tf.constant(soft.astype("float32")), t, form=form), z[:, :3]
+        lambda t: distillation_loss(tf.constant([0, 1, -1]), tf.constant(soft.astype("float32")), t, form=form),
+        z[:, :3],
     )
     np.testing.assert_array_equal(gradient[:, 1], np.zeros(3))
     np.testing.assert_allclose(np.delete(gradient, 1, axis=1), expected, atol=1e-6)
@@ -132,7 +134,7 @@ def test_kl_is_the_cross_entropy_less_the_targets_entropy(mode, temperature):
     equal = loss_of(mode, nothing, softmax(z, temperature).astype("float32"), z, form="kl", **options)
     np.testing.assert_allclose(equal, np.zeros(6), atol=1e-5)
     gradients = [
-        mode.gradient(lambda t: distillation_loss(nothing, soft, t, form=form, **options), z)
+        mode.gradient(lambda t, form=form: distillation_loss(nothing, soft, t, form=form, **options), z)
         for form in ("cross-entropy", "kl")
     ]
     np.testing.assert_allclose(gradients[0], gradients[1], atol=1e-6)

@@ -162,7 +162,10 @@ def test_summary_is_scikit_learns(distinct, beta):
         (lambda: measures.multiclass_summary([0, 1], [[1, 2, 3], [1, 2, 3]]), "y_score must be of shape .2, 2., a row"),
         (lambda: measures.multiclass_summary([0, 1], [[1, 2], [1, 2]], [0, 2]), "y_true holds 1, which is not among"),
         (lambda: measures.multiclass_summary([0, 0], [[1], [1]]), "labels must be 2 or more different labels"),
-        (lambda: measures.multiclass_summary([0, 0], [[1, 2], [1, 2]], [0, 1]), "class 0 against the rest: y_true holds"),
+        (
+            lambda: measures.multiclass_summary([0, 0], [[1, 2], [1, 2]], [0, 1]),
+            "class 0 against the rest: y_true holds",
+        ),
         (lambda: measures.lift_at([0, 1], [0.5], 0.1), "y_score must be 2 finite numbers"),
         (lambda: measures.lift_at([0, 1], [0.5, math.nan], 0.1), "y_score must be finite numbers"),
         (lambda: measures.lift_at([0, 1], [0.5, 0.6], 0), "fraction must be above 0 and at most 1, got 0"),
@@ -208,7 +211,9 @@ def test_costs_of_any_size_do_not_overflow():
     assert large.cost == pytest.approx(small.cost * 1.6e308)
     assert measures.theoretical_threshold(1.6e308, 1.6e308) == 0.5
     answers = scores > 0.4
-    assert measures.cost_weighted_accuracy(labels, answers, 1.6e308, 1.6e308) == pytest.approx((labels == answers).mean())
+    assert measures.cost_weighted_accuracy(labels, answers, 1.6e308, 1.6e308) == pytest.approx(
+        (labels == answers).mean()
+    )
     assert measures.cost_curve([0, 1], [1, 0], 1.7e308, 1.7e308)[1].tolist() == [0.85e308, 1.7e308, 0.85e308]
 
 

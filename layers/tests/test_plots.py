@@ -179,7 +179,9 @@ def test_every_form_of_labels_is_drawn_the_same(plot, labels, given):
     assert [float(text.get_text()) for text in one.texts] == [float(text.get_text()) for text in two.texts]
 
 
-@pytest.mark.parametrize("plot, marked", [(plots.plot_roc, 0.5), (plots.plot_precision_recall, 0.5), (plots.plot_lift, 0.2)])
+@pytest.mark.parametrize(
+    "plot, marked", [(plots.plot_roc, 0.5), (plots.plot_precision_recall, 0.5), (plots.plot_lift, 0.2)]
+)
 def test_several_models_on_one_axes_have_names_in_a_legend(plot, marked):
     others = 1 - SCORES
     ax = plot(LABELS, SCORES, name="one")
