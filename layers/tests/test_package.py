@@ -77,6 +77,15 @@ def test_package_is_typed_and_has_a_licence():
         assert all(each.annotation is not each.empty for each in named), name
 
 
+@pytest.mark.slow
+def test_types_are_right_by_mypy(tmp_path):
+    pytest.importorskip("mypy.api")
+    root = os.path.dirname(PACKAGE)
+    command = [sys.executable, "-m", "mypy", "--config-file", "setup.cfg", "--cache-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout.decode()
+
+
 @pytest.mark.parametrize("name", fireclay.__all__)
 def test_public_name_is_documented(name):
     assert len(inspect.getdoc(getattr(fireclay, name))) > 40
