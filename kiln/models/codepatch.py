@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import io
 import os
 import tempfile
 import textwrap
@@ -27,6 +28,10 @@ def _statement(text: str) -> str:
     return text
 
 
+# What comes before each line of a statement that a patch keeps in comments.
+KEPT = "# before the patch: |"
+_ENDS = "\r\n"
+
 Statement = Annotated[str, AfterValidator(_statement)]
 
 
@@ -34,7 +39,8 @@ Statement = Annotated[str, AfterValidator(_statement)]
 class Form:
     """One way in which the code is known to be written: a statement inside a function.
 
-    With `becomes` it is patched, without it needs none; `says` tells people what the form means for them.
+    With `becomes` it is patched, without it needs none; `says` tells people what the form means for them, and
+    `patched_says` what it means once it is patched.
     """
 
     name: str
@@ -42,6 +48,7 @@ class Form:
     inside: str
     code: Statement
     becomes: Statement | None = None
+    patched_says: str | None = None
 
     __pydantic_config__ = STRICT
 
@@ -142,7 +149,13 @@ def run(patch: CodePatch, folder: Path, revert: bool = False, dry: bool = False)
         ) from error
     if after != before and not dry:
         _replace(file, after)
-    return Outcome(file, found, found.form.says if found.form else patch.otherwise, before, after)
+    return Outcome(file, found, _says(patch, found), before, after)
+
+
+def _says(patch: CodePatch, found: Found) -> str:
+    if found.form is None:
+        return patch.otherwise
+    return (found.patched and found.form.patched_says) or found.form.says
 
 
 def told(outcome: Outcome, dry: bool = False) -> str:
@@ -213,12 +226,15 @@ def examine(patch: CodePatch, text: str) -> Found:
 def rewritten(text: str, found: Found, revert: bool = False) -> str:
     """The text with the statement patched, or as it was; the text itself where nothing is to do.
 
+    A statement whose layout is not that of the form is kept in comments before the patched one, for the way back.
+
     Raises UnknownCodeError where the statement shares a line with another.
     """
     form, statement = found.form, found.statement
     if form is None or statement is None or form.becomes is None or found.patched != revert:
         return text
-    lines = text.splitlines(keepends=True)
+    # As Python counts them: str.splitlines knows other ends of lines.
+    lines = list(io.StringIO(text, newline=""))
     first, last = statement.lineno - 1, (statement.end_lineno or statement.lineno) - 1
     # Columns are counted in bytes.
     indentation = lines[first].encode()[: statement.col_offset].decode().lstrip("\ufeff")
@@ -226,11 +242,37 @@ def rewritten(text: str, found: Found, revert: bool = False) -> str:
     remark = rest.strip()
     if indentation.strip() or (remark and not remark.startswith("#")):
         raise UnknownCodeError(f":{statement.lineno}: has another statement on the same line")
-    ending = rest[len(rest.rstrip("\r\n")) :]
-    newline = next((end for end in ("\r\n", "\n") if lines[first].endswith(end)), "\n")
-    new = textwrap.indent((form.code if revert else form.becomes).rstrip("\n"), indentation)
-    changed = new.replace("\n", newline) + (f"  {remark}" if remark else "") + ending
-    return "".join([*lines[:first], changed, *lines[last + 1 :]])
+    ending = _end(rest)
+    newline = next((end for end in ("\r\n", "\n", "\r") if lines[first].endswith(end)), "\n")
+
+    def written(code: str) -> str:
+        new = textwrap.indent(code.rstrip("\n"), indentation)
+        return new.replace("\n", newline) + (f"  {remark}" if remark else "") + ending
+
+    start, kept = _kept(lines, first)
+    if revert:
+        return "".join(
+            [*lines[:start], "".join(kept) + ending if kept else written(form.code), *lines[last + 1 :]]
+        )
+    old = lines[first : last + 1]
+    own = "".join(old) == written(form.code)
+    comments = (
+        [] if own else [f"{indentation}{KEPT}{line.rstrip(_ENDS)}{_end(line) or newline}" for line in old]
+    )
+    return "".join([*lines[:first], *comments, written(form.becomes), *lines[last + 1 :]])
+
+
+def _kept(lines: list[str], statement: int) -> tuple[int, list[str]]:
+    """Where the comments before a statement begin that hold an earlier one, and its lines, the last without its end."""
+    start = statement
+    while start and lines[start - 1].lstrip(" \t").startswith(KEPT):
+        start -= 1
+    kept = [line.lstrip(" \t")[len(KEPT) :] for line in lines[start:statement]]
+    return start, [*kept[:-1], *(line.rstrip(_ENDS) for line in kept[-1:])]
+
+
+def _end(line: str) -> str:
+    return line[len(line.rstrip(_ENDS)) :]
 
 
 def _file(patch: CodePatch, folder: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -129,6 +130,9 @@ def serve(
         # It has a session of its own, so that Ctrl-C reaches Kiln alone and nothing is printed but its word.
         process.terminate()
         process.wait()
+    if process.returncode < 0:
+        name = signal.Signals(-process.returncode).name
+        raise KilnError(f"Netron was stopped by the signal {name}: run it again to see {file}")
     raise KilnError(f"Netron ended with {process.returncode}: what it said is above; give another --port")
 
 

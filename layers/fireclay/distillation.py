@@ -1,39 +1,59 @@
-"""Knowledge distillation (Hinton, Vinyals and Dean, 2015, arXiv:1503.02531)."""
+"""Knowledge distillation (Hinton, Vinyals and Dean, 2015, arXiv:1503.02531): softmax with a temperature, and the loss."""
 
-import numpy as np
+from typing import Any, Dict, List, Optional, Tuple
+
 import tensorflow as tf
 
 from fireclay import _keras
 
+CROSS_ENTROPY, KL = "cross-entropy", "kl"
+Tensor = _keras.Tensor
 
-def _weight(alpha):
-    alpha = _keras.real("alpha", alpha)
+
+def checked(temperature: Any, alpha: Any, form: str) -> Tuple[float, float, str]:
+    """The settings of the loss; ValueError for one that is out of its range."""
+    temperature, alpha = _keras.positive("temperature", temperature), _keras.real("alpha", alpha)
     if not 0 <= alpha <= 1:
         raise ValueError("alpha must be from 0 to 1, got {!r}".format(alpha))
-    return alpha
+    return temperature, alpha, _keras.one_of("form", form, (CROSS_ENTROPY, KL))
 
 
-def _precise(x):
+def _precise(x: Tensor) -> Tensor:
     """float16 has too few digits for the logarithms of a loss."""
     x = _keras.floating(x)
     return tf.cast(x, tf.float32) if x.dtype.size < 4 else x
 
 
-def _cross_entropy(targets, logits):
-    return -tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=-1)
+def logarithm(probabilities: Tensor) -> Tensor:
+    """Logits that have these probabilities; a probability of 0 counts as the smallest normal float32."""
+    return tf.math.log(tf.maximum(_precise(probabilities), tf.float32.as_numpy_dtype(2.0**-126)))
 
 
-def softmax_with_temperature(logits, temperature=1.0):
+def _expected(targets: Tensor, values: Tensor) -> Tensor:
+    """The sum of targets * values over the last axis, where a target of 0 makes 0 of every value, infinities too."""
+    return tf.reduce_sum(tf.where(tf.equal(targets, 0), tf.zeros_like(values), targets * values), axis=-1)
+
+
+def _soft_loss(targets: Tensor, logits: Tensor, form: str) -> Tensor:
+    values = -tf.nn.log_softmax(logits)
+    if form == KL:
+        values += tf.math.log(tf.where(tf.equal(targets, 0), tf.ones_like(targets), targets))
+    return _expected(targets, values)
+
+
+def softmax_with_temperature(logits: Tensor, temperature: float = 1.0) -> Tensor:
     """softmax(logits / temperature) over the last axis.
 
     Args:
-        logits: a floating-point tensor (..., classes).
+        logits: a floating-point tensor (..., classes), of a Keras model in the making too.
         temperature: above 0; 1 is softmax, more is softer.
 
     Returns:
         A tensor of the shape and type of logits, whose last axis sums to 1.
     """
     temperature = _keras.positive("temperature", temperature)
+    if _keras.is_symbolic(logits):
+        return TemperatureSoftmax(temperature, dtype=_keras.symbolic_dtype(logits))(logits)
     return tf.nn.softmax(_keras.floating(logits) / temperature)
 
 
@@ -41,44 +61,110 @@ def softmax_with_temperature(logits, temperature=1.0):
 class TemperatureSoftmax(tf.keras.layers.Layer):
     """softmax_with_temperature as a layer. Input and output: (..., classes)."""
 
-    def __init__(self, temperature=1.0, **kwargs):
+    def __init__(self, temperature: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.temperature = _keras.positive("temperature", temperature)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return softmax_with_temperature(inputs, self.temperature)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
-    def get_config(self):
-        config = super().get_config()
+    def get_config(self) -> Dict[str, Any]:
+        config: Dict[str, Any] = super().get_config()
         config.update(temperature=self.temperature)
         return config
 
 
-def distillation_loss(labels, soft_targets, logits, temperature=4.0, alpha=0.1):
+def one_hot(labels: Any, classes: Any, dtype: Any) -> Tensor:
+    """(batch, classes), rows of zeros for -1, from class numbers of (batch,) or (batch, 1), or from such rows.
+
+    Args:
+        classes: how many, a number or a tensor.
+
+    Raises:
+        ValueError: labels of another shape, or, eagerly, a class number that is not from -1 to classes - 1; in a graph
+            it is TensorFlow's InvalidArgumentError when it runs.
+    """
+    labels = tf.convert_to_tensor(labels)
+    shape = labels.shape.as_list() if labels.shape.ndims is not None else [None, None]
+    if len(shape) == 1:
+        return _rows(labels, classes, dtype)
+    if len(shape) != 2:
+        raise ValueError("labels must be of shape (batch,), (batch, 1) or (batch, classes), got {}".format(shape))
+    if shape[1] == 1 and classes != 1:
+        return _rows(labels[:, 0], classes, dtype)
+    if shape[1] is not None:
+        return tf.cast(labels, dtype)
+    sparse = tf.equal(tf.shape(labels)[1], 1)
+    return tf.cond(sparse, lambda: _rows(labels[:, 0], classes, dtype), lambda: tf.cast(labels, dtype))
+
+
+def _rows(labels: Tensor, classes: Any, dtype: Any) -> Tensor:
+    whole = tf.cast(labels, tf.int32)
+    right = tf.reduce_all(tf.equal(tf.cast(whole, labels.dtype), labels) & (whole >= -1) & (whole < classes))
+    message = "labels must be class numbers, from 0 to one less than the classes, or -1 for unknown"
+    if tf.executing_eagerly():
+        if not right:
+            raise ValueError("{}, got {}".format(message, labels.numpy()))
+        return tf.one_hot(whole, classes, dtype=dtype)
+    with tf.control_dependencies([tf.debugging.Assert(right, [message, labels])]):
+        return tf.one_hot(tf.identity(whole), classes, dtype=dtype)
+
+
+def _same_shape(name: str, x: Tensor, logits: Tensor) -> Tensor:
+    """x; ValueError where its shape is not that of logits, so that nothing is stretched."""
+    if not x.shape.is_compatible_with(logits.shape):
+        raise ValueError("{} must be of the shape of logits, {}, got {}".format(name, logits.shape, x.shape))
+    if x.shape.is_fully_defined() and logits.shape.is_fully_defined():
+        return x
+    message = "{} must be of the shape of logits".format(name)
+    with tf.control_dependencies([tf.debugging.assert_equal(tf.shape(x), tf.shape(logits), message=message)]):
+        return tf.identity(x)
+
+
+def distillation_loss(
+    labels: Any,
+    soft_targets: Any,
+    logits: Any,
+    temperature: float = 4.0,
+    alpha: float = 0.1,
+    form: str = CROSS_ENTROPY,
+    from_logits: bool = True,
+) -> Tensor:
     """alpha * CE(labels, softmax(z)) + (1 - alpha) * T^2 * CE(soft targets, softmax(z / T)), an example at a time.
 
     T^2 keeps the size of the soft targets' gradient, which falls as 1 / T^2, about the same for every temperature.
 
     Args:
-        labels: (batch, classes), rows with a single 1, or of zeros where the label is unknown: then only the
-            second term counts.
+        labels: (batch,) or (batch, 1), class numbers, -1 where the label is unknown: then only the second term counts;
+            or (batch, classes), rows with a single 1, or of zeros where it is unknown.
         soft_targets: (batch, classes), the teacher's probabilities at this temperature. No gradient reaches them.
-        logits: (batch, classes), the student's, before any softmax.
+        logits: z, (batch, classes), the student's, before any softmax; minus infinity for a class that is masked out.
         temperature: T, above 0.
         alpha: the labels' weight, from 0 to 1.
+        form: "cross-entropy", as above, or "kl": the Kullback-Leibler divergence in place of the second CE. It is less by
+            the soft targets' own entropy, so that it is 0 for a student that equals the teacher; the gradient is the same.
+        from_logits: False takes `logits` as probabilities, after a softmax, and their logarithm as z.
 
     Returns:
         (batch,) in nats, float32 or the type of logits if that is wider.
+
+    Raises:
+        ValueError: an argument outside what is said here. Shapes and class numbers that are known only when a graph runs
+            are checked there: InvalidArgumentError.
     """
-    temperature, alpha = _keras.positive("temperature", temperature), _weight(alpha)
-    logits = _precise(logits)
-    labels = tf.stop_gradient(tf.cast(labels, logits.dtype))
-    soft_targets = tf.stop_gradient(tf.cast(soft_targets, logits.dtype))
-    hard = _cross_entropy(labels, logits)
-    soft = _cross_entropy(soft_targets, logits / temperature)
+    temperature, alpha, form = checked(temperature, alpha, form)
+    if any(map(_keras.is_symbolic, (labels, soft_targets, logits))):
+        raise ValueError("distillation_loss takes no tensors of a model in the making: compile with DistillationLoss")
+    z = _precise(logits) if from_logits else logarithm(logits)
+    classes = z.shape.as_list()[-1] if z.shape.ndims else None
+    rows = one_hot(labels, tf.shape(z)[-1] if classes is None else classes, z.dtype)
+    labels = tf.stop_gradient(_same_shape("labels", rows, z))
+    soft_targets = tf.stop_gradient(_same_shape("soft_targets", tf.cast(soft_targets, z.dtype), z))
+    hard = _expected(labels, -tf.nn.log_softmax(z))
+    soft = _soft_loss(soft_targets, z / temperature, form)
     return alpha * hard + (1 - alpha) * temperature**2 * soft
 
 
@@ -86,28 +172,49 @@ def distillation_loss(labels, soft_targets, logits, temperature=4.0, alpha=0.1):
 class DistillationLoss(tf.keras.losses.Loss):
     """distillation_loss for Keras, whose targets are (batch, 2 * classes): labels, then soft targets."""
 
-    def __init__(self, temperature=4.0, alpha=0.1, name="distillation_loss", **kwargs):
+    def __init__(
+        self,
+        temperature: float = 4.0,
+        alpha: float = 0.1,
+        name: str = "distillation_loss",
+        form: str = CROSS_ENTROPY,
+        from_logits: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name, **kwargs)
-        self.temperature, self.alpha = _keras.positive("temperature", temperature), _weight(alpha)
+        self.temperature, self.alpha, self.form = checked(temperature, alpha, form)
+        self.from_logits = bool(from_logits)
 
-    def call(self, y_true, y_pred):
-        labels, soft_targets = tf.split(y_true, 2, axis=-1)
-        return distillation_loss(labels, soft_targets, y_pred, self.temperature, self.alpha)
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        labels, soft_targets = halves(y_true)
+        return distillation_loss(
+            labels, soft_targets, y_pred, self.temperature, self.alpha, self.form, self.from_logits
+        )
 
-    def get_config(self):
-        config = super().get_config()
-        config.update(temperature=self.temperature, alpha=self.alpha)
+    def get_config(self) -> Dict[str, Any]:
+        config: Dict[str, Any] = super().get_config()
+        config.update(temperature=self.temperature, alpha=self.alpha, form=self.form, from_logits=self.from_logits)
         return config
+
+
+def halves(x: Tensor) -> List[Tensor]:
+    """(batch, 2 * classes) as two of (batch, classes)."""
+    width: Optional[int] = x.shape.as_list()[-1] if x.shape.ndims else None
+    if width is not None and width % 2:
+        raise ValueError("targets must be (batch, 2 * classes), labels and then soft targets, got {}".format(x.shape))
+    parts: List[Tensor] = tf.split(x, 2, axis=-1)
+    return parts
 
 
 @_keras.serializable
 class LabelledAccuracy(tf.keras.metrics.Mean):
-    """The share of right answers among the examples that have a label; targets as for DistillationLoss."""
+    """The share of right answers among the examples that have a label, NaN without any; targets as for
+    DistillationLoss."""
 
-    def __init__(self, name="accuracy", **kwargs):
+    def __init__(self, name: str = "accuracy", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Any = None) -> Any:
         labels, _ = tf.split(tf.cast(y_true, tf.float32), 2, axis=-1)
         right = tf.cast(tf.equal(tf.argmax(labels, -1), tf.argmax(y_pred, -1)), tf.float32)
         weight = tf.reduce_sum(labels, axis=-1)
@@ -115,105 +222,5 @@ class LabelledAccuracy(tf.keras.metrics.Mean):
             weight *= tf.reshape(tf.cast(sample_weight, tf.float32), [-1])
         return super().update_state(right, sample_weight=weight)
 
-
-class Distiller:
-    """Trains a student on what a teacher, or an ensemble of them, says, and on labels where there are any.
-
-        distiller = Distiller(student, [teacher, other_teacher], temperature=4, alpha=0.1)
-        distiller.compile("adam")
-        distiller.fit(images, labels, epochs=20)      # labels: class numbers, -1 for unknown; or None at all
-        student.predict(images)
-
-    Student and teachers are functional or sequential Keras models from the same inputs to (batch, classes) logits.
-    The student is trained in place; it can be compiled, saved and used by itself before and after. Teachers answer
-    once, before the training begins: so x is an array, not a generator.
-
-    Args:
-        student: the model to train.
-        teachers: one model or several; of several the mean of the probabilities is taken.
-        temperature, alpha: see distillation_loss.
-
-    Raises:
-        ValueError: no teacher, models with different numbers of classes or without an input shape, or a number
-            out of its range.
-    """
-
-    def __init__(self, student, teachers, temperature=4.0, alpha=0.1):
-        self.student = student
-        self.teachers = list(teachers) if isinstance(teachers, (list, tuple)) else [teachers]
-        self.temperature, self.alpha = _keras.positive("temperature", temperature), _weight(alpha)
-        if not self.teachers:
-            raise ValueError("a Distiller needs at least one teacher")
-        shapes = [_logits_shape(model) for model in [student, *self.teachers]]
-        if len(set(shapes)) > 1:
-            raise ValueError(
-                "student and teachers must have the same number of classes, got {}".format(
-                    ", ".join(str(classes) for classes in shapes)
-                )
-            )
-        self.classes = shapes[0]
-        # A model of its own around the student's layers leaves the student's loss and optimizer as they are.
-        self._training = tf.keras.Model(student.inputs, student.outputs[0])
-
-    def soft_targets(self, x, batch_size=256):
-        """The teachers' mean probabilities at the temperature: a float32 array (examples, classes)."""
-        total = 0
-        for teacher in self.teachers:
-            logits = np.asarray(teacher.predict(x, batch_size=batch_size, verbose=0), np.float64) / self.temperature
-            odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
-            total = total + odds / odds.sum(axis=-1, keepdims=True)
-        return (total / len(self.teachers)).astype(np.float32)
-
-    def compile(self, optimizer="adam", **kwargs):
-        """Sets the optimizer; other arguments go to Model.compile."""
-        loss = DistillationLoss(self.temperature, self.alpha)
-        self._training.compile(optimizer=optimizer, loss=loss, metrics=[LabelledAccuracy()], **kwargs)
-
-    def fit(self, x, y=None, validation_data=None, **kwargs):
-        """Trains the student; returns Keras's History.
-
-        Args:
-            x: an array (examples, ...).
-            y: (examples,) class numbers from 0, -1 where unknown; None if all are.
-            validation_data: (x, y) of that kind.
-            kwargs: go to Model.fit: epochs, batch_size, verbose, callbacks, ...
-
-        Raises:
-            ValueError: labels that are no class numbers, or not one an example.
-        """
-        if validation_data is not None:
-            held_out, held_out_labels = validation_data
-            kwargs["validation_data"] = (held_out, self._targets(held_out, held_out_labels))
-        return self._training.fit(x, self._targets(x, y), **kwargs)
-
-    def _targets(self, x, y):
-        soft = self.soft_targets(x)
-        return np.concatenate([one_hot_labels(y, len(soft), self.classes), soft], axis=1)
-
-
-def one_hot_labels(y, examples, classes):
-    """float32 (examples, classes); rows of zeros where y is -1, everywhere if y is None."""
-    labels = np.full(examples, -1) if y is None else np.asarray(y)
-    if labels.shape != (examples,) or labels.dtype.kind not in "iu":
-        raise ValueError(
-            "labels must be {} class numbers, one an example, got {} of shape {}".format(
-                examples, labels.dtype, labels.shape
-            )
-        )
-    if examples and (labels.min() < -1 or labels.max() >= classes):
-        raise ValueError(
-            "labels must be from 0 to {}, or -1 for unknown, got {} to {}".format(
-                classes - 1, labels.min(), labels.max()
-            )
-        )
-    return (labels[:, np.newaxis] == np.arange(classes)).astype(np.float32)
-
-
-def _logits_shape(model):
-    outputs = getattr(model, "outputs", None)
-    if not outputs:
-        raise ValueError("{} must be a functional or sequential model with a known input shape".format(model.name))
-    shape = tf.TensorShape(outputs[0].shape).as_list()
-    if len(outputs) != 1 or len(shape) != 2 or shape[1] is None:
-        raise ValueError("{} must have one output (batch, classes), got {}".format(model.name, shape))
-    return shape[1]
+    def result(self) -> Tensor:
+        return self.total / self.count

@@ -1,93 +1,180 @@
-"""Plots of the measures with the chosen threshold marked. Each draws on `ax`, or on a new figure's, and returns it."""
+"""Plots of the measures with the chosen threshold marked. Needs no TensorFlow.
+
+Each draws on `ax`, or on a new figure's, and returns it. Arguments are those of `fireclay.measures`, and what a measure
+refuses its plot refuses: ValueError then. With `name` the curve is named in the legend, so that several models can be
+drawn on one axes; for several classes draw `measures.one_against_rest`'s one by one.
+"""
+
+from typing import Any, Optional
 
 import matplotlib.pyplot as plt
 import numpy as np
 import sklearn.metrics
 
-from fireclay import measures
+from fireclay import _scored, measures
 
-_MARK = {"marker": "o", "color": "black", "linestyle": "none", "zorder": 3}
+__all__ = ["plot_confusion_matrix", "plot_cost", "plot_lift", "plot_precision_recall", "plot_roc"]
+
+_CHANCE = {"linestyle": ":", "color": "grey", "zorder": 1}
 
 
-def _axes(ax, title, x, y):
+def _axes(ax: Any, title: str, x: str, y: str) -> Any:
     ax = plt.subplots(figsize=(4, 4))[1] if ax is None else ax
     ax.set(title=title, xlabel=x, ylabel=y)
     ax.grid(alpha=0.3)
     return ax
 
 
-def _mark(ax, x, y, threshold):
-    ax.plot([x], [y], label="threshold {:.3g}".format(threshold), **_MARK)
-    ax.legend()
+def _title(title: str, number: str, name: Optional[str]) -> str:
+    return title if name is not None else "{}, {}".format(title, number)
 
 
-def _rates(y_true, y_score, threshold):
-    answers = np.asarray(y_score) >= threshold
-    (tn, fp), (fn, tp) = sklearn.metrics.confusion_matrix(y_true, answers.astype(int), labels=[0, 1])
-    return tn, fp, fn, tp
-
-
-def plot_roc(y_true, y_score, threshold=None, ax=None):
-    """The receiver operating characteristic, with its area in the title."""
-    fpr, tpr, _ = sklearn.metrics.roc_curve(y_true, y_score)
-    title = "ROC, area {:.3f}".format(sklearn.metrics.auc(fpr, tpr))
-    ax = _axes(ax, title, "false positive rate", "true positive rate")
-    ax.plot(fpr, tpr)
-    ax.plot([0, 1], [0, 1], linestyle=":", color="grey")
-    if threshold is not None:
-        tn, fp, fn, tp = _rates(y_true, y_score, threshold)
-        _mark(ax, fp / (fp + tn), tp / (tp + fn), threshold)
-    return ax
-
-
-def plot_precision_recall(y_true, y_score, threshold=None, ax=None):
-    """Precision over recall, with its area in the title; dotted: the share of positives."""
-    precision, recall, _ = sklearn.metrics.precision_recall_curve(y_true, y_score)
-    title = "Precision and recall, area {:.3f}".format(sklearn.metrics.auc(recall, precision))
-    ax = _axes(ax, title, "recall", "precision")
-    ax.step(recall, precision, where="post")
-    ax.axhline(np.mean(y_true), linestyle=":", color="grey")
-    if threshold is not None:
-        _, fp, fn, tp = _rates(y_true, y_score, threshold)
-        # Where nothing is called positive the curve ends at precision 1.
-        _mark(ax, tp / (tp + fn), tp / (tp + fp) if tp + fp else 1.0, threshold)
-    return ax
-
-
-def plot_lift(y_true, y_score, fraction=None, ax=None):
-    """Lift over the fraction of examples taken, best scores first; `fraction` is marked."""
-    fractions, lifts = measures.lift_curve(y_true, y_score)
-    ax = _axes(ax, "Lift", "fraction taken", "lift")
-    ax.plot(fractions, lifts)
-    ax.axhline(1, linestyle=":", color="grey")
-    if fraction is not None:
-        lift = measures.lift_at(y_true, y_score, fraction)
-        ax.plot([fraction], [lift], label="{:.2f} at {:g}".format(lift, fraction), **_MARK)
+def _legend(ax: Any) -> None:
+    if ax.get_legend_handles_labels()[0]:
         ax.legend()
+
+
+def _label(number: str, name: Optional[str]) -> Any:
+    return {} if name is None else {"label": "{}, {}".format(name, number) if number else name}
+
+
+def _mark(ax: Any, line: Any, x: float, y: float, label: str, name: Optional[str]) -> None:
+    # Black on a curve of its own; among others in the curve's colour, with the name told again.
+    color = "black" if name is None else line.get_color()
+    label = label if name is None else "{}, {}".format(name, label)
+    ax.plot([x], [y], label=label, marker="o", color=color, linestyle="none", zorder=3)
+
+
+def plot_roc(
+    y_true: Any,
+    y_score: Any,
+    threshold: Optional[float] = None,
+    ax: Any = None,
+    name: Optional[str] = None,
+    pos_label: Any = None,
+    sample_weight: Any = None,
+) -> Any:
+    """The receiver operating characteristic; its area is in the title, or beside the name in the legend."""
+    labels, scores, weights = examples = _scored.scored(y_true, y_score, pos_label, sample_weight, both=True)
+    fpr, tpr, _ = sklearn.metrics.roc_curve(labels, scores, sample_weight=weights)
+    area = "area {:.3f}".format(sklearn.metrics.roc_auc_score(labels, scores, sample_weight=weights))
+    ax = _axes(ax, _title("ROC", area, name), "false positive rate", "true positive rate")
+    (line,) = ax.plot(fpr, tpr, **_label(area, name))
+    ax.plot([0, 1], [0, 1], **_CHANCE)
+    if threshold is not None:
+        (tn, fp), (fn, tp) = measures.confusion_matrix(*examples[:2], threshold, sample_weight=weights)
+        _mark(ax, line, fp / (fp + tn), tp / (tp + fn), "threshold {:.3g}".format(threshold), name)
+    _legend(ax)
     return ax
 
 
-def plot_cost(y_true, y_score, fp_cost=1.0, fn_cost=1.0, ax=None):
-    """The mean cost of an example over the threshold, with the cost-optimal threshold marked."""
-    thresholds, costs = measures.cost_curve(y_true, y_score, fp_cost, fn_cost)
-    best = measures.cost_optimal_threshold(y_true, y_score, fp_cost, fn_cost)
+def plot_precision_recall(
+    y_true: Any,
+    y_score: Any,
+    threshold: Optional[float] = None,
+    ax: Any = None,
+    name: Optional[str] = None,
+    pos_label: Any = None,
+    sample_weight: Any = None,
+) -> Any:
+    """Precision over recall as steps, whose area, the average precision, is in the title, or beside the name in the
+    legend; dotted: the prevalence. A threshold at which nothing is called positive is marked at precision 0."""
+    labels, scores, weights = _scored.scored(y_true, y_score, pos_label, sample_weight, both=True)
+    precision, recall, _ = sklearn.metrics.precision_recall_curve(labels, scores, sample_weight=weights)
+    area = "average precision {:.3f}".format(
+        sklearn.metrics.average_precision_score(labels, scores, sample_weight=weights)
+    )
+    ax = _axes(ax, _title("Precision and recall", area, name), "recall", "precision")
+    (line,) = ax.step(recall, precision, where="post", **_label(area, name))
+    ax.axhline(measures.prevalence(labels, sample_weight=weights), **_CHANCE)
+    if threshold is not None:
+        found = measures.summary(labels, scores, threshold, sample_weight=weights)
+        _mark(ax, line, found["recall"], found["precision"], "threshold {:.3g}".format(threshold), name)
+    _legend(ax)
+    return ax
+
+
+def plot_lift(
+    y_true: Any,
+    y_score: Any,
+    fraction: Optional[float] = None,
+    ax: Any = None,
+    name: Optional[str] = None,
+    pos_label: Any = None,
+    sample_weight: Any = None,
+) -> Any:
+    """Lift over the fraction of examples taken, best scores first; `fraction` is marked, with measures.lift_at there."""
+    given = {"pos_label": pos_label, "sample_weight": sample_weight}
+    ends, _ = measures.lift_curve(y_true, y_score, **given)
+    marked = [] if fraction is None else [fraction]
+    # Inside a run of equal scores the line bends: it is drawn through many points.
+    places = np.unique(np.concatenate([ends, np.arange(1, 501) / 500, marked]))
+    fractions, lifts = measures.lift_curve(y_true, y_score, fractions=places, **given)
+    ax = _axes(ax, "Lift", "fraction taken", "lift")
+    (line,) = ax.plot(fractions, lifts, **_label("", name))
+    ax.axhline(1, **_CHANCE)
+    if fraction is not None:
+        lift = measures.lift_at(y_true, y_score, fraction, **given)
+        _mark(ax, line, fraction, lift, "{:.2f} at {:g}".format(lift, fraction), name)
+    _legend(ax)
+    return ax
+
+
+def plot_cost(
+    y_true: Any,
+    y_score: Any,
+    fp_cost: float = 1.0,
+    fn_cost: float = 1.0,
+    ax: Any = None,
+    name: Optional[str] = None,
+    pos_label: Any = None,
+    sample_weight: Any = None,
+) -> Any:
+    """The mean cost of an example over the threshold, with the cost-optimal threshold marked.
+
+    The line goes on a little beyond the scores: above the highest nothing is called positive, and a mark there stands for
+    every threshold above it.
+    """
+    given = {"fp_cost": fp_cost, "fn_cost": fn_cost, "pos_label": pos_label, "sample_weight": sample_weight}
+    thresholds, costs = measures.cost_curve(y_true, y_score, **given)
+    best = measures.cost_optimal_threshold(y_true, y_score, **given)
+    high, low = thresholds[1], thresholds[-1]
+    margin = high * 0.05 - low * 0.05 or abs(high) * 0.05 or 0.05
+    beyond = high + margin
     ax = _axes(ax, "Cost", "threshold", "mean cost of an example")
-    # The first threshold is infinite: none is called positive. They fall, and a cost holds down to the next.
-    ax.step(thresholds[1:], costs[1:], where="post")
-    ax.axhline(costs[0], linestyle=":", color="grey")
-    _mark(ax, min(best.threshold, thresholds[1]), best.cost, best.threshold)
+    # They fall, and a cost holds down to the next.
+    (line,) = ax.step(
+        np.concatenate([[beyond], thresholds[1:], [low - margin]]),
+        np.concatenate([costs, costs[-1:]]),
+        where="post",
+        **_label("", name),
+    )
+    _mark(ax, line, min(best.threshold, beyond), best.cost, "threshold {:.3g}".format(best.threshold), name)
+    _legend(ax)
     return ax
 
 
-def plot_confusion_matrix(y_true, y_score, threshold=0.5, ax=None):
-    """Counts of right and wrong answers at the threshold."""
-    tn, fp, fn, tp = _rates(y_true, y_score, threshold)
-    ax = _axes(ax, "Answers at threshold {:.3g}".format(threshold), "answer", "truth")
-    counts = np.array([[tn, fp], [fn, tp]])
-    ax.imshow(counts, cmap="Blues", vmin=0)
-    for (row, column), count in np.ndenumerate(counts):
-        dark = count > counts.max() / 2
-        ax.text(column, row, str(count), ha="center", va="center", color="white" if dark else "black")
+def plot_confusion_matrix(
+    y_true: Any,
+    y_score: Any,
+    threshold: float = 0.5,
+    ax: Any = None,
+    pos_label: Any = None,
+    sample_weight: Any = None,
+    labels: Any = None,
+) -> Any:
+    """Counts, or sums of weights, of right and wrong answers at the threshold, or, with y_score of (examples, classes),
+    of several classes: see measures.confusion_matrix."""
+    found = measures.confusion_matrix(y_true, y_score, threshold, pos_label, sample_weight, labels)
+    names, title = [0, 1], "Answers at threshold {:.3g}".format(threshold)
+    if np.ndim(y_score) == 2 and np.shape(y_score)[1] > 1:
+        names, title = _scored.classes(y_true, y_score, labels)[2], "Answers"
+    ax = _axes(ax, title, "answer", "truth")
+    ax.imshow(found, cmap="Blues", vmin=0)
+    for (row, column), count in np.ndenumerate(found):
+        dark = count > found.max() / 2
+        text = "{:.6g}".format(count) if found.dtype.kind == "f" else str(count)
+        ax.text(column, row, text, ha="center", va="center", color="white" if dark else "black")
     ax.grid(False)
-    ax.set(xticks=[0, 1], yticks=[0, 1])
+    ax.set(xticks=range(len(names)), yticks=range(len(names)), xticklabels=names, yticklabels=names)
     return ax

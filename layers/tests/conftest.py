@@ -4,6 +4,7 @@ On TensorFlow 1.15 every test that asks for `mode` runs twice in one process: ea
 session of its own. On TensorFlow 2, "graph" means inside tf.function.
 """
 
+import gc
 import os
 
 # One thread, and the same order of additions everywhere; read when TensorFlow is imported.
@@ -25,8 +26,12 @@ if IS_TF1:
 @pytest.fixture(autouse=True)
 def clean_keras():
     np.random.seed(20210114)
+    # An iterator that TensorFlow 1.15 collects while it traces a function breaks that function, or waits for itself.
+    gc.disable()
     yield
     tf.keras.backend.clear_session()
+    gc.enable()
+    gc.collect()
 
 
 @pytest.fixture(params=["eager", "graph"])

@@ -1,20 +1,13 @@
-"""Distillation: the loss by hand, its gradients, and students that learn."""
+"""Distillation: the softmax with a temperature, and the loss by hand and its gradients."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from modes import IS_TF1
+from teaching import logits_of, softmax
 
-from fireclay import Distiller, TemperatureSoftmax, distillation_loss, softmax_with_temperature
-from fireclay.distillation import one_hot_labels
-
-
-def softmax(logits, temperature=1.0):
-    odds = np.exp(np.asarray(logits, np.float64) / temperature)
-    return odds / odds.sum(axis=-1, keepdims=True)
-
-
-def logits_of(rows, classes, seed=9, dtype="float32"):
-    return np.random.RandomState(seed).normal(0, 2, (rows, classes)).astype(dtype)
+from fireclay import DistillationLoss, TemperatureSoftmax, distillation_loss, softmax_with_temperature
+from fireclay.distiller import one_hot_labels
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float16", 1e-3), ("float32", 1e-6), ("float64", 1e-14)])
@@ -73,115 +66,94 @@ def test_squared_temperature_keeps_the_size_of_the_gradient(mode):
     assert norm(40) / 40**2 < norm(4) / 4**2 / 50
 
 
-def blobs(count, seed=4):
-    """Three classes of points in the plane, 10% of the area in doubt."""
-    random = np.random.RandomState(seed)
-    labels = random.randint(0, 3, count)
-    centres = np.array([[0, 1], [0.9, -0.5], [-0.9, -0.5]])
-    return (centres[labels] + random.normal(0, 0.45, (count, 2))).astype("float32"), labels
+def loss_of(mode, labels, soft, z, **options):
+    return mode.run(lambda *t: distillation_loss(t[0], t[1], t[2], **options), labels, soft, z)
 
 
-def network(width):
-    layers = tf.keras.layers
-    return tf.keras.Sequential([layers.Dense(width, activation="relu", input_shape=(2,)), layers.Dense(3)])
+@pytest.mark.parametrize("dtype", ["int32", "int64", "float32"])
+@pytest.mark.parametrize("shape", [(5,), (5, 1)])
+def test_class_numbers_are_taken_for_the_rows_that_they_stand_for(mode, shape, dtype):
+    z, soft = logits_of(5, 4), softmax(logits_of(5, 4, seed=1), 4).astype("float32")
+    labels = np.array([3, 0, -1, 1, 2])
+    expected = loss_of(mode, one_hot_labels(labels, 5, 4), soft, z)
+    np.testing.assert_array_equal(loss_of(mode, labels.reshape(shape).astype(dtype), soft, z), expected)
 
 
-def expert(scale=5.0):
-    """A teacher with fixed weights, towards each class's centre: right about as often as one can be."""
-    model = tf.keras.Sequential([tf.keras.layers.Dense(3, input_shape=(2,))])
-    model.set_weights([scale * np.float32([[0, 0.9, -0.9], [1, -0.5, -0.5]]), np.zeros(3, "float32")])
-    return model
-
-
-def accuracy(model, x, labels):
-    return np.mean(model.predict(x, verbose=0).argmax(axis=1) == labels)
-
-
-@pytest.mark.parametrize("known", ["all", "some", "none"])
-def test_student_learns_from_a_teacher_with_labels_for(mode, known):
-    x, labels = blobs(400)
-    teacher, student = expert(), network(8)
-    distiller = Distiller(student, teacher, temperature=2, alpha=0.2)
-    distiller.compile(tf.keras.optimizers.Adam(0.02))
-    given = {"all": labels, "some": np.where(np.arange(400) % 4, -1, labels), "none": None}[known]
-    history = distiller.fit(x, given, epochs=12, batch_size=32, verbose=0)
-    assert history.history["loss"][-1] < history.history["loss"][0]
-    assert accuracy(student, x, labels) > accuracy(teacher, x, labels) - 0.04
-    if known != "none":
-        assert history.history["accuracy"][-1] > 0.8
-    else:
-        np.testing.assert_array_equal(history.history["accuracy"], np.zeros(12))
-
-
-def test_soft_targets_are_the_ensembles_mean(mode):
-    x, _ = blobs(20)
-    teachers = [expert(scale) for scale in (1.0, 4.0)]
-    soft = Distiller(network(4), teachers, temperature=3).soft_targets(x)
-    expected = np.mean([softmax(teacher.predict(x, verbose=0), 3) for teacher in teachers], axis=0)
-    np.testing.assert_allclose(soft, expected, atol=1e-6)
-
-
-def test_validation_and_accuracy_count_the_labelled_alone(mode):
-    x, labels = blobs(90)
-    teacher = expert()
-    student = expert(1.0)
-    distiller = Distiller(student, teacher)
-    distiller.compile(tf.keras.optimizers.SGD(0.0))
-    some = np.where(np.arange(90) % 3, labels, -1)
-    history = distiller.fit(x, labels, validation_data=(x, some), batch_size=32, verbose=0)
-    assert history.history["accuracy"][0] == pytest.approx(accuracy(student, x, labels), abs=1e-6)
-    assert history.history["val_accuracy"][0] == pytest.approx(
-        accuracy(student, x[some >= 0], some[some >= 0]), abs=1e-6
-    )
-
-
-def test_teachers_are_left_as_they_were(mode):
-    x, labels = blobs(40)
-    teacher, student = expert(), network(4)
-    before = [model.get_weights() for model in (teacher, student)]
-    distiller = Distiller(student, [teacher])
-    distiller.compile("sgd")
-    distiller.fit(x, labels, verbose=0)
-    np.testing.assert_array_equal(teacher.get_weights()[0], before[0][0])
-    assert np.abs(student.get_weights()[0] - before[1][0]).max() > 0
-
-
-def test_student_stays_compiled_as_it_was(mode):
-    x, labels = blobs(40)
-    student = network(4)
-    student.compile(optimizer="sgd", loss="mse")
-    distiller = Distiller(student, expert())
-    distiller.compile("adam")
-    distiller.fit(x, labels, verbose=0)
-    assert float(student.evaluate(x, student.predict(x, verbose=0), verbose=0)) == pytest.approx(0, abs=1e-9)
+@pytest.mark.parametrize("label", [4, -2, 0.5])
+def test_what_is_no_class_number_is_told(mode, label):
+    z, soft = logits_of(2, 4), softmax(logits_of(2, 4, seed=1), 4).astype("float32")
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match="labels must be class numbers"):
+        loss_of(mode, np.array([1, label], "float32"), soft, z)
 
 
 @pytest.mark.parametrize(
-    "labels, message",
-    [
-        ([0, 1], "labels must be 3 class numbers, one an example, got int64 of shape"),
-        ([0.0, 1.0, 2.0], "labels must be 3 class numbers, one an example, got float64"),
-        ([0, 1, 3], "labels must be from 0 to 2, or -1 for unknown, got 0 to 3"),
-        ([0, -2, 1], "labels must be from 0 to 2, or -1 for unknown, got -2 to 1"),
-    ],
+    "labels, soft",
+    [((5, 3), (5, 4)), ((3,), (5, 4)), ((1, 4), (5, 4)), ((5, 4), (5, 1)), ((5, 4), (1, 4)), ((5, 4), (5, 2))],
 )
-def test_wrong_labels_are_told(labels, message):
-    distiller = Distiller(network(4), expert())
-    distiller.compile("sgd")
-    with pytest.raises(ValueError, match=message):
-        distiller.fit(np.zeros((3, 2), "float32"), np.array(labels), verbose=0)
+def test_shapes_that_do_not_fit_are_told_and_not_stretched(mode, labels, soft):
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match="must be of the shape of logits"):
+        loss_of(mode, np.zeros(labels, "float32"), np.ones(soft, "float32"), logits_of(5, 4))
 
 
-def test_wrong_models_and_numbers_are_told():
-    other = tf.keras.Sequential([tf.keras.layers.Dense(5, input_shape=(2,))])
-    image = tf.keras.Sequential([tf.keras.layers.Conv2D(3, 1, input_shape=(4, 4, 1))])
-    for arguments, message in [
-        ((network(4), []), "at least one teacher"),
-        ((network(4), other), "must have the same number of classes, got 3, 5"),
-        ((network(4), image), "must have one output"),
-        ((tf.keras.Sequential([tf.keras.layers.Dense(3)], name="vague"), expert()), "vague must be a functional"),
-        ((network(4), expert(), 0), "temperature must be positive and finite, got 0"),
-        ((network(4), expert(), 2, 1.5), "alpha must be from 0 to 1, got 1.5"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            Distiller(*arguments)
+def test_targets_without_soft_ones_are_told():
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match="must be"):
+        DistillationLoss()(tf.constant([[1.0, 0, 0]]), tf.constant([[1.0, 2, 3]]))
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match="must be of the shape of logits"):
+        DistillationLoss()(tf.constant([[1.0, 0, 0, 0]]), tf.constant([[1.0, 2, 3, 4]]))
+
+
+@pytest.mark.parametrize("form", ["cross-entropy", "kl"])
+def test_masked_class_has_no_part_in_loss_and_gradient(mode, form):
+    """Logits of minus infinity: as if the class were not there."""
+    z, soft = logits_of(3, 4), softmax(logits_of(3, 3, seed=1), 4)
+    masked = np.insert(z[:, :3], 1, -np.inf, axis=1)
+    wide = np.insert(soft, 1, 0, axis=1).astype("float32")
+    labels = np.array([0, 2, -1])
+    expected = loss_of(mode, np.array([0, 1, -1]), soft.astype("float32"), z[:, :3], form=form)
+    np.testing.assert_allclose(loss_of(mode, labels, wide, masked, form=form), expected, rtol=1e-6)
+    gradient = mode.gradient(lambda t: distillation_loss(tf.constant(labels), tf.constant(wide), t, form=form), masked)
+    expected = mode.gradient(
+        lambda t: distillation_loss(tf.constant([0, 1, -1]), tf.constant(soft.astype("float32")), t, form=form),
+        z[:, :3],
+    )
+    np.testing.assert_array_equal(gradient[:, 1], np.zeros(3))
+    np.testing.assert_allclose(np.delete(gradient, 1, axis=1), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [1, 4])
+def test_kl_is_the_cross_entropy_less_the_targets_entropy(mode, temperature):
+    z, soft = logits_of(6, 4), softmax(logits_of(6, 4, seed=1), temperature).astype("float32")
+    soft[0] = [0, 1, 0, 0]
+    nothing = np.zeros((6, 4), "float32")
+    options = {"temperature": temperature, "alpha": 0}
+    cross = loss_of(mode, nothing, soft, z, **options)
+    kl = loss_of(mode, nothing, soft, z, form="kl", **options)
+    entropy = -np.sum(soft * np.log(np.where(soft > 0, soft, 1)), axis=1)
+    np.testing.assert_allclose(kl, cross - temperature**2 * entropy, atol=1e-4)
+    assert (kl > 0).all()
+    equal = loss_of(mode, nothing, softmax(z, temperature).astype("float32"), z, form="kl", **options)
+    np.testing.assert_allclose(equal, np.zeros(6), atol=1e-5)
+    gradients = [
+        mode.gradient(lambda t, form=form: distillation_loss(nothing, soft, t, form=form, **options), z)
+        for form in ("cross-entropy", "kl")
+    ]
+    np.testing.assert_allclose(gradients[0], gradients[1], atol=1e-6)
+
+
+def test_loss_from_probabilities_is_that_from_logits(mode):
+    z, soft = logits_of(5, 4), softmax(logits_of(5, 4, seed=1), 4).astype("float32")
+    labels = np.array([3, 0, -1, 1, 2])
+    expected = loss_of(mode, labels, soft, z)
+    found = loss_of(mode, labels, soft, softmax(z).astype("float32"), from_logits=False)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.skipif(IS_TF1 or not hasattr(tf.keras, "KerasTensor"), reason="TensorFlow's functions take these tensors")
+def test_tensors_of_a_model_in_the_making_become_a_layer_or_are_told_of_it():
+    inputs = tf.keras.Input((4,))
+    if hasattr(tf.keras, "ops"):
+        with pytest.raises(ValueError, match="compile with DistillationLoss"):
+            distillation_loss(inputs, inputs, inputs)
+    model = tf.keras.Model(inputs, softmax_with_temperature(inputs, 2))
+    z = logits_of(3, 4)
+    np.testing.assert_allclose(model.predict(z, verbose=0), softmax(z, 2), atol=1e-6)

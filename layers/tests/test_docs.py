@@ -1,10 +1,12 @@
 """What README.md shows is what the code computes."""
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+import tensorflow as tf
 
 import fireclay
 
@@ -16,23 +18,43 @@ def readme():
         return file.read()
 
 
-def figures():
+def program(name):
+    """A program of the folder docs, as a module."""
     pytest.importorskip("matplotlib.pyplot")
+    pytest.importorskip("sklearn.metrics")
     sys.path.insert(0, os.path.join(ROOT, "docs"))
     try:
-        return __import__("figures")
+        return __import__(name)
     finally:
         sys.path.pop(0)
 
 
 def test_table_of_the_threshold():
-    assert "\n".join(figures().threshold_table()) in readme()
+    assert "\n".join(program("figures").threshold_table()) in readme()
+
+
+def test_corner_of_a_white_image_is_the_one_that_readme_names():
+    found = fireclay.GaussianFilter(3)(tf.ones((1, 8, 8, 1))).numpy()[0, 0, 0, 0]
+    assert "{:.3f} in the corner of a white image, for 3 taps".format(found) in readme()
 
 
 @pytest.mark.parametrize("name", fireclay.__all__)
 def test_every_public_name_is_told_of(name):
     if name != "LabelledAccuracy":  # the Distiller's own metric
         assert "`{}`".format(name) in readme()
+
+
+def test_api_page_is_what_the_docstrings_say():
+    api = program("api")
+    with open(api.PAGE, encoding="utf-8") as file:
+        assert file.read() == api.page()
+    named = {name for _, module, names in api.CHAPTERS for name in names if module == "fireclay"}
+    assert named == set(fireclay.__all__)
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)", readme()))
+def test_what_readme_links_to_is_there(link):
+    assert os.path.exists(os.path.join(ROOT, link))
 
 
 @pytest.mark.slow

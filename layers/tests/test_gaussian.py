@@ -127,6 +127,53 @@ def test_flat_image_stays_flat_but_for_zeros_around_it(mode, padding, corner):
     np.testing.assert_allclose(y[0, 0, 0], [corner, corner], atol=1e-3)
 
 
+@pytest.mark.parametrize("size, corner", [(3, 0.651), (5, 0.482), (9, 0.367)])
+def test_corner_of_a_white_image_with_zeros_around(mode, size, corner):
+    y = mode.run(GaussianFilter(size), np.ones((1, 20, 20, 1), "float32"))
+    assert y[0, 0, 0, 0] == pytest.approx(corner, abs=1e-3)
+
+
+@pytest.mark.parametrize("size, sigma", [(3, 0.8), ((5, 7), (1.2, 2.0)), (9, 0.1), (31, 4.5)])
+def test_sigma_is_in_pixels_as_opencvs(cv2, size, sigma):
+    rows, columns = size if isinstance(size, tuple) else (size, size)
+    down, across = sigma if isinstance(sigma, tuple) else (sigma, sigma)
+    expected = cv2.getGaussianKernel(rows, down).dot(cv2.getGaussianKernel(columns, across).T)
+    np.testing.assert_allclose(gaussian_kernel(size, sigma=sigma), expected, atol=1e-9)
+    picture = images(31, 40)
+    theirs = cv2.GaussianBlur(picture, (columns, rows), across, sigmaY=down)
+    found = by_layer(GaussianFilter(size, sigma=sigma, padding="reflect"), picture)
+    np.testing.assert_allclose(found, theirs, atol=1e-5)
+
+
+def test_sigma_is_the_standard_deviation_where_the_kernel_holds_the_bell():
+    profile = gaussian_kernel((1, 41), sigma=3.0)[0]
+    assert np.sqrt(np.sum(profile * (np.arange(41) - 20.0) ** 2)) == pytest.approx(3.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("sigma", [1e-320, 1e-3, 1e300])
+def test_kernel_of_any_sigma_has_the_sum_1(size, sigma):
+    kernel = gaussian_kernel(size, sigma=sigma)
+    assert kernel.sum() == pytest.approx(1) and np.isfinite(kernel).all()
+    np.testing.assert_array_equal(kernel, kernel[::-1, ::-1])
+
+
+@pytest.mark.parametrize("padding, least", [("valid", 7), ("reflect", 4), ("symmetric", 3), ("edge", 1), ("same", 1)])
+def test_image_that_is_too_small_is_told_when_the_model_is_built(mode, padding, least):
+    layer = GaussianFilter((1, 7), padding=padding)
+    y = mode.run(layer, images(1, 1, least, 2))
+    assert y.shape == tuple(layer.compute_output_shape((1, 1, least, 2)))
+    if least > 1:
+        message = "kernel of 7 pixels wants images of at least {}, got {} columns".format(least, least - 1)
+        with pytest.raises(ValueError, match=message):
+            GaussianFilter((1, 7), padding=padding)(tf.keras.Input((1, least - 1, 2)))
+        with pytest.raises(ValueError, match=message):
+            layer.compute_output_shape((None, 1, least - 1, 2))
+        first = GaussianFilter((1, 7), padding=padding, data_format="channels_first")
+        with pytest.raises(ValueError, match=message):
+            first.compute_output_shape((None, 2, 1, least - 1))
+
+
 def test_every_channel_is_filtered_by_itself(mode):
     x = np.zeros((1, 7, 7, 3), "float32")
     x[0, 3, 3] = [1, 2, 0]
@@ -200,6 +247,8 @@ def test_nothing_in_it_is_trained(mode):
         ({"kernel_size": 2.5}, "kernel_size must be an integer"),
         ({"kernel_size": (3, 3, 3)}, "kernel_size must be one value or a pair"),
         ({"nsig": 0}, "nsig must be positive and finite, got 0"),
+        ({"sigma": 0}, "sigma must be positive and finite, got 0"),
+        ({"sigma": 1, "nsig": 3}, "give nsig or sigma, not both: got 3 and 1"),
         ({"nsig": (1, float("inf"))}, "nsig must be positive and finite"),
         ({"strides": (1, 2)}, "strides must be equal for rows and columns"),
         ({"strides": 2, "dilation_rate": 2}, "cannot both be above 1"),

@@ -150,6 +150,48 @@ def test_wrong_arguments_are_told(arguments, message):
         LaplacianAnalysis(**arguments)
 
 
+def wrong_bands():
+    """Shapes that LaplacianAnalysis never gives together."""
+    right = [(1, 9, 14, 2), (1, 5, 7, 2), (1, 3, 4, 2)]
+    yield "reversed", right[::-1]
+    yield "swapped", [right[0], right[2], right[1]]
+    yield "one left out", [right[0], right[2]]
+    yield "rest too large", [*right[:2], (1, 4, 4, 2)]
+    yield "rest too small", [*right[:2], (1, 2, 4, 2)]
+    yield "columns", [*right[:2], (1, 3, 5, 2)]
+    yield "one pixel", [(1, 1, 1, 2), (1, 3, 3, 2)]
+    yield "one pixel after many", [(1, 5, 5, 2), (1, 1, 1, 2)]
+    yield "channels", [*right[:2], (1, 3, 4, 1)]
+    yield "images", [(3, 9, 14, 2), *right[1:]]
+
+
+@pytest.mark.parametrize("shapes", [shapes for _, shapes in wrong_bands()], ids=[name for name, _ in wrong_bands()])
+def test_bands_whose_sizes_do_not_halve_are_refused(mode, shapes):
+    """In a graph, where sizes are known only when it runs, by TensorFlow's own kind of error."""
+    bands = [images(*shape) for shape in shapes]
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match="each half the size of the one before"):
+        mode.run(lambda *given: LaplacianSynthesis()(list(given)), *bands)
+    first = [np.ascontiguousarray(band.transpose(0, 3, 1, 2)) for band in bands]
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match="each half the size of the one before"):
+        mode.run(lambda *given: LaplacianSynthesis(data_format="channels_first")(list(given)), *first)
+
+
+def test_wrong_order_is_told_when_the_model_is_built():
+    bands = LaplacianAnalysis(2)(tf.keras.Input((9, 14, 2)))
+    message = r"after .*3, 4, 2.* band 1 must be .*2, 2, 2.*, got .*5, 7, 2"
+    with pytest.raises(ValueError, match=message):
+        LaplacianSynthesis()(bands[::-1])
+    with pytest.raises(ValueError, match=message):
+        LaplacianSynthesis().compute_output_shape([(None, 3, 4, 2), (None, 5, 7, 2), (None, 9, 14, 2)])
+
+
+def test_layer_that_was_built_checks_later_sizes_too():
+    layer = LaplacianSynthesis()
+    layer([tf.zeros((1, 4, 4, 1)), tf.zeros((1, 2, 2, 1))])
+    with pytest.raises(ValueError, match="each half the size of the one before"):
+        layer([tf.zeros((1, 4, 4, 1)), tf.zeros((1, 4, 4, 1))])
+
+
 def test_synthesis_of_one_image_is_refused(mode):
     with pytest.raises(ValueError, match="takes the list of at least 2 bands"):
         mode.run(LaplacianSynthesis(), images(1, 4, 4, 1))

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from modes import Mode
+from modes import IS_TF1, Mode
 
+import fireclay
 from fireclay import residual_block, resnet
 
 FORMS = [(version, bottleneck) for version in (1, 2) for bottleneck in (False, True)]
@@ -175,6 +176,10 @@ def test_small_network_learns(mode, version):
         ({"strides": 0}, "strides must be an integer of at least 1"),
         ({"strides": 2, "projection": False}, "a block from 8 to 8 channels with strides 2 needs a projection"),
         ({"filters": 16, "projection": False}, "a block from 8 to 16 channels with strides 1 needs a projection"),
+        ({"shortcut": "A"}, "shortcut must be one of 'projection', 'pad', got 'A'"),
+        ({"shortcut": "pad", "projection": True}, "shortcut 'pad' takes no projection"),
+        ({"shortcut": "pad", "filters": 4}, "shortcut 'pad' .*adds channels, got .* 8 to 4 channels"),
+        ({"dtype": "int32"}, "dtype must be float16, .* got 'int32'"),
     ],
 )
 def test_wrong_arguments_of_a_block_are_told(arguments, message):
@@ -195,8 +200,159 @@ def test_unknown_channels_are_told():
         ({"input_shape": (32, 32)}, "input_shape must have 3 entries"),
         ({"classes": 0}, "classes must be an integer of at least 1"),
         ({"version": "2"}, "version must be one of 1, 2, got '2'"),
+        ({"n_blocks": 1.5}, "n_blocks must be an integer or a sequence of integers, got 1.5"),
+        ({"n_blocks": "12"}, "n_blocks must be an integer or a sequence of integers, got '12'"),
+        ({"n_blocks": np.array([[1, 2]])}, "n_blocks must be an integer or a sequence of integers"),
+        ({"n_blocks": np.array([1, 2.5])}, "n_blocks must be an integer of at least 1"),
+        ({"input_shape": (32, 32, None)}, "input_shape must have a known number of channels, got .32, 32, None."),
+        ({"input_shape": (0, 32, 3)}, "each entry of input_shape must be an integer of at least 1, got 0"),
+        ({"dtype": "int32"}, "dtype must be float16, .* got 'int32'"),
+        ({"dtype": "floaty"}, "dtype must be float16, .* got 'floaty'"),
+        ({"stem": "large"}, "stem must be one of 'small', 'imagenet', got 'large'"),
+        ({"shortcut": "A"}, "shortcut must be one of 'projection', 'pad', got 'A'"),
     ],
 )
 def test_wrong_arguments_of_a_network_are_told(arguments, message):
     with pytest.raises(ValueError, match=message):
         resnet(**arguments)
+
+
+def test_channels_must_be_known_first_too():
+    with pytest.raises(ValueError, match="input_shape must have a known number of channels"):
+        resnet(input_shape=(None, 8, 8), data_format="channels_first")
+
+
+@pytest.mark.parametrize("n_blocks", [np.array([1, 2]), (np.int64(1), 2), [1, 2]])
+def test_blocks_may_be_any_integers(n_blocks):
+    assert len(layers_of(resnet(n_blocks, filters=4), tf.keras.layers.Add)) == 3
+
+
+@pytest.mark.parametrize("version, bottleneck", FORMS)
+@pytest.mark.parametrize("filters, strides", [(8, 2), (12, 1), (20, 2), (8, 1)])
+def test_shortcut_without_parameters_takes_every_nth_pixel_and_adds_zeros(mode, version, bottleneck, filters, strides):
+    model = block_model((7, 6, 8), filters, version=version, bottleneck=bottleneck, strides=strides, shortcut="pad")
+    assert all(layer.kernel_size != (1, 1) or bottleneck for layer in layers_of(model, tf.keras.layers.Conv2D))
+    silence(model)
+    x = images(2, 7, 6, 8)
+    expected = np.pad(x[:, ::strides, ::strides], [(0, 0), (0, 0), (0, 0), (0, filters - 8)], "constant")
+    found = model.predict(x, verbose=0)
+    np.testing.assert_array_equal(found, expected if version == 2 else np.maximum(expected, 0))
+
+
+def parameters(model):
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+def test_network_of_section_4_2_has_the_papers_parameters():
+    """ResNet-20 for CIFAR-10, table 6: 0.27 million, with shortcuts without parameters."""
+    model = resnet(3, 1, (32, 32, 3), shortcut="pad")
+    assert parameters(model) == 269722
+    assert not any(layer.kernel_size == (1, 1) for layer in layers_of(model, tf.keras.layers.Conv2D))
+    model = resnet(3, 1, (32, 32, 3))
+    assert sum(layer.kernel_size == (1, 1) for layer in layers_of(model, tf.keras.layers.Conv2D)) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "n_blocks, bottleneck, count",
+    [((2, 2, 2, 2), False, 11689512), ((3, 4, 6, 3), False, 21797672), ((3, 4, 6, 3), True, 25557032)],
+)
+def test_imagenet_networks_have_the_known_numbers_of_parameters(n_blocks, bottleneck, count):
+    options = {"bottleneck": bottleneck, "classes": 1000, "filters": 64, "stem": "imagenet"}
+    model = resnet(n_blocks, 1, (224, 224, 3), **options)
+    assert parameters(model) == count
+    assert tuple(tf.TensorShape(model.get_layer("pool").input.shape).as_list()[1:3]) == (7, 7)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_imagenet_stem_quarters_the_image(mode, version):
+    model = resnet((1,), version, (None, None, 3), filters=4, stem="imagenet")
+    shapes = tf.keras.Model(model.inputs, model.get_layer("stage1_block1_add").output).predict(
+        images(1, 33, 64, 3), verbose=0
+    )
+    assert shapes.shape == (1, 9, 16, 4)
+    assert model.predict(images(2, 5, 70, 3), verbose=0).shape == (2, 10)
+
+
+def test_layers_have_names():
+    names = {layer.name for layer in resnet((1, 1), 1, filters=4).layers}
+    assert {"images", "stem", "stage1_block1_conv1", "stage2_block1_shortcut", "pool", "classes"} <= names
+    assert all(layer.name.startswith("left_") for layer in resnet((1, 1), 2, filters=4, name="left").layers)
+    inputs = tf.keras.Input((8, 8, 4))
+    named = tf.keras.Model(inputs, residual_block(residual_block(inputs, 4, name="a"), 4, name="b"))
+    assert {"a_conv1", "b_conv1", "a_add", "b_add"} <= {layer.name for layer in named.layers}
+    unnamed = residual_block(residual_block(inputs, 4), 4)
+    assert len(tf.keras.Model(inputs, unnamed).layers) == len(named.layers)
+
+
+def test_regularizer_is_on_every_convolution_and_the_last_layer():
+    regularizer = tf.keras.regularizers.L1L2(l2=0.5)
+    model = resnet((1, 1), 2, (8, 8, 3), filters=4, kernel_regularizer=regularizer)
+    kinds = (tf.keras.layers.Conv2D, tf.keras.layers.Dense)
+    layers = layers_of(model, kinds)
+    assert len(layers) == 7 and all(layer.kernel_regularizer is regularizer for layer in layers)
+    total = sum(0.5 * np.sum(layer.get_weights()[0].astype("float64") ** 2) for layer in layers)
+    losses = [tf.keras.backend.eval(loss) if IS_TF1 else float(loss) for loss in model.losses]
+    assert sum(losses) == pytest.approx(total, rel=1e-4)
+
+
+@pytest.mark.skipif(not IS_TF1, reason="TensorFlow 2 has the policy")
+def test_mixed_types_are_refused_where_keras_has_none():
+    with pytest.raises(ValueError, match="dtype 'mixed_float16' needs TensorFlow 2"):
+        resnet(dtype="mixed_float16")
+
+
+needs_policies = pytest.mark.skipif(IS_TF1, reason="Keras's layers in TensorFlow 1.15 know no policy of mixed types")
+
+
+@pytest.fixture
+def mixed():
+    tf.keras.mixed_precision.set_global_policy("mixed_float16")
+    yield
+    tf.keras.mixed_precision.set_global_policy("float32")
+
+
+def kinds_of(weights):
+    return {tf.as_dtype(weight.dtype).name for weight in weights}
+
+
+@needs_policies
+@pytest.mark.parametrize("version", [1, 2])
+def test_network_of_mixed_types_keeps_its_weights_in_float32_and_learns(mode, version):
+    labels = np.arange(64) % 2
+    x = np.random.RandomState(8).normal(0, 0.3, (64, 8, 8, 1)).astype("float32")
+    x[0::2, ::2] += 1
+    x[1::2, :, ::2] += 1
+    model = resnet((1, 1), version, (8, 8, 1), classes=2, filters=4, dtype="mixed_float16")
+    assert kinds_of(model.weights) == {"float32"}
+    assert tf.as_dtype(model.get_layer("stage1_block1_conv1").compute_dtype) == tf.float16
+    model.compile(optimizer=tf.keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy")
+    history = model.fit(x, labels, epochs=8, batch_size=16, verbose=0)
+    assert history.history["loss"][-1] < history.history["loss"][0]
+    assert model.predict(x, verbose=0).dtype == "float32"
+
+
+@needs_policies
+def test_block_under_the_policy_keeps_its_weights_in_float32(mixed):
+    inputs = tf.keras.Input((8, 8, 4))
+    x = tf.keras.layers.Conv2D(4, 1)(inputs)
+    model = tf.keras.Model(inputs, residual_block(x, 8, strides=2))
+    assert kinds_of(model.weights) == {"float32"}
+    assert tf.as_dtype(model.outputs[0].dtype) == tf.float16
+
+
+@needs_policies
+def test_layers_work_under_the_policy_in_its_type_without_weights(mixed):
+    x = images(2, 9, 8, 3)
+    inputs = tf.keras.Input((9, 8, 3))
+    y = fireclay.ThresholdMinMax(-0.5, 0.5)(inputs)
+    y = fireclay.GaussianFilter(3, padding="reflect")(y)
+    y = fireclay.LaplacianSynthesis()(fireclay.LaplacianAnalysis(2)(y))
+    outputs = [y, fireclay.TemperatureSoftmax(2.0)(y)]
+    model = tf.keras.Model(inputs, outputs)
+    assert model.weights == []
+    found, probabilities = model.predict(x, verbose=0)
+    assert found.dtype == probabilities.dtype == "float16"
+    exact = fireclay.GaussianFilter(3, padding="reflect", dtype="float32")(tf.clip_by_value(x, -0.5, 0.5)).numpy()
+    np.testing.assert_allclose(found.astype("float32"), exact, atol=5e-3)
+    np.testing.assert_allclose(probabilities.astype("float32").sum(axis=-1), np.ones((2, 9, 8)), atol=5e-3)

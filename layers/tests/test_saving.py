@@ -21,11 +21,12 @@ CHANGED = [
     [
         fireclay.GaussianFilter((3, 5), (2.0, 3.0), 1, (2, 1), "reflect", "channels_first"),
         fireclay.GaussianFilter(strides=2),
+        fireclay.GaussianFilter(sigma=(1.5, 2)),
     ],
     [fireclay.LaplacianAnalysis(2, 7, 2.5, "channels_first")],
     [fireclay.LaplacianSynthesis(7, 2.5, "channels_first")],
     [fireclay.TemperatureSoftmax(2.5)],
-    [fireclay.DistillationLoss(3.0, 0.25)],
+    [fireclay.DistillationLoss(3.0, 0.25, form="kl", from_logits=False)],
 ]
 
 
@@ -46,8 +47,29 @@ def test_configuration_holds_every_argument(things):
 
 
 @pytest.mark.parametrize("name", [name for name in fireclay.__all__ if name[0].isupper() and name != "Distiller"])
-def test_class_is_known_to_keras(name):
-    assert tf.keras.utils.get_custom_objects()[name] is getattr(fireclay, name)
+def test_class_is_known_to_keras_by_its_name_with_and_without_the_packages(name):
+    for known in (name, "fireclay>" + name):
+        assert tf.keras.utils.get_custom_objects()[known] is getattr(fireclay, name)
+    if not IS_TF1:
+        assert tf.keras.utils.get_registered_name(getattr(fireclay, name)) == "fireclay>" + name
+
+
+@pytest.mark.parametrize("prefix", ["", "fireclay>"])
+@pytest.mark.parametrize("things", CHANGED, ids=lambda things: type(things[0]).__name__)
+def test_old_and_new_names_are_loaded(things, prefix):
+    """As version 0.1 and TensorFlow 1.15 write them, and as TensorFlow 2 does."""
+    thing = things[0]
+    module = tf.keras.layers if isinstance(thing, tf.keras.layers.Layer) else tf.keras.losses
+    loaded = module.deserialize({"class_name": prefix + type(thing).__name__, "config": written(thing)})
+    assert type(loaded) is type(thing) and written(loaded) == written(thing)
+
+
+def test_configurations_of_version_0_1_are_loaded():
+    old = {"kernel_size": [3, 5], "nsig": [2.0, 3.0], "strides": [1, 1], "dilation_rate": [2, 1], "padding": "reflect"}
+    layer = fireclay.GaussianFilter.from_config({"name": "blur", "trainable": True, "data_format": None, **old})
+    assert layer.kernel_size == (3, 5) and layer.nsig == (2.0, 3.0) and layer.sigma is None
+    loss = fireclay.DistillationLoss.from_config({"name": "loss", "temperature": 3.0, "alpha": 0.2})
+    assert (loss.form, loss.from_logits) == ("cross-entropy", True)
 
 
 def everything(order):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from modes import IS_TF1
 
 from fireclay import ThresholdMinMax, threshold_min_max_value
 
@@ -145,3 +146,38 @@ def test_wrong_arguments_are_told(arguments, message):
 def test_integers_are_refused():
     with pytest.raises(ValueError, match="expected a floating-point tensor, got uint8: cast it first"):
         threshold_min_max_value(np.uint8([1]), 0, 1)
+
+
+def test_bounds_are_finite_where_they_are_in_the_type():
+    y = threshold_min_max_value(np.float16([-np.inf, 1, np.inf]), -100, 1e6).numpy()
+    assert y.tolist() == [-100, 1, np.inf]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_denormal_numbers_are_kept_or_taken_for_0(mode, form):
+    x = np.float32([1e-40, -1e-40])
+    y = mode.run(lambda t: threshold_min_max_value(t, -1, 1, form), x)
+    assert all(found in (0, given) for found, given in zip(y, x))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_function_on_a_tensor_of_a_model_in_the_making(mode, dtype):
+    inputs = tf.keras.Input((3,), dtype=dtype)
+    model = tf.keras.Model(inputs, threshold_min_max_value(inputs, -1, 1)) if not IS_TF1 else None
+    if IS_TF1:
+        model = tf.keras.Model(inputs, tf.keras.layers.Lambda(lambda t: threshold_min_max_value(t, -1, 1))(inputs))
+    x = np.array([[-3, 0.5, 2]], dtype)
+    y = model.predict(x, verbose=0)
+    assert y.dtype == dtype
+    np.testing.assert_array_equal(y, [[-1, 0.5, 1]])
+
+
+def test_integers_of_a_model_in_the_making_are_refused():
+    with pytest.raises(ValueError, match="expected a floating-point tensor, got int32"):
+        threshold_min_max_value(tf.keras.Input((3,), dtype="int32"), 0, 1)
+
+
+@pytest.mark.skipif(IS_TF1, reason="layers of TensorFlow 1.15 take their input's type")
+def test_layer_without_a_dtype_works_in_keras_own(mode):
+    y = mode.run(ThresholdMinMax(-1, 1), np.array([[-3, 0.5, 2]], "float64"))
+    assert y.dtype == "float32"

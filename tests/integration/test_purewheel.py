@@ -41,8 +41,8 @@ def test_a_pure_project_gives_the_same_wheel_whatever_lies_around_it(
         os.utime(path, (1, 1))
     one = purewheel.build(ROOT / "layers", builders, tmp_path / "one")
     other = purewheel.build(copy, builders, tmp_path / "other")
-    assert one.name == "fireclay-0.1.0-py3-none-any.whl" and one.read_bytes() == other.read_bytes()
-    assert archive.inspect_wheel(one).version == "0.1.0"
+    assert one.name == "fireclay-0.2.0-py3-none-any.whl" and one.read_bytes() == other.read_bytes()
+    assert archive.inspect_wheel(one).version == "0.2.0"
     assert not list((ROOT / "layers").glob("*.egg-info"))
 
 

@@ -17,11 +17,11 @@ class fields(object):
 """
 
 STEP = """\
-def eager_train_step(model, features, optimizer, learning_rate, global_step):
+def eager_train_step(detection_model, features, optimizer, learning_rate, global_step):
   with tf.GradientTape() as tape:
-    total_loss = model(features[fields.InputDataFields.image])
+    total_loss = detection_model(features[fields.InputDataFields.image])
   optimizer.apply_gradients(
-      zip(tape.gradient(total_loss, model.trainable_variables), model.trainable_variables))
+      zip(tape.gradient(total_loss, detection_model.trainable_variables), detection_model.trainable_variables))
   tf.compat.v2.summary.scalar('learning_rate', learning_rate, step=global_step)
 IMAGE  return total_loss
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kiln.core.errors import EngineError, UsageError
+from kiln.core import Console
+from kiln.core.errors import EngineError, KilnError, UsageError
 from kiln.models import netron
 from kiln.models.environment import Environment
 from tests.support.command import run
@@ -66,3 +67,23 @@ def test_a_netron_that_would_refuse_to_work_is_told_before_it_starts(tmp_path: P
         netron.check_age(made, end)
     page.write_text("a page without a day", encoding="utf-8")
     netron.check_age(made, end)
+
+
+@pytest.mark.parametrize(
+    ("ends", "message"),
+    [
+        ("kill -TERM $$", "Netron was stopped by the signal SIGTERM: run it again"),
+        ("kill -KILL $$", "Netron was stopped by the signal SIGKILL: run it again"),
+        ("exit 3", "Netron ended with 3: what it said is above; give another --port"),
+    ],
+)
+def test_only_a_netron_that_ended_by_itself_is_given_another_port(
+    tmp_path: Path, ends: str, message: str
+) -> None:
+    made = Environment(tmp_path)
+    made.python.parent.mkdir()
+    made.python.write_text(f"#!/bin/sh\n{ends}\n", encoding="utf-8")
+    made.python.chmod(0o755)
+    with pytest.raises(KilnError, match=message) as caught:
+        netron.serve(made, {}, tmp_path / "m.onnx", netron.free_port(0), Console.for_output())
+    assert ("--port" in str(caught.value)) == (ends == "exit 3")
