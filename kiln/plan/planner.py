@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,8 +25,8 @@ from kiln.plan.model import (
 )
 from kiln.recipe import Catalogue, Patch, Recipe, Source, cpu, cuda
 
-# What tools leave behind, and no build reads.
-_UNREAD = {"__pycache__", ".pytest_cache", ".ruff_cache"}
+# What tools and editors leave behind, and no build reads: caches, hidden files, backups, swap files.
+_UNREAD = re.compile(r"__pycache__|\..*|.*~|#.*#|.*\.(pyc|swp|bak|orig|rej)")
 
 
 def make(catalogue: Catalogue, request: Request) -> Plan:
@@ -256,13 +257,14 @@ def _check_unique(chosen: Recipe, sources: Iterable[Source]) -> None:
 
 
 def _files(root: Path, folders: Iterable[Path]) -> tuple[File, ...]:
-    paths = [
+    """The files in some folders, or named themselves, without what no build reads."""
+    paths = (
         path.relative_to(root)
         for folder in folders
-        for path in sorted((root / folder).rglob("*"))
-        if path.is_file() and not _UNREAD & set(path.parts)
-    ]
-    return tuple(_file(root, path) for path in paths)
+        for path in ([root / folder] if (root / folder).is_file() else sorted((root / folder).rglob("*")))
+        if path.is_file()
+    )
+    return tuple(_file(root, path) for path in paths if not any(map(_UNREAD.fullmatch, path.parts)))
 
 
 def _file(root: Path, path: Path) -> File:

@@ -25,6 +25,8 @@ def test_layer_library_passes_its_own_tests(tmp_path, record_property):
         "-q",
         "-m",
         "not slow",
+        # They are about the library's pages, which are not here.
+        "--ignore=tests/test_docs.py",
         "-p",
         "no:cacheprovider",
     ]

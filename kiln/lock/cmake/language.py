@@ -159,9 +159,6 @@ def _one(words: list[Word], values: Mapping[str, str]) -> tuple[bool, list[Word]
     return _truth(first, values), rest
 
 
-_TESTS = ("DEFINED", "EXISTS", "TARGET", "COMMAND", "IS_DIRECTORY", "POLICY")
-
-
 def _meant(word: Word, values: Mapping[str, str]) -> str:
     return word.text if word.quoted else values.get(word.text, word.text)
 

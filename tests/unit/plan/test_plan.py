@@ -97,6 +97,39 @@ def test_what_the_suite_reads_and_how_it_is_run_is_in_the_digest_of_the_smoke_ru
     assert (after.key, after.smoke_key != before.smoke_key) == (before.key, True)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".compile.sh.swp",
+        "compile.sh~",
+        "#compile.sh#",
+        ".#compile.sh",
+        "compile.sh.orig",
+        "__pycache__/x.pyc",
+    ],
+)
+def test_what_editors_and_tools_leave_behind_is_in_no_key(tmp_path: Path, name: str) -> None:
+    root = repository.make(tmp_path)
+    before = planner.make(Catalogue(root), Request("toy"))
+    for folder in ("docker/opencv", "docker/common", "smoke/toy"):
+        path = root / folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("left behind")
+    after = planner.make(Catalogue(root), Request("toy"))
+    assert (after.key, after.smoke_key) == (before.key, before.smoke_key)
+
+
+def test_a_suite_reads_the_files_and_folders_that_it_names_and_no_others(tmp_path: Path) -> None:
+    named = RECIPE.replace(
+        "{suite: smoke/toy}", "{suite: smoke/toy, folders: [layers/code, layers/setup.cfg]}"
+    )
+    files = {"layers/code/layer.py": "true\n", "layers/setup.cfg": "[a]\n", "layers/README.md": "words\n"}
+    made = planner.make(Catalogue(repository.make(tmp_path, named, **files)), Request("toy"))
+    suite = [file.path for file in made.suite]
+    assert "layers/code/layer.py" in suite and "layers/setup.cfg" in suite
+    assert "layers/README.md" not in suite
+
+
 def test_the_stamp_holds_the_key_which_no_input_of_the_key_holds(tmp_path: Path) -> None:
     made = planner.make(Catalogue(repository.make(tmp_path)), Request("toy"))
     assert json.loads(made.stamp)["build_key"] == made.key
