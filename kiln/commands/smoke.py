@@ -53,7 +53,7 @@ def test_wheel(
     root = catalogue.root
     path = Path(given).absolute() if given else smoke.newest_wheel(root / "dist")
     if not path.is_file():
-        raise UsageError(f"{path} is no file: name a wheel, or none for the newest under dist/")
+        raise UsageError(f"{path} is no file", "name a wheel, or none for the newest under dist/")
     found = smoke.wheel_under_test(catalogue, path, asked)
     for note in found.notes:
         console.note(note)
@@ -147,7 +147,9 @@ def against(text: str, python: str, folder: Path) -> Path:
     if text.endswith(".whl"):
         path = Path(text)
         if not path.is_file():
-            raise UsageError(f"--against {text} is no file: name a wheel, or a requirement such as name==1.0")
+            raise UsageError(
+                f"--against {text} is no file", "name a wheel, or a requirement such as name==1.0"
+            )
         return Path(shutil.copyfile(path, folder / path.name))
     number = python.replace(".", "")
     abi = f"cp{number}m" if number in ("36", "37") else f"cp{number}"
@@ -166,8 +168,8 @@ def against(text: str, python: str, folder: Path) -> Path:
             "it gave no reason"
         ]
         raise SourceError(
-            f"--against {text}: pip finds no wheel of it for Python {python} ({said[-1]}): name a wheel's file, "
-            "or another requirement"
+            f"--against {text}: pip finds no wheel of it for Python {python} ({said[-1]})",
+            "name a wheel's file, or another requirement",
         )
     return wheels[0]
 

@@ -38,7 +38,8 @@ def ensure(root: Path, plan: Plan, engine: Engine, home: Home, console: Console,
             if offline:
                 raise EngineError(
                     f"the toolchain image {images.toolchain} is not on this machine, and --offline forbids "
-                    "to make it: run once without --offline"
+                    "to make it",
+                    "run once without --offline",
                 )
             _ensure_base(plan.toolchain.base, images.base, engine, home, console)
             folder = (root / plan.toolchain.dockerfile.path).parent
@@ -90,8 +91,8 @@ def bootstrap(suite: str, archive: Path, environment: Mapping[str, str]) -> None
     program = shutil.which("mmdebstrap")
     if program is None:
         raise EngineError(
-            "mmdebstrap, which makes the base root file system, is not installed: "
-            "run `apt-get install mmdebstrap`, or run again with --setup"
+            "mmdebstrap, which makes the base root file system, is not installed",
+            "run `apt-get install mmdebstrap`, or run again with --setup",
         )
     mirror = environment.get("KILN_DEBIAN_MIRROR")
     command = [program, "--variant=minbase", "--include=ca-certificates", suite, str(archive)]
@@ -107,6 +108,6 @@ def bootstrap(suite: str, archive: Path, environment: Mapping[str, str]) -> None
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.startswith("E:")] or ["it gave no reason"]
         raise EngineError(
-            f"{suite} could not be bootstrapped from Debian's archive ({lines[0]}): check the network, or "
-            "set KILN_DEBIAN_MIRROR to a mirror that you reach"
+            f"{suite} could not be bootstrapped from Debian's archive ({lines[0]})",
+            "check the network, or set KILN_DEBIAN_MIRROR to a mirror that you reach",
         )

@@ -209,8 +209,9 @@ def _read_bazel(
     if blocked:
         raise SourceError(
             f"what the workspace takes over from {', '.join(blocked)} is not known, because these "
-            "repositories are not at hand: put their trees, or links to them, under these names in a folder "
-            "and name it with --repositories (`$(bazel info output_base)/external` is such a folder)"
+            "repositories are not at hand",
+            "put their trees, or links to them, under these names in a folder "
+            "and name it with --repositories (`$(bazel info output_base)/external` is such a folder)",
         )
     declared = {each.repository for each in workspace.externals} | {*workspace.local, *BUILT_IN}
     for device, listed in names.items():
@@ -272,8 +273,8 @@ def _read_cmake(trees: list[Path], chosen: LockSettings) -> Found:
         made = _download(each, take.get(each.id, Take(each.id)))
         if wanted.setdefault(made.name, made) != made:
             raise UsageError(
-                f"{each.place}: {each.filename} is another download of the name {made.name}, which is taken: "
-                f"give one of them a name in {SETTINGS}"
+                f"{each.place}: {each.filename} is another download of the name {made.name}, which is taken",
+                f"give one of them a name in {SETTINGS}",
             )
     stale = sorted((set(take) | set(leave)) - {each.id for each in downloads})
     notes = (f"{SETTINGS} speaks of what the trees do not download: {', '.join(stale)}",) if stale else ()
@@ -309,5 +310,5 @@ def _text(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"{file} cannot be read ({error}): write what Bazel's query printed there"
+            f"{file} cannot be read ({error})", "write what Bazel's query printed there"
         ) from error

@@ -119,7 +119,7 @@ def names(root: Path) -> list[str]:
 def load(root: Path, name: str) -> CodePatch:
     """A patch by its name; UsageError where there is none, or with every mistake in its file."""
     if name not in names(root):
-        raise UsageError(f"there is no patch {name!r}: choose one of {', '.join(names(root))}")
+        raise UsageError(f"there is no patch {name!r}", f"choose one of {', '.join(names(root))}")
     patch: CodePatch = typed(read_yaml(_folder(root) / name / "patch.yaml"), CodePatch)
     return patch
 
@@ -139,7 +139,7 @@ def run(patch: CodePatch, folder: Path, revert: bool = False, dry: bool = False)
         # As it is on the disk: open() would turn every line's end into one of its own.
         before = file.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is not UTF-8 text: restore it from version control") from error
+        raise UsageError(f"{file} is not UTF-8 text", "restore it from version control") from error
     try:
         found = examine(patch, before)
         after = rewritten(before, found, revert)
@@ -279,7 +279,7 @@ def _file(patch: CodePatch, folder: Path) -> Path:
     for name in patch.files:
         if (folder / name).is_file():
             return folder / name
-    raise UsageError(f"{folder} holds none of {', '.join(patch.files)}: give the folder that does")
+    raise UsageError(f"{folder} holds none of {', '.join(patch.files)}", "give the folder that does")
 
 
 def _replace(file: Path, text: str) -> None:

@@ -45,29 +45,29 @@ def model(path: Path) -> Path:
         inside = path / "saved_model.pb"
         if not inside.is_file():
             raise UsageError(
-                f"{path} is a folder without saved_model.pb: give a SavedModel, or a model's file"
+                f"{path} is a folder without saved_model.pb", "give a SavedModel, or a model's file"
             )
         return inside
     if not path.is_file():
-        raise UsageError(f"there is no model {path}: give the path of a file, or of a SavedModel's folder")
+        raise UsageError(f"there is no model {path}", "give the path of a file, or of a SavedModel's folder")
     kind = path.suffix.lower()
     if kind not in KINDS:
         raise UsageError(
-            f"{path} is of no kind that is shown: give a SavedModel's folder or a file that ends with "
-            f"{', '.join(KINDS)}"
+            f"{path} is of no kind that is shown",
+            f"give a SavedModel's folder or a file that ends with {', '.join(KINDS)}",
         )
     offset, magic = _MAGIC.get(kind, (0, b""))
     with path.open("rb") as file:
         start = file.read(offset + len(magic))
     if start[offset:] != magic:
-        raise UsageError(f"{path} is no {KINDS[kind]}, whatever its name says: give another file")
+        raise UsageError(f"{path} is no {KINDS[kind]}, whatever its name says", "give another file")
     return path
 
 
 def free_port(port: int) -> int:
     """The port, or any free one for 0; UsageError where it is taken or cannot be used."""
     if not 0 <= port <= 65535:
-        raise UsageError(f"--port {port} is no port: give a number from 1 to 65535")
+        raise UsageError(f"--port {port} is no port", "give a number from 1 to 65535")
     with socket.socket() as sock:
         # As the server does it: connections that are closing do not count.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -75,7 +75,7 @@ def free_port(port: int) -> int:
             sock.bind((HOST, port))
         except OSError as error:
             raise UsageError(
-                f"port {port} of {HOST} cannot be used ({error.strerror}): give another --port, or none"
+                f"port {port} of {HOST} cannot be used ({error.strerror})", "give another --port, or none"
             ) from error
         return int(sock.getsockname()[1])
 
@@ -92,8 +92,8 @@ def check_age(environment: Environment, now: datetime) -> None:
     end = expiry(pages[0].read_text(encoding="utf-8")) if pages else None
     if end and now >= end:
         raise EngineError(
-            f"the pinned Netron works until {end:%Y-%m-%d} only, by its makers' will: pin a newer one, "
-            "docs/onnx.md tells how"
+            f"the pinned Netron works until {end:%Y-%m-%d} only, by its makers' will",
+            "pin a newer one, docs/onnx.md tells how",
         )
 
 
@@ -132,7 +132,7 @@ def serve(
         process.wait()
     if process.returncode < 0:
         name = signal.Signals(-process.returncode).name
-        raise KilnError(f"Netron was stopped by the signal {name}: run it again to see {file}")
+        raise KilnError(f"Netron was stopped by the signal {name}", f"run it again to see {file}")
     raise KilnError(f"Netron ended with {process.returncode}: what it said is above; give another --port")
 
 

@@ -52,8 +52,8 @@ def choose(version: str, base_version: str, prefix: str, sources: Iterable[Sourc
         if source.name == "cpython":
             return Interpreter("source", version, f"{SOURCE_PREFIX}/bin/python{version}", source.digest)
     raise UsageError(
-        f"the base has Python {base_version}, and the recipe pins no source of CPython {version}: "
-        f"give an interpreter with --python-prefix DIR (the folder that holds bin/python{version})"
+        f"the base has Python {base_version}, and the recipe pins no source of CPython {version}",
+        f"give an interpreter with --python-prefix DIR (the folder that holds bin/python{version})",
     )
 
 
@@ -62,8 +62,9 @@ def _at_prefix(version: str, prefix: Path) -> Interpreter:
     executable = prefix / "bin" / f"python{version}"
     if not executable.is_file():
         raise UsageError(
-            f"--python-prefix {prefix} holds no bin/python{version}: give the folder that "
-            f"`python{version} -c 'import sys; print(sys.base_prefix)'` prints, or another --python"
+            f"--python-prefix {prefix} holds no bin/python{version}",
+            f"give the folder that "
+            f"`python{version} -c 'import sys; print(sys.base_prefix)'` prints, or another --python",
         )
     return Interpreter("prefix", version, str(executable), _prefix_digest(version, prefix), str(prefix))
 

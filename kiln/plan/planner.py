@@ -115,8 +115,8 @@ def _steps(
         path = f"{places.get(folder, folder)}/{rest}"
         if path not in there:
             raise UsageError(
-                f"step {step.name!r} of {chosen.name} {chosen.version} runs {path}, which does not exist: "
-                "correct the key 'steps' of the recipe"
+                f"step {step.name!r} of {chosen.name} {chosen.version} runs {path}, which does not exist",
+                "correct the key 'steps' of the recipe",
             )
     return tuple(steps)
 
@@ -134,7 +134,7 @@ def _substituted(sources: tuple[Source, ...], given: Mapping[str, Path]) -> tupl
         digests = {name: sha256_of(path) for name, path in given.items()}
     except OSError as error:
         raise UsageError(
-            f"--substitute: {error.filename} cannot be read ({error.strerror}): name a file that can"
+            f"--substitute: {error.filename} cannot be read ({error.strerror})", "name a file that can"
         ) from error
     return tuple(
         source.given(str(given[source.name].absolute()), digests[source.name])
@@ -222,8 +222,8 @@ def _variant(catalogue: Catalogue, chosen: Recipe, request: Request) -> Variant:
         if value and value not in allowed:
             elsewhere = _elsewhere(catalogue, chosen) if axis == "device" and not request.release else ()
             raise UsageError(
-                f"{chosen.name} {chosen.version} is not built for {axis} {value!r}: "
-                f"choose one of {', '.join((*allowed, *elsewhere))}"
+                f"{chosen.name} {chosen.version} is not built for {axis} {value!r}",
+                f"choose one of {', '.join((*allowed, *elsewhere))}",
             )
     return Variant(
         device=request.device or variants.defaults.device,
@@ -250,8 +250,8 @@ def _check_unique(chosen: Recipe, sources: Iterable[Source]) -> None:
         identity = (source.use, source.name)
         if identity in seen:
             raise UsageError(
-                f"source {source.name!r} of {chosen.name} {chosen.version} is chosen twice for this variant: "
-                "make the conditions under its keys 'when' exclude each other"
+                f"source {source.name!r} of {chosen.name} {chosen.version} is chosen twice for this variant",
+                "make the conditions under its keys 'when' exclude each other",
             )
         seen.add(identity)
 
@@ -272,7 +272,7 @@ def _file(root: Path, path: Path) -> File:
         return File(path.as_posix(), hashlib.sha256((root / path).read_bytes()).hexdigest())
     except OSError as error:
         where = root / path
-        raise UsageError(f"{where} cannot be read ({error}): restore it from version control") from error
+        raise UsageError(f"{where} cannot be read ({error})", "restore it from version control") from error
 
 
 def _text(value: Value) -> str:

@@ -35,5 +35,7 @@ def base(root: Path, name: str) -> Base:
     path = folder / name / "base.yaml"
     if not path.exists():
         known = ", ".join(sorted(each.parent.name for each in folder.glob("*/base.yaml"))) or "none"
-        raise UsageError(f"{path} does not exist: describe the base {name} there, or choose one of {known}")
+        raise UsageError(
+            f"{path} does not exist", f"describe the base {name} there, or choose one of {known}"
+        )
     return replace(typed(read_yaml(path), Base), name=name)

@@ -35,8 +35,8 @@ def canonical(text: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     unknown = sorted(wanted - set(FEATURES))
     if unknown or not wanted:
         raise UsageError(
-            f"--cpu-features {text!r} is not understood ({', '.join(unknown) or 'empty'}): give 'baseline', "
-            f"'native', or a comma-separated list of {', '.join(FEATURES)}"
+            f"--cpu-features {text!r} is not understood ({', '.join(unknown) or 'empty'})",
+            f"give 'baseline', 'native', or a comma-separated list of {', '.join(FEATURES)}",
         )
     return ",".join(name for name in FEATURES if name in wanted)
 

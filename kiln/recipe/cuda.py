@@ -75,7 +75,8 @@ def known(root: Path, version: str) -> Toolkit:
     path = root / "recipes" / "cuda" / version / "toolkit.yaml"
     if not path.exists():
         raise UsageError(
-            f"{path} does not exist: describe CUDA {version} there, or choose one of {', '.join(versions(root))}"
+            f"{path} does not exist",
+            f"describe CUDA {version} there, or choose one of {', '.join(versions(root))}",
         )
     found: Toolkit = typed(read_yaml(path), Toolkit)
     return found
@@ -96,8 +97,8 @@ def host_compiler(kit: Toolkit, base: str, compilers: Iterable[int], asked: str 
         version = int(asked.rpartition("-")[2]) if re.fullmatch(r"gcc-\d+", asked) else 0
         if not 0 < version <= kit.newest_gcc:
             raise UsageError(
-                f"CUDA {kit.version} compiles with gcc {kit.newest_gcc} at most, and --compiler is {asked}: "
-                f"give gcc-{kit.newest_gcc} or an older one that the recipe has"
+                f"CUDA {kit.version} compiles with gcc {kit.newest_gcc} at most, and --compiler is {asked}",
+                f"give gcc-{kit.newest_gcc} or an older one that the recipe has",
             )
         return f"g++-{version}"
     offered = sorted(compilers)
@@ -105,8 +106,8 @@ def host_compiler(kit: Toolkit, base: str, compilers: Iterable[int], asked: str 
     if not fitting:
         has = " to ".join(str(version) for version in dict.fromkeys((offered or [0])[:1] + offered[-1:]))
         raise UsageError(
-            f"CUDA {kit.version} compiles with gcc {kit.newest_gcc} at most, and the base {base} offers gcc {has}: "
-            "choose a newer CUDA, or a base with an older compiler"
+            f"CUDA {kit.version} compiles with gcc {kit.newest_gcc} at most, and the base {base} offers gcc {has}",
+            "choose a newer CUDA, or a base with an older compiler",
         )
     return f"g++-{fitting[-1]}"
 

@@ -71,7 +71,8 @@ class Smoke:
     """The suite that a finished wheel must pass.
 
     `distributions` are the names of the wheels that it is for (default: the recipe's), `packages` what of them
-    is imported (default: the names with underscores), `folders` the folders and files of this repository that the suite reads too.
+    is imported (default: the names with underscores), `folders` the folders and files of this repository that
+    the suite reads too.
     """
 
     suite: RelativePath

@@ -64,7 +64,7 @@ def run_suite(
         ) from error
     found = read_results(place.build)
     if not found.count("passed"):
-        raise SmokeError(f"no smoke test passed, none failed: see {place.log}; {kept}")
+        raise SmokeError("no smoke test passed, none failed", f"see {place.log}; {kept}")
     _speed(place, console)
     found = read_results(place.build)
     write_page(place.build / PAGE, found, wheel, about)

@@ -21,7 +21,7 @@ def urls(origin: DebianOrigin, environment: Mapping[str, str]) -> tuple[str, ...
     mirror = environment.get("KILN_DEBIAN_MIRROR", "")
     sites = dict.fromkeys([*([mirror] if mirror else []), *configured(_indexes(environment))])
     if not sites:
-        raise OriginError("needs a Debian archive: set KILN_DEBIAN_MIRROR to a mirror, such as the base's")
+        raise OriginError("needs a Debian archive", "set KILN_DEBIAN_MIRROR to a mirror, such as the base's")
     return tuple(f"{site.rstrip('/')}/{origin.debian}" for site in sites)
 
 

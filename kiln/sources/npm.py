@@ -38,7 +38,7 @@ def urls(origin: NpmOrigin, environment: Mapping[str, str], patience: Patience) 
     found = (known.get(f"{scope}:registry"), known.get("registry"))
     registry = next((each for each in found if each and each.startswith(("http://", "https://"))), None)
     if registry is None:
-        raise OriginError("needs a registry: install npm, or write `registry=URL` into ~/.npmrc")
+        raise OriginError("needs a registry", "install npm, or write `registry=URL` into ~/.npmrc")
     if npm is None:
         return addresses(origin, registry)
     listed = _run(npm, ["view", f"{origin.npm}@{origin.version}", "dist.tarball"], environment, patience)

@@ -43,7 +43,7 @@ def commands(text: str, path: str) -> Iterator[Command]:
     tokens = _tokens(text, path)
     for name, line in tokens:
         if not isinstance(name, Word):
-            raise UsageError(f"{path}:{line}: a command was expected: give an unchanged source tree")
+            raise UsageError(f"{path}:{line}: a command was expected", "give an unchanged source tree")
         words: list[Word] = []
         depth = 0
         each: Word | str = ""
@@ -61,7 +61,7 @@ def commands(text: str, path: str) -> Iterator[Command]:
             else:
                 break
         if depth or each != ")":
-            raise UsageError(f"{path}:{line}: {name.text} has no arguments: give an unchanged source tree")
+            raise UsageError(f"{path}:{line}: {name.text} has no arguments", "give an unchanged source tree")
         yield Command(name.text.lower(), tuple(words), line)
 
 
@@ -70,7 +70,7 @@ def _tokens(text: str, path: str) -> Iterator[tuple[Word | str, int]]:
     while at < len(text):
         found = _TOKEN.match(text, at)
         if not found:
-            raise UsageError(f"{path}:{line}: this is not cmake: give an unchanged source tree")
+            raise UsageError(f"{path}:{line}: this is not cmake", "give an unchanged source tree")
         if found["paren"]:
             yield found["paren"], line
         elif found["quoted"] is not None:

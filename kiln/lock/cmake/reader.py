@@ -58,7 +58,7 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be read ({error.strerror}): give the folder of a whole source tree"
+            f"{path} cannot be read ({error.strerror})", "give the folder of a whole source tree"
         ) from error
 
 
@@ -75,7 +75,7 @@ class _Script:
         try:
             self._block(list(commands(text, self.path)), dict(LINUX))
         except RecursionError as error:
-            raise UsageError(f"{self.path}:1: blocks are nested too deep: look at the file") from error
+            raise UsageError(f"{self.path}:1: blocks are nested too deep", "look at the file") from error
         return self.found
 
     def _block(self, commands: list[Command], values: dict[str, str]) -> None:
@@ -84,7 +84,9 @@ class _Script:
             command = commands[at]
             self.steps += 1
             if self.steps > MAX_STEPS:
-                raise UsageError(f"{self._place(command)}: no end after {MAX_STEPS} steps: look at the file")
+                raise UsageError(
+                    f"{self._place(command)}: no end after {MAX_STEPS} steps", "look at the file"
+                )
             if command.name not in _BLOCKS:
                 self._simple(command, values)
                 at += 1
@@ -106,7 +108,7 @@ class _Script:
             depth += (commands[at].name in _BLOCKS) - (commands[at].name in _BLOCKS.values())
             if not depth:
                 return at
-        raise UsageError(f"{self._place(commands[start])}: this block has no end: give an unchanged tree")
+        raise UsageError(f"{self._place(commands[start])}: this block has no end", "give an unchanged tree")
 
     def _simple(self, command: Command, values: dict[str, str]) -> None:
         if command.name == self.command:
@@ -173,7 +175,8 @@ class _Script:
         if not filename or not re.fullmatch(r"[0-9a-f]{32}", md5) or not re.match(r"https?://", url):
             raise UsageError(
                 f"{self._place(command)}: the file {filename!r} with the MD5 {md5!r} from {url!r} cannot be "
-                "a download: give an unchanged source tree, and report this if it is one"
+                "a download",
+                "give an unchanged source tree, and report this if it is one",
             )
         self.found.append(
             Download("".join(given.get("ID", [])[:1]).lower(), filename, md5, url, self._place(command))
@@ -200,8 +203,8 @@ class _Script:
         value = holds(words, values)
         if value is None:
             raise UsageError(
-                f"{self._place(command)}: this condition cannot be read: give an unchanged source tree, and "
-                "report this if it is one"
+                f"{self._place(command)}: this condition cannot be read",
+                "give an unchanged source tree, and report this if it is one",
             )
         return value
 
@@ -209,7 +212,7 @@ class _Script:
         try:
             return replaced(word.text, values)
         except GrowthError as error:
-            raise UsageError(f"{self._place(command)}: a text grows too long: look at the file") from error
+            raise UsageError(f"{self._place(command)}: a text grows too long", "look at the file") from error
 
     def _place(self, command: Command) -> str:
         return f"{self.path}:{command.line}"

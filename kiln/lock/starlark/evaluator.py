@@ -84,7 +84,7 @@ class Evaluator:
         """Evaluate the main repository's WORKSPACE; `chunk` is called before each group of loads in it."""
         root = self._host.tree("")
         if root is None:
-            raise UsageError("there is no tree to read: name one with --tree DIR")
+            raise UsageError("there is no tree to read", "name one with --tree DIR")
         module = Module("", "", root / "WORKSPACE")
         scope = Scope(module, Scope(module, names=library.workspace_names(self._builtins())))
         loading = False

@@ -118,7 +118,7 @@ def parse(module: Module) -> list[ast.stmt]:
         data = module.path.read_bytes()
     except OSError as error:
         raise UsageError(
-            f"{module.path} cannot be read ({error.strerror}): give the folder of a whole source tree"
+            f"{module.path} cannot be read ({error.strerror})", "give the folder of a whole source tree"
         ) from error
     if len(data) > MAX_FILE:
         raise StarlarkError(f"{module.path}:1", f"the file is larger than {MAX_FILE} bytes")
