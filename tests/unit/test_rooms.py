@@ -22,6 +22,7 @@ FLOORS = (
     ("commands",),
     ("cli",),
 )
+LONGEST = 350  # lines
 FLOOR = {package: number for number, packages in enumerate(FLOORS) for package in packages}
 
 
@@ -68,3 +69,8 @@ def test_imports_go_downward_and_through_a_face() -> None:
 def test_what_breaks_the_rule_is_found(text: str) -> None:
     assert len(broken(Path("smoke", "suite.py"), text)) == (0 if "smoke" in text else 1)
     assert len(broken(Path("build", "compile.py"), text)) == 1
+
+
+def test_a_module_is_short_enough_to_be_read_at_once() -> None:
+    long = {str(path): text.count("\n") for path, text in modules().items() if text.count("\n") > LONGEST}
+    assert long == {}

@@ -98,7 +98,7 @@ class Function:
         return values
 
 
-class Told:
+class Placed:
     """A context in which an operation that fails becomes an error with its place."""
 
     def __init__(self, place: str) -> None:
