@@ -52,7 +52,7 @@ def bench(context: Context, name: str = "") -> None:
     root = root_of(context)
     scripts = {path.stem: path for path in sorted((root / "bench").glob("*.py"))}
     if name and name not in scripts:
-        raise core.UsageError(f"there is no benchmark {name!r}: choose one of {', '.join(scripts)}")
+        raise core.UsageError(f"there is no benchmark {name!r}", f"choose one of {', '.join(scripts)}")
     if name:
         command = shlex.join([sys.executable, str(scripts[name])])
         context.run(command, pty=False, env={"PYTHONPATH": str(root)})

@@ -11,4 +11,4 @@ from kiln.models import codepatch
 def run(root: Path, name: str, folder: Path, revert: bool, dry_run: bool, console: Console) -> None:
     """Patch a checkout, or take the patch back, and print what was done."""
     outcome = codepatch.run(codepatch.load(root, name), folder, revert, dry_run)
-    console.say(codepatch.told(outcome, dry_run))
+    console.say(codepatch.summary(outcome, dry_run))

@@ -53,7 +53,7 @@ def test_wheel(
     root = catalogue.root
     path = Path(given).absolute() if given else smoke.newest_wheel(root / "dist")
     if not path.is_file():
-        raise UsageError(f"{path} is no file", "name a wheel, or none for the newest under dist/")
+        raise UsageError(f"{path} is not a file", "name a wheel, or none for the newest under dist/")
     found = smoke.wheel_under_test(catalogue, path, asked)
     for note in found.notes:
         console.note(note)
@@ -148,7 +148,7 @@ def against(text: str, python: str, folder: Path) -> Path:
         path = Path(text)
         if not path.is_file():
             raise UsageError(
-                f"--against {text} is no file", "name a wheel, or a requirement such as name==1.0"
+                f"--against {text} is not a file", "name a wheel, or a requirement such as name==1.0"
             )
         return Path(shutil.copyfile(path, folder / path.name))
     number = python.replace(".", "")

@@ -133,7 +133,7 @@ def _clean_up() -> None:
 
 
 def _end_service(folder: Path) -> None:
-    """End the service of a folder if it is still running; its process id may be another program's by now."""
+    """End the service of a folder if it is still running; its process id may be another program's now."""
     with contextlib.suppress(OSError, ValueError):
         pid = int((folder / "pid").read_text(encoding="utf-8"))
         if str(folder).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():

@@ -57,7 +57,7 @@ def at(repository: str, reference: str, format: Literal["tar.gz", "zip"] = "tar.
     url = f"{repository.removesuffix('.git')}/archive/{reference}.{format}"
     made = archive(url)
     if made is None:
-        raise ValueError(f"{repository} is no repository whose archives are known")
+        raise ValueError(f"{repository} is not a repository whose archives are known")
     return url, made
 
 

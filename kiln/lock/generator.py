@@ -209,19 +209,19 @@ def _read_bazel(
     if blocked:
         raise SourceError(
             f"what the workspace takes over from {', '.join(blocked)} is not known, because these "
-            "repositories are not at hand",
+            "repositories are missing",
             "put their trees, or links to them, under these names in a folder "
             "and name it with --repositories (`$(bazel info output_base)/external` is such a folder)",
         )
     declared = {each.repository for each in workspace.externals} | {*workspace.local, *BUILT_IN}
     for device, listed in names.items():
-        strangers = ", ".join(sorted(listed - declared))
-        if strangers:
-            notes.append(f"{needed[device]} names what the workspace does not declare: {strangers}")
+        undeclared = ", ".join(sorted(listed - declared))
+        if undeclared:
+            notes.append(f"{needed[device]} names what the workspace does not declare: {undeclared}")
     for option, externals in options.items():
-        strangers = ", ".join(sorted(set(externals) - declared))
-        if strangers:
-            notes.append(f"{SETTINGS}, {option}: the workspace does not declare {strangers}")
+        undeclared = ", ".join(sorted(set(externals) - declared))
+        if undeclared:
+            notes.append(f"{SETTINGS}, {option}: the workspace does not declare {undeclared}")
     wanted: list[Wanted] = []
     left_out: dict[str, str] = {}
     for external in workspace.externals:

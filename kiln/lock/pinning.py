@@ -100,7 +100,7 @@ def _content(wanted: Wanted, known: Known, means: Means) -> tuple[str, int | Non
             return origin.sha256, origin.size
     file = means.by_md5(wanted)
     if file is None:
-        raise UnpinnedError(f"no file with the MD5 {wanted.md5} is at hand; it is at {wanted.urls[0]}")
+        raise UnpinnedError(f"no file with the MD5 {wanted.md5} is available; it is at {wanted.urls[0]}")
     return sha256_of(file), file.stat().st_size
 
 
@@ -141,7 +141,7 @@ def _checkout(wanted: Wanted, known: Known, means: Means) -> Source:
         commit = archive.commit or means.commit(archive.repository, reference)
         made = means.export(archive, commit, member) if commit else None
         if commit is None or made is None:
-            raise UnpinnedError(f"no mirror of {archive.repository} at {reference} is at hand")
+            raise UnpinnedError(f"no mirror of {archive.repository} at {reference} is available")
         sha256, tree = made
         origins = (
             UrlOrigin(url=url, sha256=sha256, member=member),

@@ -158,7 +158,7 @@ def _says(patch: CodePatch, found: Found) -> str:
     return (found.patched and found.form.patched_says) or found.form.says
 
 
-def told(outcome: Outcome, dry: bool = False) -> str:
+def summary(outcome: Outcome, dry: bool = False) -> str:
     """What was found and done, for people; with `dry` the difference, too."""
     form, line = outcome.found.form, outcome.found.line
     where = f"{outcome.file}:{line}" if line else f"{outcome.file}"
@@ -188,7 +188,7 @@ class UnknownCodeError(Exception):
 def examine(patch: CodePatch, text: str) -> Found:
     """What a text is. Layout, comments and quotes make no difference.
 
-    Raises UnknownCodeError where it is no Python, lacks a form's function, or has a watched call elsewhere.
+    Raises UnknownCodeError where it is not Python, is missing a form's function, or has a watched call elsewhere.
     """
     try:
         module = ast.parse(text)
@@ -212,10 +212,10 @@ def examine(patch: CodePatch, text: str) -> Found:
         if not any(match is not other and _holds(other.statement, match.statement) for other in matches)
     ]
     calls = [call for name in patch.watch.inside for call in _calls(module, name, patch.watch.call)]
-    strangers = [call for call in calls if not any(_holds(match.statement, call) for match in outer)]
-    if strangers:
+    undeclared = [call for call in calls if not any(_holds(match.statement, call) for match in outer)]
+    if undeclared:
         raise UnknownCodeError(
-            f":{strangers[0].lineno}: calls {patch.watch.call} in a form that is not known"
+            f":{undeclared[0].lineno}: calls {patch.watch.call} in a form that is not known"
         )
     if len(outer) > 1:
         lines = ", ".join(str(match.line) for match in outer)

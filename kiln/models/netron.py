@@ -67,7 +67,7 @@ def model(path: Path) -> Path:
 def free_port(port: int) -> int:
     """The port, or any free one for 0; UsageError where it is taken or cannot be used."""
     if not 0 <= port <= 65535:
-        raise UsageError(f"--port {port} is no port", "give a number from 1 to 65535")
+        raise UsageError(f"--port {port} is not a port", "give a number from 1 to 65535")
     with socket.socket() as sock:
         # As the server does it: connections that are closing do not count.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

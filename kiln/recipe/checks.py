@@ -100,7 +100,7 @@ def condition_problems(
         if name not in known
     ]
     return unknown + [
-        document.error((key, number, "when", name), f"{value!r} is no range of versions, such as '>=2.30'")
+        document.error((key, number, "when", name), f"{value!r} is not a range of versions, such as '>=2.30'")
         for number, when in enumerate(conditions)
         for name, values in when.items()
         for value in values

@@ -160,7 +160,7 @@ _KINDS = ("url", "pypi", "npm", "git", "debian")
 def _origin_kind(value: Any) -> str | None:
     """The key that says which form an origin has; None where it has none or several."""
     kinds = [kind for kind in _KINDS if isinstance(value, Mapping) and kind in value]
-    # Tags are places in errors; these are no keys, so that they are left out when a place is told.
+    # Tags are places in errors; these are not keys, so they are left out when a place is printed.
     return f"{kinds[0]} origin" if len(kinds) == 1 else None
 
 
@@ -192,7 +192,7 @@ class Source:
 
     A tree that is `packed` is given to the steps as a file: an archive that depends on the tree alone. The
     script `prepare` makes a tree of what the origins hold, in the toolchain; `tree` is then the digest of its
-    result. The files `without` are left out of a tree: what no build reads need not be had. `tree_hash` is
+    result. The files `without` are left out of a tree: what no build reads need not be available. `tree_hash` is
     the digest of all that a file unpacks to: a packed tree may stand in for the file where the user accepts
     that.
     """

@@ -55,12 +55,14 @@ def run_suite(
     except SmokeError as error:
         found = read_results(place.build) if report.exists() else None
         if found is None or not found.failures:
-            raise SmokeError(f"{error}\n  {kept}") from error
+            raise SmokeError(
+                error.what, error.cure, where=error.where, detail=f"{error.detail}\n  {kept}"
+            ) from error
         write_page(place.build / PAGE, found, wheel, about)
         names = [case.name for case in found.failures]
         shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
         raise SmokeError(
-            f"{len(names)} smoke test{'s' * (len(names) > 1)} failed on {wheel.path.name} ({shown}): {kept}"
+            f"{len(names)} smoke test{'s' * (len(names) > 1)} failed on {wheel.path.name} ({shown})", kept
         ) from error
     found = read_results(place.build)
     if not found.count("passed"):
@@ -72,7 +74,7 @@ def run_suite(
 
 
 def _speed(place: Place, console: Console) -> None:
-    """The benchmark, which fails nothing: what it lacks is only said."""
+    """The benchmark, which fails nothing: what is missing is only noted."""
     for step in place.plan.steps:
         if step.station == "speed":
             try:

@@ -62,7 +62,7 @@ def newest_wheel(dist: Path) -> Path:
 def wheel_under_test(catalogue: Catalogue, path: Path, asked: Request) -> WheelUnderTest:
     """What is known of a wheel; `asked` overrides the recipe, and the interpreter.
 
-    Raises UsageError where it is no sound wheel, or no recipe's suite is for it.
+    Raises UsageError where it is not a sound wheel, or no recipe's suite is for it.
     """
     try:
         found = archive.inspect_wheel(path)

@@ -85,7 +85,7 @@ class VenvRunner:
             )
 
     def environment(self) -> dict[str, str]:
-        """What the scripts are told; of this machine's own variables only where programs are."""
+        """The variables of the scripts; of this machine's own variables only where programs are."""
         return {
             **self.variables,
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),

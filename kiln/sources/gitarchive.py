@@ -70,7 +70,7 @@ def recreate(origin: GitOrigin, repository: str, folder: Path, environment: Mapp
 
 
 def tag(repository: str, name: str, environment: Mapping[str, str]) -> str | None:
-    """The commit that a tag of a repository names; None where there is no such tag, or no repository."""
+    """The commit that a tag of a repository names; None where there is no such tag or repository."""
     command = _command(
         ["ls-remote", "--", repository, f"refs/tags/{name}", f"refs/tags/{name}^{{}}"], _PATIENT, None
     )

@@ -91,7 +91,7 @@ def stranger(folder: Path, code: str) -> Path:
     ("arguments", "message"),
     [
         ((), "there is no finished wheel under"),
-        (("nothing.whl",), "nothing.whl is no file: name a wheel"),
+        (("nothing.whl",), "nothing.whl is not a file: name a wheel"),
         (("tasks.py",), "tasks.py is not a sound wheel"),
     ],
 )

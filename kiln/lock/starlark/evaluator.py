@@ -36,13 +36,13 @@ class Host(Protocol):
     """What an evaluation asks for, and what it tells."""
 
     def tree(self, repository: str) -> Path | None:
-        """The folder of a repository; "" is the main one. None where it is not at hand."""
+        """The folder of a repository; "" is the main one. None where it is missing."""
 
     def declare(self, kind: str, attributes: Mapping[str, Any], place: str) -> None:
         """A rule was called, under the name of its kind."""
 
     def macro(self, unknown: Unknown, place: str) -> None:
-        """Something that is not at hand was called; whatever it would have declared is not known."""
+        """Something in a missing repository was called; whatever it would have declared is not known."""
 
     def declared(self) -> Mapping[str, Mapping[str, Any]]:
         """The attributes of every rule so far, by name."""

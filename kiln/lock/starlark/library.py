@@ -34,7 +34,7 @@ class BuiltinError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Unknown:
-    """A value that is not known: `name` is where it came from, `repository` the one that is not at hand."""
+    """A value that is not known: `name` is where it came from, `repository` the one that is missing."""
 
     name: str
     repository: str | None = None
@@ -59,7 +59,7 @@ class Label:
     def __init__(self, text: str) -> None:
         found = _LABEL.match(text)
         if not found or not text or ".." in re.split(r"[/:]", text):
-            raise BuiltinError(f"{text!r} is no label")
+            raise BuiltinError(f"{text!r} is not a label")
         self.text = text
         self.repository: str | None = found["repository"]
         self.package: str | None = "" if self.repository and found["package"] is None else found["package"]
@@ -125,7 +125,7 @@ def builtins(declared: Callable[[], Mapping[str, Mapping[str, Any]]]) -> dict[st
 
 
 def absent(name: str, file: Unknown) -> Any:
-    """A name of a file that is not at hand. Of those that Bazel brings itself, `maybe` is known."""
+    """A name of a missing file. Of those that Bazel brings itself, `maybe` is known."""
     return MAYBE if (name, file.repository) == ("maybe", "bazel_tools") else Unknown(name, file.repository)
 
 
@@ -185,7 +185,7 @@ def modulo(left: Any, right: Any) -> Any:
         if found[1] == "%":
             return "%"
         if found[1] not in ("s", "d", "r"):
-            raise BuiltinError(f"{found[0]!r} is no directive of Starlark")
+            raise BuiltinError(f"{found[0]!r} is not a directive of Starlark")
         try:
             text = _text(next(values), found[1] == "r")
         except StopIteration as error:
@@ -207,7 +207,7 @@ def _format(text: str, /, *positional: Any, **named: Any) -> str:
         parts.append(literal)
         if name is not None:
             if spec or conversion not in (None, "r", "s") or not re.fullmatch(r"\w*", name):
-                raise BuiltinError(f"{name!r} is no field of Starlark")
+                raise BuiltinError(f"{name!r} is not a field of Starlark")
             key = name or str(count)
             count += not name
             value = positional[int(key)] if key.isdigit() else named[key]

@@ -87,7 +87,7 @@ class Function:
                 values[name] = named.pop(name)
             elif name not in values:
                 if name not in self.defaults:
-                    raise BuiltinError(f"{self.name}() lacks the argument {name!r}")
+                    raise BuiltinError(f"{self.name}() is missing the argument {name!r}")
                 values[name] = self.defaults[name]
         if named and not arguments.kwarg:
             raise BuiltinError(f"{self.name}() has no argument {next(iter(named))!r}")

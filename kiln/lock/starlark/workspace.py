@@ -52,7 +52,7 @@ class Workspace:
     """What a workspace declares.
 
     `local` are the repositories that download nothing as far as their declaration says; `unknown` are macros
-    of repositories that are not at hand, each with its place: what they would have declared is not here.
+    of missing repositories, each with its place: what they would have declared is not here.
     """
 
     externals: tuple[External, ...]
@@ -60,7 +60,7 @@ class Workspace:
     unknown: tuple[tuple[Unknown, str], ...]
 
     def blocked_by(self) -> tuple[str, ...]:
-        """The repositories that would have to be at hand for the workspace to be known as a whole."""
+        """The missing repositories, without which the workspace is not known as a whole."""
         downloads = {external.repository for external in self.externals}
         return tuple(sorted({macro.repository or "" for macro, _ in self.unknown} & downloads))
 

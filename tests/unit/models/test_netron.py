@@ -53,7 +53,7 @@ def test_a_port_is_the_one_asked_for_or_a_free_one_and_a_taken_one_is_refused() 
         taken.listen()
         with pytest.raises(UsageError, match=f"port {free} of 127.0.0.1 cannot be used"):
             netron.free_port(free)
-    with pytest.raises(UsageError, match="is no port"):
+    with pytest.raises(UsageError, match="is not a port"):
         netron.free_port(65536)
 
 

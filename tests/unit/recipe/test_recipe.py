@@ -237,7 +237,7 @@ def test_a_recipe_or_release_that_does_not_exist_is_answered_with_those_that_do(
 def test_a_range_of_versions_that_is_none_is_named(tmp_path: Path) -> None:
     text = RECIPE.replace("    when: {fast: false}", '    when: {glibc: ">=two"}')
     (found,) = mistakes(tmp_path, text)
-    assert found.endswith("when.glibc: '>=two' is no range of versions, such as '>=2.30'")
+    assert found.endswith("when.glibc: '>=two' is not a range of versions, such as '>=2.30'")
 
 
 def test_only_out_of_a_tree_can_files_be_left(tmp_path: Path) -> None:
