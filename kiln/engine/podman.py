@@ -129,7 +129,8 @@ def _clean_up() -> None:
         with contextlib.suppress(OSError), (folder / "lock").open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _end_service(folder)
-            shutil.rmtree(folder)
+            # The service removes its own socket meanwhile.
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end_service(folder: Path) -> None:
