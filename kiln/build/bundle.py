@@ -18,15 +18,18 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from kiln import archive
 from kiln.core import BLOCK, STRICT, Console, Home, Integer, Sha256, SourceError, UsageError, sha256_of
-from kiln.engine import Engine, toolchain
+from kiln.engine import toolchain
 from kiln.plan import Plan
 from kiln.sources import Obtained, Vault, adopt_packed
+
+if TYPE_CHECKING:
+    from kiln.engine import Engine
 
 FORMAT = 1
 MANIFEST = "kiln-bundle.json"

@@ -7,14 +7,18 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kiln.build import diagnosis
 from kiln.build.budget import Budget
 from kiln.build.trash import discard
 from kiln.core import BudgetError, CompileError, Home, KilnError, give
-from kiln.engine import Engine, Images, Mount, Run
+from kiln.engine import Images, Mount, Run
 from kiln.plan import SOURCE_PREFIX, ContainerStep, Plan
 from kiln.sources import Obtained
+
+if TYPE_CHECKING:
+    from kiln.engine import Engine
 
 Line = Callable[[str], None]
 

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kiln import plan, smoke, sources
 from kiln.archive import Wheel, inspect_wheel
@@ -24,10 +25,13 @@ from kiln.build import (
 )
 from kiln.commands.printing import short_path
 from kiln.core import Console, Home, duration, give, remove
-from kiln.engine import Engine, connect, doctor, toolchain
+from kiln.engine import connect, doctor, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
 from kiln.sources import licences
+
+if TYPE_CHECKING:
+    from kiln.engine import Engine
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
@@ -16,12 +17,15 @@ from kiln import plan
 from kiln.build import cache
 from kiln.commands.printing import megabytes, plain_table
 from kiln.core import Console, EngineError, Home, KilnError, UsageError, read_yaml, remove, sha256_of, typed
-from kiln.engine import Engine, connect, toolchain
+from kiln.engine import connect, toolchain
 from kiln.index import SETS, read_sets
 from kiln.models import LOCK
 from kiln.plan import Request
 from kiln.recipe import Catalogue, Source, SourceList
 from kiln.sources import Vault
+
+if TYPE_CHECKING:
+    from kiln.engine import Engine
 
 _LEFT = "left by a process that was stopped"
 

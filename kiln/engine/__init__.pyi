@@ -3,10 +3,10 @@ from . import gpu as gpu
 from . import toolchain as toolchain
 from .connection import connect as connect
 from .connection import docker_socket as docker_socket
-from .container import Mount as Mount
-from .container import Run as Run
 from .engine import Engine as Engine
 from .machine import cores as cores
 from .machine import jobs as jobs
 from .machine import memory as memory
+from .run import Mount as Mount
+from .run import Run as Run
 from .toolchain import Images as Images

@@ -7,15 +7,14 @@ import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
-
-import docker
-import docker.errors
+from typing import TYPE_CHECKING, Literal
 
 from kiln.core import EngineError
 from kiln.engine import podman
-from kiln.engine.engine import Engine
-from kiln.engine.failures import LOST, first_line
+
+# The client takes longer to import than a finished build is looked up.
+if TYPE_CHECKING:
+    from kiln.engine.engine import Engine
 
 SOCKET = Path("/var/run/docker.sock")
 # Seconds that the engine may take to answer.
@@ -41,6 +40,12 @@ def connect(environment: Mapping[str, str], patience: int = PATIENCE) -> Iterato
     `patience` is how many seconds the engine may take to answer. Raises EngineError if no engine answers, with what to
     install or start.
     """
+    import docker
+    import docker.errors
+
+    from kiln.engine.engine import Engine
+    from kiln.engine.failures import LOST, first_line
+
     with contextlib.ExitStack() as stack:
         address = _address(environment)
         cure = "start it, or unset DOCKER_HOST to use podman"

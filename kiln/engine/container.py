@@ -1,11 +1,9 @@
-"""What runs in a container, its settings, and how its output and exit status are read."""
+"""A container's settings, and how its output and exit status are read."""
 
 from __future__ import annotations
 
 import resource
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import docker
@@ -15,31 +13,10 @@ from docker.models.containers import Container
 from docker.types import Mount as DockerMount
 from docker.types import Ulimit
 
+from kiln.engine.run import Run
 from kiln.plan import Limits
 
 OPEN_FILES = 16384
-
-
-@dataclass(frozen=True)
-class Mount:
-    """A file or folder of this machine at a fixed path in a container."""
-
-    source: Path
-    target: str
-    writable: bool = False
-
-
-@dataclass(frozen=True)
-class Run:
-    """One command in one container of one image. `label` is how the container is found again."""
-
-    image: str
-    command: tuple[str, ...]
-    label: str
-    environment: Mapping[str, str] = field(default_factory=dict)
-    mounts: tuple[Mount, ...] = ()
-    workdir: str = "/"
-    limits: Limits = field(default_factory=Limits)
 
 
 def host_config(api: docker.APIClient, run: Run) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from docker.models.containers import Container
 
 from kiln.core import EngineError
 from kiln.engine import container, podman
-from kiln.engine.container import Run
 from kiln.engine.failures import LOST, engine_errors
+from kiln.engine.run import Run
 
 LABEL = "org.kiln.build"
 # The first user id that distributions give to people: what a build that root started runs as.

@@ -8,11 +8,14 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kiln.core import Console, EngineError, Home
-from kiln.engine.engine import Engine
 from kiln.plan import Plan
 from kiln.recipe import Base
+
+if TYPE_CHECKING:
+    from kiln.engine.engine import Engine
 
 # Every image of Kiln's has a tag that begins so.
 IMAGES = "localhost/kiln/"
