@@ -70,7 +70,7 @@ def prose(docstring):
 
 
 def code(name, function):
-    return ["```python", name + signature(function), "```", ""]
+    return ["```", name + signature(function), "```", ""]
 
 
 def entry(module, name):

@@ -2,6 +2,7 @@
 
 from typing import Any, Dict, List, Optional, Tuple
 
+import numpy as np
 import tensorflow as tf
 
 from fireclay import _keras
@@ -99,6 +100,31 @@ def one_hot(labels: Any, classes: Any, dtype: Any) -> Tensor:
         return tf.cast(labels, dtype)
     sparse = tf.equal(tf.shape(labels)[1], 1)
     return tf.cond(sparse, lambda: _rows(labels[:, 0], classes, dtype), lambda: tf.cast(labels, dtype))
+
+
+def one_hot_labels(y: Any, examples: int, classes: int) -> np.ndarray:
+    """float32 (examples, classes) from class numbers of (examples,) or (examples, 1), or from such rows; rows of zeros
+    where y is -1, everywhere if y is None."""
+    labels = np.full(examples, -1) if y is None else np.asarray(y)
+    if labels.shape == (examples, classes) and classes > 1:
+        if labels.dtype.kind not in "biuf" or not np.isin(labels, (0, 1)).all() or labels.sum(axis=1).max() > 1:
+            raise ValueError("rows of labels must hold a single 1, or zeros where the label is unknown")
+        return labels.astype(np.float32)
+    if labels.shape == (examples, 1):
+        labels = labels[:, 0]
+    if labels.shape != (examples,) or labels.dtype.kind not in "iu":
+        raise ValueError(
+            "labels must be {} class numbers, one an example, got {} of shape {}".format(
+                examples, labels.dtype, labels.shape
+            )
+        )
+    if examples and (labels.min() < -1 or labels.max() >= classes):
+        raise ValueError(
+            "labels must be from 0 to {}, or -1 for unknown, got {} to {}".format(
+                classes - 1, labels.min(), labels.max()
+            )
+        )
+    return (labels[:, np.newaxis] == np.arange(classes)).astype(np.float32)
 
 
 def _rows(labels: Tensor, classes: Any, dtype: Any) -> Tensor:

@@ -152,7 +152,7 @@ class Distiller:
     def _element(self, data: Sequence[Any], live: bool, weights: Optional[np.ndarray]) -> Tuple[Any, ...]:
         x, y, sample_weight = [*data, None, None][:3]
         count = len(_first(x))
-        labels = one_hot_labels(y, count, self.classes)
+        labels = distillation.one_hot_labels(y, count, self.classes)
         if not live:
             some = _head(x, 32)
             self._check(self._student, self.student.predict(some, verbose=0))
@@ -174,6 +174,12 @@ class Distiller:
         x, y, sample_weight = [*_parts(element), None, None][:3]
         count = tf.shape(tf.nest.flatten(x)[0])[0]
         labels = distillation.one_hot(tf.fill([count], -1) if y is None else y, self.classes, tf.float32)
+        if not labels.shape.is_compatible_with([None, self.classes]):
+            raise ValueError(
+                "labels must be class numbers or rows of {} numbers, got the shape {}".format(
+                    self.classes, labels.shape
+                )
+            )
         labels = tf.reshape(labels, [count, self.classes])
         known = tf.reduce_sum(labels, axis=1)
         heavy = tf.ones([count]) if weights is None else tf.reduce_sum(labels * weights, axis=1) + (1 - known)
@@ -284,31 +290,6 @@ class _Batches(tf.keras.utils.Sequence):
 
     def on_epoch_end(self) -> None:
         self._batches.on_epoch_end()
-
-
-def one_hot_labels(y: Any, examples: int, classes: int) -> np.ndarray:
-    """float32 (examples, classes) from class numbers of (examples,) or (examples, 1), or from such rows; rows of zeros
-    where y is -1, everywhere if y is None."""
-    labels = np.full(examples, -1) if y is None else np.asarray(y)
-    if labels.shape == (examples, classes) and classes > 1:
-        if labels.dtype.kind not in "biuf" or not np.isin(labels, (0, 1)).all() or labels.sum(axis=1).max() > 1:
-            raise ValueError("rows of labels must hold a single 1, or zeros where the label is unknown")
-        return labels.astype(np.float32)
-    if labels.shape == (examples, 1):
-        labels = labels[:, 0]
-    if labels.shape != (examples,) or labels.dtype.kind not in "iu":
-        raise ValueError(
-            "labels must be {} class numbers, one an example, got {} of shape {}".format(
-                examples, labels.dtype, labels.shape
-            )
-        )
-    if examples and (labels.min() < -1 or labels.max() >= classes):
-        raise ValueError(
-            "labels must be from 0 to {}, or -1 for unknown, got {} to {}".format(
-                classes - 1, labels.min(), labels.max()
-            )
-        )
-    return (labels[:, np.newaxis] == np.arange(classes)).astype(np.float32)
 
 
 def _is_batches(x: Any) -> bool:

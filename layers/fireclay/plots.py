@@ -77,13 +77,11 @@ def plot_precision_recall(
     pos_label: Any = None,
     sample_weight: Any = None,
 ) -> Any:
-    """Precision over recall as steps, whose area, the average precision, is in the title, or beside the name in the
+    """Precision over recall as steps, whose area, the average precision (AP), is in the title, or beside the name in the
     legend; dotted: the prevalence. A threshold at which nothing is called positive is marked at precision 0."""
     labels, scores, weights = _scored.scored(y_true, y_score, pos_label, sample_weight, both=True)
     precision, recall, _ = sklearn.metrics.precision_recall_curve(labels, scores, sample_weight=weights)
-    area = "average precision {:.3f}".format(
-        sklearn.metrics.average_precision_score(labels, scores, sample_weight=weights)
-    )
+    area = "AP {:.3f}".format(sklearn.metrics.average_precision_score(labels, scores, sample_weight=weights))
     ax = _axes(ax, _title("Precision and recall", area, name), "recall", "precision")
     (line,) = ax.step(recall, precision, where="post", **_label(area, name))
     ax.axhline(measures.prevalence(labels, sample_weight=weights), **_CHANCE)

@@ -7,7 +7,7 @@ from modes import IS_TF1
 from teaching import logits_of, softmax
 
 from fireclay import DistillationLoss, TemperatureSoftmax, distillation_loss, softmax_with_temperature
-from fireclay.distiller import one_hot_labels
+from fireclay.distillation import one_hot_labels
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float16", 1e-3), ("float32", 1e-6), ("float64", 1e-14)])

@@ -6,7 +6,7 @@ import tensorflow as tf
 from teaching import accuracy, blobs, expert, network, softmax
 
 from fireclay import Distiller, TemperatureSoftmax
-from fireclay.distiller import one_hot_labels
+from fireclay.distillation import one_hot_labels
 
 
 @pytest.mark.parametrize("known", ["all", "some", "none"])
@@ -149,6 +149,15 @@ def test_fit_before_compile_and_labels_beside_batches_are_told():
         next(distiller._batches(wide, np.ones(3)))
 
 
+@pytest.mark.parametrize("shape", [(16, 2), (16, 4), (16, 3, 1)])
+def test_labels_of_a_dataset_that_do_not_fit_are_told(shape):
+    distiller = Distiller(network(4), expert())
+    distiller.compile("sgd")
+    data = tf.data.Dataset.from_tensors((np.zeros((16, 2), "float32"), np.zeros(shape, "float32")))
+    with pytest.raises(ValueError, match="labels must be"):
+        distiller.fit(data, verbose=0)
+
+
 def ended(model, how):
     """The model with a softmax behind it, in one of the ways in which people write it."""
     layers = tf.keras.layers
@@ -274,8 +283,8 @@ class Sequence(tf.keras.utils.Sequence):
 
 
 def generator(*arrays):
-    """All in one batch: TensorFlow 1.15 takes a generator's batches in an order of its own."""
-    return (arrays for _ in range(4))
+    """All in one batch, and many of them: TensorFlow 1.15 takes them ahead, and in an order of its own."""
+    return (arrays for _ in range(40))
 
 
 @pytest.mark.parametrize("kind", [dataset, Sequence, generator])

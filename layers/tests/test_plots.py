@@ -67,7 +67,7 @@ def test_title_curve_and_number_of_precision_and_recall_agree(seed):
     ax = plots.plot_precision_recall(labels, scores, sample_weight=weights)
     number = measures.summary(labels, scores, sample_weight=weights)["PR AUC"]
     assert area(ax.lines[0]) == pytest.approx(number, abs=1e-12)
-    assert ax.get_title() == "Precision and recall, average precision {:.3f}".format(number)
+    assert ax.get_title() == "Precision and recall, AP {:.3f}".format(number)
 
 
 def test_one_constant_score_is_drawn_at_the_prevalence():
