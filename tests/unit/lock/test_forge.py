@@ -56,7 +56,7 @@ def test_the_archive_of_a_repository_is_the_one_that_its_url_names() -> None:
     url, made = forge.at("https://github.com/o/r.git", "v3", "zip")
     assert url == "https://github.com/o/r/archive/v3.zip"
     assert made == forge.archive(url)
-    with pytest.raises(ValueError, match="no repository whose archives are known"):
+    with pytest.raises(ValueError, match="is not a repository whose archives are known"):
         forge.at("https://git.example/r", "v3")
 
 
