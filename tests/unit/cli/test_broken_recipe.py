@@ -23,7 +23,7 @@ KINDS = pytest.mark.parametrize("kind", [NOT_YAML, NO_TABLE, MISSPELT], ids=["ya
 
 @dataclass(frozen=True)
 class Checkout:
-    """A repository with the sound recipe `toy` and the broken one `other`, whose mistake is told as `says`."""
+    """A repository with the sound recipe `toy` and the broken one `other`, whose mistake is reported as `says`."""
 
     root: Path
     says: str
