@@ -14,6 +14,13 @@ from invoke.exceptions import Exit
 from kiln.core import KilnError
 
 
+def exit_without_reader() -> Exit:
+    """How a command ends whose output nobody reads any more, as after `| head`: without a word."""
+    # What is still in the buffer goes nowhere.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Exit(None, 128 + signal.SIGPIPE)
+
+
 def guarded(body: Callable[..., None]) -> Callable[..., None]:
     """A task whose failures reach the user as one message and an exit code, never as a traceback."""
 
@@ -26,9 +33,7 @@ def guarded(body: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt as error:
             raise Exit("stopped: run the same command again to go on from the caches", 130) from error
         except BrokenPipeError as error:
-            # The reader of the output has gone, as `head` does; the rest of the output goes nowhere.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise Exit(None, 128 + signal.SIGPIPE) from error
+            raise exit_without_reader() from error
         except OSError as error:
             place = f" ({error.filename})" if error.filename else ""
             raise Exit(

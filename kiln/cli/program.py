@@ -14,6 +14,7 @@ from invoke.program import Program
 
 from kiln import __version__
 from kiln.cli.collection import collection
+from kiln.cli.guard import exit_without_reader
 from kiln.core import UsageError
 
 # Tasks whose arguments may be left out, and the option that each argument stands for.
@@ -51,7 +52,11 @@ def main(root: Path) -> None:
     _terminate_cleanly()
     tasks = collection(root)
     program = KilnProgram(name="Kiln", binary="./inv", version=__version__, namespace=tasks)
-    program.run(["./inv", *rewritten(sys.argv[1:], tasks)])
+    try:
+        program.run(["./inv", *rewritten(sys.argv[1:], tasks)])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.exit(exit_without_reader().code)
 
 
 def rewritten(arguments: list[str], tasks: Collection) -> list[str]:
