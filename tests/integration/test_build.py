@@ -100,7 +100,7 @@ def test_a_changed_suite_is_run_on_the_same_wheel_without_a_build(house: House) 
     wheel = house.wheel().read_bytes()
     house.replace("smoke/toy/test_toy.py", "== 42", "== 42 and True")
     done = house.run("build", "toy")
-    assert done.returncode == 0 and "smoked again, not built again" in done.stderr
+    assert done.returncode == 0 and "tested again, not built again" in done.stderr
     assert "compile" not in done.stderr
     assert house.wheel().read_bytes() == wheel
 
@@ -146,7 +146,7 @@ def test_a_wheel_that_fails_its_smoke_suite_is_not_a_result(house: House) -> Non
     house.replace("smoke/toy/test_toy.py", "== 42", "== 41")
     again = house.run("build", "toy", "--answer", "41")
     assert again.returncode == 0, again.stderr
-    assert "was not passed: the wheel is smoked again, not built again" in again.stderr
+    assert "was not passed: the wheel is tested again, not built again" in again.stderr
     assert "compile" not in again.stderr
     assert house.wheel("cp311-cpu-bookworm-sse4.2+answer-41").read_bytes() == content
     assert not list((house.home / "untested").iterdir())
