@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Iterator
@@ -49,6 +50,8 @@ def _understood() -> Iterator[None]:
 
 def main(root: Path) -> None:
     """Run the tasks of the repository `root`, wherever the person is."""
+    # What a start makes stays: to look for garbage in it again and again takes a tenth of the time.
+    gc.set_threshold(50_000)
     _terminate_cleanly()
     tasks = collection(root)
     program = KilnProgram(name="Kiln", binary="./inv", version=__version__, namespace=tasks)
