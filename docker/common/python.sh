@@ -2,6 +2,7 @@
 # Makes two virtual environments, without a network: KILN_VENV for the target interpreter, with what the build imports,
 # and KILN_TOOLS for the toolchain's own Python, with the tools that work on the finished wheel.
 # pip is in neither: it runs from its wheel, which is pinned for the target interpreter.
+# Both are kept for other builds: they must depend on the interpreters and on the wheels only.
 set -euo pipefail
 mkdir -p "$HOME" "${TMPDIR:-/tmp}"
 

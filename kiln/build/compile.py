@@ -6,8 +6,9 @@ from pathlib import Path
 
 from kiln import sources
 from kiln.build.runner import INTERPRETER, BuildRunner
+from kiln.build.venvs import ensure_venvs
 from kiln.core import CompileError, Console, UsageError, give, remove
-from kiln.plan import ContainerStep, prepares
+from kiln.plan import VENVS_SCRIPT, ContainerStep, prepares
 
 
 def compile_wheel(runner: BuildRunner, console: Console) -> Path:
@@ -31,7 +32,9 @@ def compile_wheel(runner: BuildRunner, console: Console) -> Path:
                     give(tree, owner, all_inside=True)
     ensure_interpreter(runner, console)
     for step in plan.steps:
-        if step.station == "compile":
+        if step.script == VENVS_SCRIPT:
+            ensure_venvs(runner, step, console)
+        elif step.station == "compile":
             with console.steps(step.name) as line:
                 runner.run(step, line)
             source = prepared.get(step.name)

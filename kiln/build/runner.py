@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kiln.build.budget import Budget
-from kiln.build.workspace import Line, Workspace, plan_variables
+from kiln.build.workspace import VENVS_FILES, Line, Workspace, plan_variables
 from kiln.engine import Mount
-from kiln.plan import ContainerStep, prepares
+from kiln.plan import VENVS, VENVS_SCRIPT, ContainerStep, prepares
 
 # The step that compiles an interpreter from source.
 INTERPRETER = "cpython"
@@ -45,7 +45,8 @@ class BuildRunner:
         """What a step has: the pinned files, but not those of the smoke suite, the caches, patches and source trees.
 
         Trees are read-only, except for the step `patch`, and for a step that prepares a source, in the tree of that
-        source. The step that compiles the interpreter has no tree: a run that only tests a wheel unpacks none.
+        source. Virtual environments are read-only, except for the step that makes them. The step that compiles the
+        interpreter has no tree: a run that only tests a wheel unpacks none.
         """
         workspace, plan = self.workspace, self.workspace.plan
         interpreter = step.name == INTERPRETER
@@ -54,6 +55,9 @@ class BuildRunner:
         mounts.append(Mount(workspace.home.ccache, "/kiln/ccache", writable=True))
         if interpreter:
             return mounts
+        making = step.script == VENVS_SCRIPT
+        venvs = workspace.partial_venvs if making else workspace.venvs
+        mounts.append(Mount(venvs / VENVS_FILES, VENVS, writable=making))
         if plan.patches:
             mounts.append(Mount((workspace.root / plan.patches[0][1].path).parent, "/kiln/patches"))
         for source in plan.sources:

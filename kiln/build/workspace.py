@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Line = Callable[[str], None]
 
+# The part of a kept folder of virtual environments that steps see.
+VENVS_FILES = "files"
+
 # Compilers that are asked for colours also use them in a log.
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -65,6 +68,16 @@ class Workspace:
     def interpreter(self) -> Path:
         """Where an interpreter is kept that was built from source."""
         return self.home.interpreters / self.plan.interpreter_name
+
+    @property
+    def venvs(self) -> Path:
+        """Where the virtual environments of the step `python` are kept, in the folder `files`."""
+        return self.home.venvs / self.plan.venvs_name
+
+    @property
+    def partial_venvs(self) -> Path:
+        """Where that step makes them."""
+        return self.venvs.with_suffix(".partial")
 
     def prepare(self) -> None:
         """Make the folders, all empty; remove what an earlier build left that was killed."""

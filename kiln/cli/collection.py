@@ -92,4 +92,5 @@ def _other_tasks() -> tuple[Task[Any], ...]:
         develop_tasks.bench,
         develop_tasks.lint,
         develop_tasks.test,
+        develop_tasks.test_layers,
     )

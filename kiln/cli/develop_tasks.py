@@ -4,35 +4,110 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.tasks import task
 
 from kiln import core
 from kiln.cli.guard import guarded
-from kiln.cli.recipe_tasks import RUN_HELP
 from kiln.cli.settings import root_of
+
+if TYPE_CHECKING:
+    from kiln.models import environment as environments
+
+# What tests run beside a build's own needs, and the Debian package of each program. Without one its tests are skipped.
+TEST_PROGRAMS = {
+    "chromium": "chromium",
+    "git": "git",
+    "ip": "iproute2",
+    "openssl": "openssl",
+    "rsync": "rsync",
+    "sshd": "openssh-server",
+}
 
 
 @task(
     auto_shortflags=False,
     help={
-        "setup": RUN_HELP["setup"],
+        "setup": "install missing Debian packages with apt-get, also those that only tests need",
         "unit": "only the tests that need no container engine",
         "k": "pytest -k",
     },
 )
 @guarded
 def test(context: Context, setup: bool = False, unit: bool = False, k: str = "") -> None:
-    """Run all tests: unit, then integration on the real container engine."""
-    if not unit:
-        from kiln.engine import doctor
+    """Run all tests on all cores: unit, and integration on the real container engine."""
+    from kiln.engine import cores, doctor
 
-        doctor.require(setup, os.environ, core.Console())
-    folders = ["tests/unit", *([] if unit else ["tests/integration"])]
-    command = [sys.executable, "-m", "pytest", *folders, *(["-k", k] if k else [])]
-    context.run(shlex.join(command), pty=False)
+    console = core.Console()
+    if not unit:
+        doctor.require(setup, os.environ, console)
+    missing = missing_test_packages(os.environ)
+    if setup and missing:
+        doctor.install(missing, os.environ, console)
+    # Tests of a group share what takes long to make: one process runs them. They come in the order of collection.
+    parallel = ["--numprocesses", str(cores()), "--dist", "loadgroup", "--no-loadscope-reorder"]
+    folders = [*([] if unit else ["tests/integration"]), "tests/unit"]
+    command = [sys.executable, "-m", "pytest", *parallel, *folders, *(["-k", k] if k else [])]
+    with context.cd(str(root_of(context))):
+        context.run(shlex.join(command), pty=False)
+
+
+def missing_test_packages(
+    environment: Mapping[str, str], administrators: Sequence[str] = ("/usr/sbin", "/sbin")
+) -> list[str]:
+    """The Debian packages without which tests are skipped; some programs are in folders of administrators."""
+    path = os.pathsep.join([environment.get("PATH", os.defpath), *administrators])
+    return [package for program, package in TEST_PROGRAMS.items() if not shutil.which(program, path=path)]
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "all": "with the slow ones, which train over several seeds",
+        "optional": "where this machine has no Python 3.7, leave the tests out",
+        "k": "pytest -k",
+    },
+)
+@guarded
+def test_layers(context: Context, all: bool = False, optional: bool = False, k: str = "") -> None:
+    """Run the layer library's tests on TensorFlow 1.15, in an environment that is made on first use."""
+    from kiln.engine import cores
+
+    root, console = root_of(context), core.Console()
+    try:
+        made = tensorflow_environment(root, os.environ, console)
+    except core.UsageError as error:
+        if not optional:
+            raise
+        console.note(f"the layer library is not tested: {error}")
+        return
+    command = [str(made.python), "-m", "pytest", "-p", "no:cacheprovider", "--numprocesses", str(cores())]
+    command += [*([] if all else ["-m", "not slow"]), *(["-k", k] if k else [])]
+    variables = made.variables(os.environ, PYTHONPATH=str(root / "layers"), OMP_NUM_THREADS="1")
+    with context.cd(str(root / "layers")):
+        context.run(shlex.join(command), pty=False, env=variables, replace_env=True)
+
+
+def tensorflow_environment(
+    root: Path, environment: Mapping[str, str], console: core.Console
+) -> environments.Environment:
+    """TensorFlow 1.15 with all that is tested on it: what the layer library's tests need, and the converter to ONNX.
+
+    Raises UsageError where there is no interpreter for it, SourceError where pip fails.
+    """
+    from kiln.models import environment as environments
+    from kiln.models import onnx
+
+    base = environments.interpreter(onnx.PYTHON, "", environment)
+    pins = replace(onnx.pins(root, None), name="tests", others=(root / "layers" / "requirements-tf1.txt",))
+    return environments.make(core.Home.of(environment), base, pins, environment, False, console)
 
 
 @task(auto_shortflags=False)

@@ -44,12 +44,13 @@ class Item:
 
 @dataclass(frozen=True)
 class Needs:
-    """Hashes of files, of trees and of locks, image tags and names of interpreters, each with who needs it."""
+    """Hashes of files, of trees and of locks, image tags, names of interpreters and venvs, each with who needs it."""
 
     hashes: dict[str, str] = field(default_factory=dict)
     trees: dict[str, str] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
     interpreters: dict[str, str] = field(default_factory=dict)
+    venvs: dict[str, str] = field(default_factory=dict)
     locks: dict[str, str] = field(default_factory=dict)
 
 
@@ -74,6 +75,7 @@ def needs(catalogue: Catalogue) -> Needs:
                 for tag in (images.base, images.runtime, images.toolchain):
                     found.images.setdefault(tag, who)
                 found.interpreters.setdefault(made.interpreter_name, who)
+                found.venvs.setdefault(made.venvs_name, who)
     for path in sorted(root.glob("layers/*/sources.yaml")):
         _need(found, typed(read_yaml(path), SourceList).sources, f"needed by {path.relative_to(root)}")
     listed = root / SETS
@@ -172,7 +174,8 @@ def survey(needed: Needs, home: Home, engine: Engine | None, cache_size: int, re
             _item("wheel", path, True, "built, its suite not passed: remove the folder by hand")
             for path in _in(home.untested)
         ),
-        *_interpreters(home, needed),
+        *_named("interpreter", home.interpreters, needed.interpreters),
+        *_named("venv", home.venvs, needed.venvs),
         *_environments(home, needed),
         *(_images(engine, needed) if engine else ()),
         *(_item("build", path, False, "left by a build that failed") for path in _in(home.builds)),
@@ -244,10 +247,10 @@ def _variant(result: Path) -> str:
         return ""
 
 
-def _interpreters(home: Home, needed: Needs) -> Iterator[Item]:
-    for path in _in(home.interpreters):
-        why = needed.interpreters.get(path.name)
-        yield _item("interpreter", path, why is not None, why or "no recipe's variant uses it")
+def _named(kind: str, folder: Path, needed: Mapping[str, str]) -> Iterator[Item]:
+    for path in _in(folder):
+        why = needed.get(path.name)
+        yield _item(kind, path, why is not None, why or "no recipe's variant uses it")
 
 
 def _environments(home: Home, needed: Needs) -> Iterator[Item]:

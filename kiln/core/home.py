@@ -72,6 +72,11 @@ class Home:
         return self.path / "interpreters"
 
     @property
+    def venvs(self) -> Path:
+        """The virtual environments of builds, by the digest of what they are made of."""
+        return self.path / "venvs"
+
+    @property
     def environments(self) -> Path:
         """Python environments of programs that Kiln runs beside itself, by their packages' digest."""
         return self.path / "environments"

@@ -80,21 +80,28 @@ def require(setup: bool, environment: Mapping[str, str], console: Console, boots
     Raises EngineError with the command that installs what is missing.
     """
     packages = missing(environment, bootstrap)
-    if not packages:
-        return
-    line = install_line(packages)
-    if not setup:
+    if packages and not setup:
         raise EngineError(
             f"missing on this machine: {', '.join(packages)}",
             "run again with --setup, or run this first",
-            detail=f"  {line}",
+            detail=f"  {install_line(packages)}",
         )
+    if packages:
+        install(packages, environment, console)
+
+
+def install(packages: list[str], environment: Mapping[str, str], console: Console) -> None:
+    """Install Debian packages, as `--setup` allows.
+
+    Raises EngineError where the machine has no apt-get, or apt-get fails.
+    """
     if not Path("/usr/bin/apt-get").exists():
         raise EngineError(
             "--setup installs with apt-get, which this machine does not have",
             f"install {', '.join(packages)} with its own package manager and run again",
         )
     console.note(f"installing {', '.join(packages)}")
+    line = install_line(packages)
     apt_get = line.partition(" install ")[0]
     for command in (shlex.split(f"{apt_get} update"), shlex.split(line)):
         with console.status(shlex.join(command)):

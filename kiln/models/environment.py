@@ -47,16 +47,20 @@ class Environment:
 
 @dataclass(frozen=True)
 class Pins:
-    """A hash-locked requirements file, with the projects that are published as source only, and one wheel instead."""
+    """A hash-locked requirements file, with the projects that are published as source only, and one wheel instead.
+
+    `others` are further such files; what one pins, every other that has it pins alike.
+    """
 
     name: str
     lock: Path
     sdists: tuple[str, ...] = ()
     wheel: Path | None = None
+    others: tuple[Path, ...] = ()
 
     def text(self) -> str:
         """The lock as it is installed; UsageError where the wheel is not one, or the lock does not pin its project."""
-        text = self.lock.read_text(encoding="utf-8")
+        text = "".join(lock.read_text(encoding="utf-8") for lock in (self.lock, *self.others))
         return with_wheel(text, self.wheel, self.lock.name) if self.wheel else text
 
 

@@ -1,5 +1,7 @@
 from .interpreter import SOURCE_PREFIX as SOURCE_PREFIX
 from .interpreter import Interpreter as Interpreter
+from .model import VENVS as VENVS
+from .model import VENVS_SCRIPT as VENVS_SCRIPT
 from .model import ContainerStep as ContainerStep
 from .model import File as File
 from .model import Limits as Limits

@@ -16,6 +16,10 @@ from kiln.recipe import Base, Patch, Recipe, Source
 # A new number makes every key new: raise it when kiln itself changes what a build gives.
 FORMAT = 1
 
+# Where the virtual environments of a build lie in its containers, and the script that makes them.
+VENVS = "/kiln/venvs"
+VENVS_SCRIPT = "common/python.sh"
+
 Image = Literal["toolchain", "runtime"]
 
 
@@ -190,6 +194,20 @@ class Plan:
     def interpreter_name(self) -> str:
         """The name of an interpreter built from source: it says what it was built from, and where."""
         return f"{self.interpreter.digest[:16]}-{self.toolchain.digest[:16]}"
+
+    @property
+    def venvs_name(self) -> str:
+        """The name of the virtual environments of the step `python`: it says what they are made of, and where."""
+        return digest_of(
+            {
+                "toolchain": self.toolchain.digest,
+                "interpreter": self.interpreter.identity,
+                "wheels": self._pins({"build", "tools"}),
+                "script": next(
+                    asdict(each) for each in self.scripts if each.path == f"docker/{VENVS_SCRIPT}"
+                ),
+            }
+        )
 
     def wheels(self, use: str) -> list[str]:
         """The files of the Python packages for one use."""

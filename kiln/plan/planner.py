@@ -13,6 +13,8 @@ from kiln.core import UsageError, Value, sha256_of
 from kiln.plan import local_version
 from kiln.plan.interpreter import choose
 from kiln.plan.model import (
+    VENVS,
+    VENVS_SCRIPT,
     ContainerStep,
     File,
     Plan,
@@ -91,13 +93,13 @@ def _steps(
     scripts: Iterable[File],
     facts: Mapping[str, Value],
 ) -> tuple[ContainerStep, ...]:
-    steps = [
+    steps = [ContainerStep("compile", "python", VENVS_SCRIPT, "toolchain")]
+    steps += [
         ContainerStep("compile", prepares(source), source.prepare, "toolchain")
         for source in sources
         if source.prepare
     ]
     steps += [ContainerStep("compile", "patch", "common/patch.sh", "toolchain")] if patches else []
-    steps.append(ContainerStep("compile", "python", "common/python.sh", "toolchain"))
     steps += [
         ContainerStep("compile", step.name, step.run, "toolchain")
         for step in chosen.steps
@@ -162,8 +164,8 @@ def _environment(
         "KILN_VERSION": chosen.version,
         "KILN_LOCAL_VERSION": local_version.of(chosen, asdict(variant), options, stand_ins(sources)),
         "KILN_CPU_FEATURES": variant.cpu_features,
-        "KILN_VENV": "/kiln/build/venv",
-        "KILN_TOOLS": "/kiln/build/tools",
+        "KILN_VENV": f"{VENVS}/build",
+        "KILN_TOOLS": f"{VENVS}/tools",
         # The files that are not the ones which the recipe pins.
         **({"KILN_OTHER_ARCHIVES": others} if others else {}),
         **{f"KILN_OPT_{name.upper()}": _text(value) for name, value in options.items()},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,11 @@ FACTS = "facts.json"
 PACKAGES = "packages.json"
 SPEED = "speed.json"
 KINDS = ("ymm", "avx2", "fma", "zmm")
+
+# What the report says of a file of tests that was skipped as a whole: its area, under this name and the file's path.
+_AREA_OF = "area of "
+# What pytest writes of such a file: its path, a line and the reason, as Python shows them.
+_SKIPPED = re.compile(r"\(.*, \d+, (['\"])(?:Skipped: )?(.*)\1\)", re.DOTALL)
 
 Ending = Literal["passed", "skipped", "failed"]
 
@@ -34,6 +40,8 @@ class Case:
     @property
     def sentence(self) -> str:
         """The test's name as people read it."""
+        if not self.name.startswith("test_"):
+            return self.name
         function, bracket, parameters = self.name.partition("[")
         return function.removeprefix("test_").replace("_", " ") + (f" [{parameters}" if bracket else "")
 
@@ -126,10 +134,14 @@ def read_results(folder: Path, name: str = REPORT) -> SmokeResult:
     try:
         root = ElementTree.parse(report).getroot()  # noqa: S314
         facts, packages, speed = (_json(folder / name) for name in (FACTS, PACKAGES, SPEED))
+        properties = _properties(root.find("testsuite"))
+        areas = {
+            name[len(_AREA_OF) :]: value for name, value in properties.items() if name.startswith(_AREA_OF)
+        }
         return SmokeResult(
             report=report,
-            cases=tuple(_case(each) for each in root.iter("testcase")),
-            system=_properties(root.find("testsuite")),
+            cases=tuple(_case(each, areas) for each in root.iter("testcase")),
+            system={name: value for name, value in properties.items() if not name.startswith(_AREA_OF)},
             packages=tuple((each["name"], each["version"]) for each in packages or ()),
             facts=facts,
             speed=speed and _speed(speed),
@@ -145,7 +157,7 @@ def _json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
-def _case(element: ElementTree.Element) -> Case:
+def _case(element: ElementTree.Element, areas: Mapping[str, str]) -> Case:
     numbers = _properties(element)
     ending: Ending = "passed"
     why = ""
@@ -154,6 +166,8 @@ def _case(element: ElementTree.Element) -> Case:
         if found is not None:
             ending = "skipped" if tag == "skipped" else "failed"
             why = found.get("message") or (found.text or "").strip()
+            if not element.get("classname"):
+                return _whole_file(element, ending, (found.text or why).strip(), areas)
             break
     return Case(
         area=numbers.pop("area", element.get("classname", "")),
@@ -163,6 +177,13 @@ def _case(element: ElementTree.Element) -> Case:
         seconds=float(element.get("time", "0")),
         numbers=tuple(numbers.items()),
     )
+
+
+def _whole_file(element: ElementTree.Element, ending: Ending, text: str, areas: Mapping[str, str]) -> Case:
+    """A file of tests of which none could run: it was skipped as a whole, or cannot be imported."""
+    file = element.get("file", element.get("name", ""))
+    reason = _SKIPPED.fullmatch(text)
+    return Case(areas.get(file, file), f"all of {file}", ending, reason[2] if reason else text, 0, ())
 
 
 def _properties(element: ElementTree.Element | None) -> dict[str, str]:

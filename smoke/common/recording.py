@@ -1,20 +1,37 @@
 """What the report tells beside the outcome of each test: the area it belongs to, and where it ran."""
 
+import ast
 import os
 import platform
 import sys
 
 import pytest
 
+WHOLE = {}  # the area of each file that is skipped as a whole: none of its tests is there to say it
+
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        summary = (item.module.__doc__ or item.module.__name__).strip().splitlines()[0]
-        item.user_properties.append(("area", summary.rstrip(".")))
+        item.user_properties.append(("area", area(item.module.__doc__, item.module.__name__)))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report(collector):
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and isinstance(collector, pytest.Module):
+        with open(str(collector.fspath), encoding="utf-8") as file:
+            WHOLE[report.nodeid] = area(ast.get_docstring(ast.parse(file.read())), report.nodeid)
+
+
+def area(docstring, name):
+    return (docstring or name).strip().splitlines()[0].rstrip(".")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def environment(record_testsuite_property):
+    for nodeid, title in WHOLE.items():
+        record_testsuite_property("area of " + nodeid, title)
     record_testsuite_property("python", sys.version.split()[0])
     record_testsuite_property("system", system())
     record_testsuite_property("glibc", " ".join(platform.libc_ver()))

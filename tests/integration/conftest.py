@@ -1,30 +1,40 @@
-"""A repository with the recipe `toy`, whose source a local server gives, and Kiln's command run on it."""
+"""A repository with the recipe `toy`, whose source a local server gives, and what is made once for all tests."""
 
 from __future__ import annotations
 
+import fcntl
 import functools
-import hashlib
 import http.server
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import tarfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from kiln.archive import tree_digest
+from kiln.cli import develop_tasks
 from kiln.core.console import Console
 from kiln.core.errors import UsageError
-from kiln.core.home import Home
-from kiln.models import environment, onnx
+from kiln.models.environment import Environment
+from tests.support import house as houses
 from tests.support import interpreters
-from tests.support.repository import BASE, ROOT
+from tests.support.house import Finished, House
+from tests.support.repository import ROOT
+
+# What takes longest begins first, each group in one process: its tests share what is made once. The images that the
+# groups need, too, come with the fixture `finished`.
+GROUPS = ("opencv", "flow", "tensorflow")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        group = item.get_closest_marker("xdist_group")
+        return GROUPS.index(group.args[0]) if group else len(GROUPS)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,65 +43,19 @@ def interruptible() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@dataclass(frozen=True)
-class House:
-    """A checkout and a home of its own; `run` is what a person types."""
-
-    root: Path
-    home: Path
-
-    def environment(self, **changed: str) -> dict[str, str]:
-        return {**os.environ, "KILN_HOME": str(self.home), "KILN_FALLBACKS": "0", "NO_COLOR": "1", **changed}
-
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, str(self.root / "tasks.py"), *arguments]
-
-    def run(self, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments),
-            env=self.environment(**changed),
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=900,
-        )
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            self.command(*arguments),
-            env=self.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def script(self, *command: str, **changed: str) -> subprocess.CompletedProcess[str]:
-        """A program of this checkout, as a job of CI runs it."""
-        return subprocess.run(
-            command,
-            cwd=self.root,
-            env=self.environment(**changed),
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=900,
-        )
-
-    def wheel(self, variant: str = "cp311-cpu-bookworm-sse4.2") -> Path:
-        (wheel,) = (self.root / "dist" / "toy" / "1.0" / variant).glob("*.whl")
-        return wheel
-
-    def replace(self, path: str, old: str, new: str) -> None:
-        text = (self.root / path).read_text(encoding="utf-8")
-        assert old in text
-        (self.root / path).write_text(text.replace(old, new), encoding="utf-8")
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """One folder for all processes of a run."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
 
 
 @pytest.fixture(scope="session")
-def vault(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def vault(shared: Path) -> Path:
     """One vault for all tests: what they pin is fetched once."""
-    return tmp_path_factory.mktemp("vault")
+    folder = shared / "vault"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -105,41 +69,40 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         server.shutdown()
 
 
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, shared: Path, vault: Path, served: tuple[str, Path]
+) -> Finished:
+    """One build of the toy from nothing. Tests change a copy of it, never the build itself."""
+    house = houses.make(tmp_path_factory.mktemp("finished"), vault, served)
+    # Images are the engine's: where they are not there yet, one process of a run makes them.
+    with (shared / "images.lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.seek(0)
+        done = None if lock.read() else house.run("build", "toy")
+        lock.write("made")
+    done = done or house.run("build", "toy")
+    assert done.returncode == 0, done.stderr
+    return Finished(house, done.stderr)
+
+
 @pytest.fixture
-def house(tmp_path: Path, vault: Path, served: tuple[str, Path]) -> House:
-    """The repository `toy` with an empty home, but for the shared vault."""
-    address, folder = served
-    root, toy = tmp_path / "house", ROOT / "tests/projects/toy"
-    tree = tmp_path / "toy-1.0"
-    tree.mkdir()
-    shutil.copy(toy / "toy.c", tree / "toy.c")
-    packed = folder / "toy-1.0.tar.gz"
-    if not packed.exists():
-        with tarfile.open(packed, "w:gz") as tar:
-            tar.add(tree, "toy-1.0")
-    recipe = (toy / "recipe.yaml").read_text(encoding="utf-8")
-    recipe = recipe.replace("TREE", tree_digest(tree))
-    recipe = recipe.replace("SHA256", hashlib.sha256(packed.read_bytes()).hexdigest())
-    recipe = recipe.replace("URL", f"{address}/{packed.name}")
-    for folder_name in ("docker/common", "recipes/shared", "smoke/common"):
-        shutil.copytree(ROOT / folder_name, root / folder_name)
-    for source, target in {
-        ROOT / BASE: BASE,
-        ROOT / "docker/opencv/Dockerfile": "docker/opencv/Dockerfile",
-        ROOT / "tasks.py": "tasks.py",
-        toy / "compile.sh": "docker/opencv/compile.sh",
-        toy / "pack.py": "docker/opencv/pack.py",
-        toy / "test_toy.py": "smoke/toy/test_toy.py",
-    }.items():
-        (root / target).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, root / target)
-    (root / "kiln").symlink_to(ROOT / "kiln")
-    (root / "recipes/toy").mkdir(parents=True)
-    (root / "recipes/toy/recipe.yaml").write_text(recipe, encoding="utf-8")
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "sources").symlink_to(vault)
-    return House(root, home)
+def house(tmp_path: Path, vault: Path, served: tuple[str, Path], finished: Finished) -> House:
+    """The repository `toy` with an empty home, but for the vault and the virtual environments of its builds."""
+    made = houses.make(tmp_path, vault, served)
+    shutil.copytree(finished.house.home / "venvs", made.home / "venvs", symlinks=True)
+    return made
+
+
+@pytest.fixture
+def built(tmp_path: Path, finished: Finished) -> House:
+    """The repository `toy` after its build."""
+    return houses.copy(finished.house, tmp_path / "built")
 
 
 @pytest.fixture(scope="session")
@@ -150,23 +113,10 @@ def python_prefix() -> Path:
     )
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture(scope="session")
-def tools_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home for programs that Kiln runs beside itself: their packages are installed once."""
-    return tmp_path_factory.mktemp("tools")
-
-
-@pytest.fixture(scope="session")
-def tensorflow(tools_home: Path) -> environment.Environment:
-    """TensorFlow 1.15.5 with the converter to ONNX, as `./inv onnx` has it."""
+def tensorflow() -> Environment:
+    """TensorFlow 1.15.5 with the converter to ONNX and what the layer library's tests need, in Kiln's own home."""
     try:
-        base = environment.interpreter(onnx.PYTHON, "", os.environ)
+        return develop_tasks.tensorflow_environment(ROOT, os.environ, Console())
     except UsageError as error:
         pytest.skip(str(error))
-    home = Home.of({**os.environ, "KILN_HOME": str(tools_home)})
-    return environment.make(home, base, onnx.pins(ROOT, None), os.environ, False, Console())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import difflib
 import os
@@ -16,8 +17,11 @@ from pathlib import Path
 import pytest
 
 from kiln.engine import connect
-from tests.integration.conftest import House
+from kiln.lock.starlark.workspace import read_workspace
 from tests.projects import flow
+from tests.support.house import House
+
+pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.usefixtures("finished")]
 
 VARIANT = "dist/flow/1.0/cp311-cpu-bookworm-sse4.2"
 PROCESSES = re.compile(r"^INFO: (\d+) processes?: (?:(\d+) remote cache hit)?", re.M)
@@ -81,6 +85,28 @@ def test_the_workspace_becomes_a_wheel_that_is_installed_and_called(house: House
     assert f"bazel build -c opt --config=v1 --copt=-mfpmath=both --copt=-msse4.2 --config=opt {target}" in log
     assert re.search(r"smoke: [1-9]\d* passed", done.stderr)
     assert processes(log)[0] > 10
+
+
+def test_the_externals_that_are_read_are_those_that_bazel_itself_resolves(house: House) -> None:
+    """Bazel writes what it has executed; here that is every repository that the workspace declares."""
+    resolved = "--experimental_repository_resolved_file=/kiln/build/resolved.bzl"
+    house.replace(
+        "docker/tensorflow/compile.sh",
+        'time bazel_here "${command[@]}"',
+        f'bazel_here "${{command[@]}}" //tensorflow:externals --nobuild {resolved}; exit 1 #',
+    )
+    assert house.run("build", "flow").returncode == 1
+    (build,) = (house.home / "builds").glob("*/build")
+    _, _, value = (build / "resolved.bzl").read_text(encoding="utf-8").partition("resolved = ")
+    by_bazel = {
+        (each["name"], *urls, each["sha256"], each.get("strip_prefix", "").strip("/"))
+        for each in (entry["original_attributes"] for entry in ast.literal_eval(value))
+        if (urls := each.get("urls") or [each["url"]] if "sha256" in each else ())
+    }
+    read = read_workspace(build / "tensorflow", lambda externals: None)
+    by_kiln = {(each.repository, *each.urls, each.sha256, each.strip_prefix) for each in read.externals}
+    assert by_kiln == by_bazel
+    assert len(by_kiln) == 7 and not read.blocked_by()
 
 
 def test_with_every_step_and_the_pins_of_tensorflow_on_its_own_interpreter(

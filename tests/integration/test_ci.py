@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.integration.conftest import House
+from tests.support.house import House
 from tests.support.repository import ROOT
 
 ROW = "toy-1.0-cp311-cpu-bookworm-sse4.2+ending-halves"
@@ -105,7 +105,7 @@ def test_a_build_that_fails_ends_its_job_with_its_own_exit_code_and_an_unknown_r
     assert "nothere.h: No such file or directory" in failed.stderr
     assert list((project.home / "builds").glob("*/build.log")), "the log is there for the job to upload"
     unknown = project.script("ci/build.py", "nothing")
-    assert unknown.returncode == 2 and "no row of the matrix is like that" in unknown.stderr
+    assert unknown.returncode == 2 and "no row of the matrix matches" in unknown.stderr
 
 
 def test_a_source_that_nobody_has_any_more_is_reported_and_ends_the_job_with_1(

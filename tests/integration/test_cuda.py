@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.integration.conftest import House
 from tests.support import cuda_installer
+from tests.support.house import House
 from tests.support.repository import ROOT
 
 RECIPE = "recipes/toy/recipe.yaml"

@@ -13,7 +13,7 @@ from kiln.core.errors import SourceError
 from kiln.core.home import Home
 from kiln.models import environment
 from kiln.models.environment import Environment, Pins
-from tests.unit.models.test_environment import lock, wheel
+from tests.support.locked import lock, wheel
 
 __all__ = ["lock"]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from tests.integration.conftest import House
-from tests.integration.test_build import NO_ENGINE, wait_for_log
+from tests.support.house import NO_ENGINE, House
 
 
 def test_beside_a_running_build_gc_removes_nothing_and_after_it_what_it_left(house: House) -> None:
@@ -13,7 +12,7 @@ def test_beside_a_running_build_gc_removes_nothing_and_after_it_what_it_left(hou
     unneeded.parent.mkdir(parents=True, exist_ok=True)
     unneeded.write_bytes(b"nobody's")
     process = house.start("build", "toy", "--ending", "never")
-    log = wait_for_log(house, process, "waiting")
+    log = house.wait_for_log(process, "waiting")
     refused = house.run("gc", "--no-dry-run", **NO_ENGINE)
     assert refused.returncode == 1 and "another kiln process is at work" in refused.stderr
     assert log.exists() and unneeded.exists()

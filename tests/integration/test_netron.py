@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
 import subprocess
@@ -18,16 +17,16 @@ from tests.support.onnx_models import onnx_model
 from tests.support.repository import ROOT
 
 needs_browser = pytest.mark.skipif(
-    browser.program() is None, reason="there is no Chromium: apt-get install chromium"
+    browser.program() is None, reason="there is no Chromium: `./inv test --setup` installs it"
 )
 
 
 @contextlib.contextmanager
-def served(home: Path, model: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def served(model: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`./inv netron`, and the address that it prints."""
     process = subprocess.Popen(
         [sys.executable, "-u", ROOT / "tasks.py", "netron", str(model), *options],
-        env={**os.environ, "KILN_HOME": str(home)}, stdout=subprocess.PIPE, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     assert process.stdout is not None
     try:
@@ -38,10 +37,10 @@ def served(home: Path, model: Path, *options: str) -> Iterator[tuple[subprocess.
 
 
 @needs_browser
-def test_a_model_is_shown_in_a_browser_and_ctrl_c_ends_it_cleanly(tools_home: Path, tmp_path: Path) -> None:
+def test_a_model_is_shown_in_a_browser_and_ctrl_c_ends_it_cleanly(tmp_path: Path) -> None:
     model = tmp_path / "model.onnx"
     model.write_bytes(onnx_model("Relu", "Softmax"))
-    with served(tools_home, model) as (process, address):
+    with served(model) as (process, address):
         with browser.page(tmp_path / "profile") as page:
             page.open(address, consent="1")
             page.wait("document.body.classList.contains('default')")
@@ -57,10 +56,10 @@ def test_a_model_is_shown_in_a_browser_and_ctrl_c_ends_it_cleanly(tools_home: Pa
             assert sock.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_netron_listens_on_loopback_alone_and_a_taken_port_is_told(tools_home: Path, tmp_path: Path) -> None:
+def test_netron_listens_on_loopback_alone_and_a_taken_port_is_told(tmp_path: Path) -> None:
     model = tmp_path / "model.onnx"
     model.write_bytes(onnx_model("Relu"))
-    with served(tools_home, model) as (_, address):
+    with served(model) as (_, address):
         port = address.rstrip("/").rpartition(":")[2]
         assert address == f"http://127.0.0.1:{port}/"
         table = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
@@ -70,7 +69,7 @@ def test_netron_listens_on_loopback_alone_and_a_taken_port_is_told(tools_home: P
         ]
         again = subprocess.run(
             [sys.executable, ROOT / "tasks.py", "netron", str(model), "--port", port],
-            env={**os.environ, "KILN_HOME": str(tools_home)}, capture_output=True, text=True,
+            capture_output=True, text=True,
         )  # fmt: skip
         assert again.returncode == 2
         assert again.stderr.startswith(f"error: port {port} of 127.0.0.1 cannot be used")

@@ -20,6 +20,8 @@ from kiln.sources.settings import FetchSettings
 from tests.support.gits import Repository
 from tests.support.repository import ROOT
 
+pytestmark = pytest.mark.xdist_group("tensorflow")
+
 SUITE = """\
 import os
 import pytest
@@ -40,18 +42,16 @@ def test_that_kills_its_process_at_opset_9():
 """
 
 
-def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(venv: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, ROOT / "tasks.py", "onnx", *arguments],
-        env={**os.environ, "KILN_HOME": str(home), "COLUMNS": "120"}, capture_output=True, text=True,
+        [sys.executable, ROOT / "tasks.py", "onnx", "--venv", venv, *arguments],
+        env={**os.environ, "COLUMNS": "120"}, capture_output=True, text=True,
     )  # fmt: skip
 
 
-def test_models_are_converted_compared_and_written(
-    tensorflow: Environment, tools_home: Path, tmp_path: Path
-) -> None:
+def test_models_are_converted_compared_and_written(tensorflow: Environment, tmp_path: Path) -> None:
     models = "pyramid,residual v1 bottleneck"
-    done = run(tools_home, "--opsets", "9,13", "--models", models, "--output", str(tmp_path / "out"))
+    done = run(tensorflow.folder, "--opsets", "9,13", "--models", models, "--output", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert "(1)  lacks StridedSlice" in done.stdout
     pyramid, residual = (
@@ -65,25 +65,25 @@ def test_models_are_converted_compared_and_written(
     for format in ("h5", "SavedModel", "pb", "tflite"):
         assert (tmp_path / "out" / written["residual v1 bottleneck", format, None]["file"]).exists()
     assert written["pyramid", "onnx", 13]["error"] < 1e-5
-    again = run(tools_home, "--output", str(tmp_path / "out"))
+    again = run(tensorflow.folder, "--output", str(tmp_path / "out"))
     assert again.returncode == 2
     assert "is there already" in again.stderr
 
 
 def test_a_model_that_there_is_not_and_a_venv_without_the_converter_are_told(
-    tensorflow: Environment, tools_home: Path
+    tensorflow: Environment,
 ) -> None:
-    unknown = run(tools_home, "--models", "pyramids")
+    unknown = run(tensorflow.folder, "--models", "pyramids")
     assert unknown.returncode == 2
     assert "there is no model 'pyramids': choose some of threshold, " in unknown.stderr
-    lacking = run(tools_home, "--venv", sys.prefix)
+    lacking = run(Path(sys.prefix))
     assert lacking.returncode == 2
     assert "cannot run the converter" in lacking.stderr
     assert "Traceback" not in lacking.stderr
 
 
 def test_the_suite_runs_at_each_opset_and_a_test_that_kills_its_process_has_failed(
-    tensorflow: Environment, tools_home: Path, tmp_path: Path
+    tensorflow: Environment, tmp_path: Path
 ) -> None:
     repository = Repository(
         tmp_path / "forge", {"tests/test_it.py": SUITE, "tf2onnx/__init__.py": "raise SystemExit"}
@@ -100,7 +100,7 @@ def test_the_suite_runs_at_each_opset_and_a_test_that_kills_its_process_has_fail
         f"sources:\n  - name: suite\n    tree: {tree}\n    origins:\n      - {origin}, member: name-1}}\n",
         encoding="utf-8",
     )
-    home = Home.of({"KILN_HOME": str(tools_home)})
+    home = Home.of({"KILN_HOME": str(tmp_path / "home")})
     settings = FetchSettings(git_mirrors=(f"{tmp_path}/mirrors/{{owner}}/{{repo}}.git",))
     suite = onnx_suite.Suite(tmp_path, home, settings, tensorflow, os.environ)
     found = onnx_suite.run(suite, [7, 9, 10], "", 1, tmp_path / "reports", Console())

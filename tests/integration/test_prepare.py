@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kiln.archive import tree_digest
-from tests.integration.conftest import House
+from tests.support.house import House
 from tests.support.repository import ROOT
 
 SCRIPT = """\

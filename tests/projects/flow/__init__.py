@@ -113,7 +113,7 @@ def _workspace(folder: Path, address: str) -> dict[str, archives.File]:
     """The workspace's files, with the address and the hashes of its external archives."""
     values = {f"SHA256_{name}": sha256(folder / f"{name}-1.0.tar.gz") for name in EXTERNALS}
     tree = _tree(HERE / "tree")
-    for path in ("WORKSPACE", "tensorflow/workspace.bzl"):
+    for path in (path for path in tree if path.endswith(("WORKSPACE", ".bzl"))):
         text = tree[path].data.decode()
         for name, value in {**values, "URL": address}.items():
             text = text.replace(name, value)

@@ -6,7 +6,7 @@ from email.parser import Parser
 
 import pytest
 
-from tests.unit.docker.test_scripts import program
+from tests.support.programs import program
 
 LIBS = program("docker/common/cuda_libs.py")
 PROVIDES = """\

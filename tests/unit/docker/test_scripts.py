@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import re
 import subprocess
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from tests.support.programs import program
 from tests.support.repository import ROOT
 
 SCRIPTS = sorted(script for folder in ("docker", "smoke", "ci") for script in (ROOT / folder).rglob("*.sh"))
@@ -38,14 +37,6 @@ def repositories(path_prefix = ""):
         name = "unhashed",
     )
 """
-
-
-def program(path: str) -> ModuleType:
-    specification = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
-    assert specification and specification.loader
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 def with_settings(code: str, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

@@ -18,6 +18,7 @@ from kiln.core.errors import CompileError, DifferenceError, KilnError, SmokeErro
 from kiln.index import folder as index_folder
 from kiln.index import server, wheelhouse
 from tests.support import wheels
+from tests.support.folders import tree
 from tests.support.loopback import Notes
 from tests.support.repository import ROOT
 from tests.support.wheels import Venv
@@ -74,14 +75,6 @@ class serving:  # noqa: N801  (read as a word)
 @pytest.fixture(scope="module")
 def venv(tmp_path_factory: pytest.TempPathFactory) -> Venv:
     return Venv(tmp_path_factory.mktemp("venv"))
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != ".lock"
-    }
 
 
 @pytest.mark.parametrize("installer", ["pip", "uv"])

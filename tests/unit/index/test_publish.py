@@ -21,9 +21,9 @@ from kiln.core.errors import DifferenceError, SourceError, UsageError
 from kiln.index import folder as index_folder
 from kiln.index import publisher, wheelhouse
 from tests.support import wheels
+from tests.support.folders import tree
 from tests.support.loopback import Notes
 from tests.support.wheels import Venv
-from tests.unit.index.test_index import tree
 
 WORD = "hunter2-of-the-test"
 

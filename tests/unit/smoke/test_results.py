@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from kiln.archive import Wheel
 from kiln.core.errors import SmokeError
 from kiln.smoke import report, results
 from kiln.smoke.results import SmokeResult, Timing
+from tests.support.repository import ROOT
 
 XML = """\
 <testsuites><testsuite name="pytest" errors="0" failures="1" skipped="2" tests="4" time="1.5">
@@ -57,6 +61,55 @@ def test_a_run_is_told_by_area_with_what_was_written_down(folder: Path) -> None:
     assert found.packages == (("numpy", "1.18.5"),)
     assert found.instructions == {"ymm": 14, "avx2": 10, "fma": 6, "zmm": 0}
     assert report.summary(found) == "1 failed, 1 passed, 2 skipped"
+
+
+WHOLE = """\
+<testsuites><testsuite name="pytest"><properties><property name="python" value="3.7.16"/>
+<property name="area of toy/test_gpus.py" value="On a &lt;GPU&gt;"/></properties>
+<testcase classname="" name="toy.test_gpus" file="toy/test_gpus.py" time="0.000"><skipped message="collection skipped"
+>('/kiln/smoke/toy/test_gpus.py', 13, 'Skipped: this wheel is for the processor')</skipped></testcase>
+<testcase classname="" name="toy.test_other" file="toy/test_other.py" time="0.000"><skipped message="collection skipped"
+>('/kiln/smoke/toy/test_other.py', 5, "Skipped: it isn't here")</skipped></testcase>
+<testcase classname="" name="toy.test_bad" file="toy/test_bad.py" time="0.000"><error message="collection failure"
+>ImportError: no toy</error></testcase>
+<testcase classname="toy.test_fine" name="test_it"><properties><property name="area" value="Fine"/></properties></testcase>
+</testsuite></testsuites>
+"""
+
+
+def test_files_that_were_skipped_whole_have_a_title_and_their_reason(tmp_path: Path) -> None:
+    (tmp_path / "smoke.xml").write_text(WHOLE)
+    found = results.read_results(tmp_path)
+    assert [(area.name, area.cases[0].why) for area in found.areas] == [
+        ("On a <GPU>", "this wheel is for the processor"),
+        ("toy/test_other.py", "it isn't here"),
+        ("toy/test_bad.py", "ImportError: no toy"),
+        ("Fine", ""),
+    ]
+    assert [case.sentence for case in found.failures] == ["all of toy/test_bad.py"]
+    assert found.system == {"python": "3.7.16"}
+    text = page(found, tmp_path)
+    assert '<span class="title">On a &lt;GPU&gt;</span>' in text and 'class="title"></span>' not in text
+
+
+def test_the_report_of_a_run_says_the_area_of_a_file_that_was_skipped_whole(tmp_path: Path) -> None:
+    suite = tmp_path / "suite"
+    suite.mkdir()
+    whole = (
+        '"""On a GPU: and more.\n\nMore.\n"""\nimport pytest\npytest.skip("none", allow_module_level=True)\n'
+    )
+    (suite / "test_whole.py").write_text(whole)
+    (suite / "test_fine.py").write_text('"""Fine."""\ndef test_it():\n    pass\n')
+    common = ROOT / "smoke/common"
+    command = [
+        sys.executable, "-m", "pytest", "-c", common / "pytest.ini", "--rootdir", tmp_path, "-p", "recording",
+        "-p", "no:cacheprovider", suite, f"--junitxml={tmp_path / 'smoke.xml'}",
+    ]  # fmt: skip
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": str(common)}, check=True, capture_output=True)
+    found = results.read_results(tmp_path)
+    assert {area.name: area.cases[0].ending for area in found.areas} == {
+        "On a GPU: and more": "skipped", "Fine": "passed",
+    }  # fmt: skip
 
 
 def test_a_ratio_is_the_others_time_by_the_wheels() -> None:

@@ -13,7 +13,7 @@ from kiln.recipe import Catalogue
 from kiln.smoke import under_test
 from tests.support import repository
 from tests.support.repository import RECIPE
-from tests.unit.archive.test_wheelfile import make
+from tests.support.sound_wheel import make
 
 NAMED = RECIPE.replace(
     "smoke: {suite: smoke/toy}", "smoke: {suite: smoke/toy, distributions: [toy, Toy.Contrib]}"

@@ -232,13 +232,14 @@ def test_a_prepared_tree_is_left_as_if_it_had_been_unpacked(tmp_path: Path) -> N
         trees.settle_prepared(source, made, 1000)
 
 
-def test_a_plan_runs_the_scripts_that_prepare_before_all_else(tmp_path: Path) -> None:
+def test_a_plan_runs_the_scripts_that_prepare_before_the_steps_of_the_recipe(tmp_path: Path) -> None:
     text = repository.RECIPE.replace(
         "  - name: toy\n", f'  - name: toy\n    tree: "{"d" * 64}"\n    prepare: scripts/ready.sh\n', 1
     )
     root = repository.make(tmp_path, text, **{"docker/opencv/ready.sh": "true\n"})
     before = planner.make(Catalogue(root), Request("toy"))
-    assert (before.steps[0].name, before.steps[0].script) == ("prepare-toy", "scripts/ready.sh")
+    steps = [(step.name, step.script) for step in before.steps]
+    assert steps[1:3] == [("prepare-toy", "scripts/ready.sh"), ("compile", "scripts/compile.sh")]
     (root / "docker/opencv/ready.sh").write_text("false\n")
     assert planner.make(Catalogue(root), Request("toy")).key != before.key
 

@@ -1,0 +1,139 @@
+"""A checkout with the recipe `toy` and a home of its own, and Kiln's command run on it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiln.archive import tree_digest
+from kiln.engine import connect
+from tests.support.repository import BASE, ROOT
+
+NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+VARIANT = "cp311-cpu-bookworm-sse4.2"
+
+
+@dataclass(frozen=True)
+class House:
+    """A checkout and a home of its own; `run` is what a person types."""
+
+    root: Path
+    home: Path
+
+    def environment(self, **changed: str) -> dict[str, str]:
+        return {**os.environ, "KILN_HOME": str(self.home), "KILN_FALLBACKS": "0", "NO_COLOR": "1", **changed}
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, str(self.root / "tasks.py"), *arguments]
+
+    def run(self, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        return self._finished(self.command(*arguments), None, changed)
+
+    def script(self, *command: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        """A program of this checkout, as a job of CI runs it."""
+        return self._finished(command, self.root, changed)
+
+    def start(self, *arguments: str, **changed: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(*arguments),
+            env=self.environment(**changed),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def wheel(self, variant: str = VARIANT) -> Path:
+        (wheel,) = (self.root / "dist" / "toy" / "1.0" / variant).glob("*.whl")
+        return wheel
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        text = (self.root / path).read_text(encoding="utf-8")
+        assert old in text
+        (self.root / path).write_text(text.replace(old, new), encoding="utf-8")
+
+    def wait_for_log(self, process: subprocess.Popen[str], part: str) -> Path:
+        """The log of the build under way, once a container has written `part` into it."""
+        while process.poll() is None:
+            for log in (self.home / "builds").glob("*/build.log"):
+                if part in log.read_text(encoding="utf-8"):
+                    return log
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.05)
+        raise AssertionError(process.stdout.read() if process.stdout else "")
+
+    def _finished(
+        self, command: Sequence[str], folder: Path | None, changed: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=folder,
+            env=self.environment(**changed),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=900,
+        )
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished build, and what it printed."""
+
+    house: House
+    printed: str
+
+
+def make(folder: Path, vault: Path, served: tuple[str, Path]) -> House:
+    """The checkout in `folder`, with an empty home but for the vault; `served` is a server's address and folder."""
+    (address, site), root, home, toy = served, folder / "house", folder / "home", ROOT / "tests/projects/toy"
+    tree = folder / "toy-1.0"
+    tree.mkdir(parents=True)
+    shutil.copy(toy / "toy.c", tree / "toy.c")
+    packed = site / "toy-1.0.tar.gz"
+    if not packed.exists():
+        with tarfile.open(packed, "w:gz") as tar:
+            tar.add(tree, "toy-1.0")
+    recipe = (toy / "recipe.yaml").read_text(encoding="utf-8")
+    recipe = recipe.replace("TREE", tree_digest(tree))
+    recipe = recipe.replace("SHA256", hashlib.sha256(packed.read_bytes()).hexdigest())
+    recipe = recipe.replace("URL", f"{address}/{packed.name}")
+    for name in ("docker/common", "recipes/shared", "smoke/common"):
+        shutil.copytree(ROOT / name, root / name)
+    for source, target in {
+        ROOT / BASE: BASE,
+        ROOT / "docker/opencv/Dockerfile": "docker/opencv/Dockerfile",
+        ROOT / "tasks.py": "tasks.py",
+        toy / "compile.sh": "docker/opencv/compile.sh",
+        toy / "pack.py": "docker/opencv/pack.py",
+        toy / "test_toy.py": "smoke/toy/test_toy.py",
+    }.items():
+        (root / target).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, root / target)
+    (root / "kiln").symlink_to(ROOT / "kiln")
+    (root / "recipes/toy").mkdir(parents=True)
+    (root / "recipes/toy/recipe.yaml").write_text(recipe, encoding="utf-8")
+    home.mkdir()
+    (home / "sources").symlink_to(vault)
+    return House(root, home)
+
+
+def copy(house: House, folder: Path) -> House:
+    """The same checkout and home in `folder`, with what was built; the vault stays one."""
+    for path, name in ((house.root, "house"), (house.home, "home")):
+        shutil.copytree(path, folder / name, symlinks=True)
+    return House(folder / "house", folder / "home")
+
+
+def containers(label: str) -> list[str]:
+    """The containers with a label, on the engine that a build takes."""
+    with connect(os.environ) as engine:
+        return engine.kept(label)
