@@ -36,7 +36,7 @@ if ! auditwheel repair ${options[@]+"${options[@]}"} --plat auto --zip-compressi
     cp "$wheel" "$repaired/"
 fi
 for wheel in "$repaired"/*.whl; do
-    if [ -n "${KILN_CUDA:-}" ]; then "$KILN_TOOLS/bin/python" /kiln/common/cuda_libs.py "$wheel"; fi
+    if [ -n "${KILN_CUDA:-}" ]; then "$KILN_TOOLS/bin/python" /kiln/cuda/libs.py "$wheel"; fi
     python3 /kiln/common/label.py "$wheel" "$labelled"
 done
 for wheel in "$labelled"/*.whl; do

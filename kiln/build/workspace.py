@@ -152,6 +152,7 @@ class Workspace:
             *pinned,
             Mount(docker / self.plan.toolchain.name, "/kiln/scripts"),
             Mount(docker / "common", "/kiln/common"),
+            *([Mount(docker / "cuda", "/kiln/cuda")] if self.plan.variant.device != "cpu" else []),
             Mount(self.build, "/kiln/build", writable=True),
             Mount(self.out, "/kiln/out", writable=writable_out),
             *self._interpreter(writable_interpreter),

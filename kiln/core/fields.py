@@ -15,7 +15,7 @@ Integer = Annotated[int, Strict()]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
-Script = Annotated[str, Field(pattern=r"^(scripts|common)/[A-Za-z0-9._-]+\.sh$")]
+Script = Annotated[str, Field(pattern=r"^(scripts|common|cuda)/[A-Za-z0-9._-]+\.sh$")]
 NpmName = Annotated[str, Field(pattern=r"^(@[A-Za-z0-9~-][A-Za-z0-9._~-]*/)?[A-Za-z0-9~-][A-Za-z0-9._~-]*$")]
 
 

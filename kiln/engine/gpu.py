@@ -22,7 +22,7 @@ from kiln.recipe import cuda
 
 # The value of --cuda-arch that means the GPUs of this machine.
 NATIVE = "native"
-# The file that docker/common/cuda_libs.py writes into a wheel's .dist-info folder.
+# The file that docker/cuda/libs.py writes into a wheel's .dist-info folder.
 RECORD = "cuda.json"
 _QUERY = ("--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader")
 

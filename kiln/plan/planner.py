@@ -62,7 +62,7 @@ def make(catalogue: Catalogue, request: Request) -> Plan:
     patches = [patch for patch in catalogue.patches(whole) if recipe.holds(patch.when, facts)]
     patch_folder = catalogue.patch_folder(whole)
     docker = Path("docker", chosen.toolchain)
-    scripts = _files(root, [docker, Path("docker/common")])
+    scripts = _files(root, [docker, Path("docker/common"), *([Path("docker/cuda")] if kit else [])])
     return Plan(
         recipe=chosen,
         variant=variant,
@@ -111,7 +111,7 @@ def _steps(
     there = {file.path for file in scripts}
     if f"{chosen.smoke.suite}/speed.py" in there:
         steps.append(ContainerStep("speed", "speed", "smoke/common/speed.sh", "runtime"))
-    places = {"common": "docker/common", "scripts": f"docker/{chosen.toolchain}"}
+    places = {"common": "docker/common", "cuda": "docker/cuda", "scripts": f"docker/{chosen.toolchain}"}
     for step in steps:
         folder, _, rest = step.script.partition("/")
         path = f"{places.get(folder, folder)}/{rest}"

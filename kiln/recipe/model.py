@@ -33,7 +33,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Step:
-    """A script that runs in the toolchain: `scripts/…` beside its Dockerfile, or `common/…`."""
+    """A script that runs in the toolchain: `scripts/…` of its own, `common/…`, or `cuda/…`."""
 
     name: Name
     run: Script

@@ -152,5 +152,5 @@ def given(house: House, served: tuple[str, Path], files: dict[str, bytes]) -> No
 def add_device(house: House, device: str) -> None:
     """The recipe `toy` for this device too, whose toolkit the step `cuda` puts together."""
     house.replace(RECIPE, "device: [cpu]", f"device: [cpu, {device}]")
-    step = f"  - {{name: cuda, run: common/cuda.sh, when: {{device: {device}}}}}\n"
+    step = f"  - {{name: cuda, run: cuda/toolkit.sh, when: {{device: {device}}}}}\n"
     house.replace(RECIPE, "steps:\n", f"steps:\n{step}")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.programs import program
 
-LIBS = program("docker/common/cuda_libs.py")
+LIBS = program("docker/cuda/libs.py")
 PROVIDES = """\
 libcublas.so.11 nvidia/cublas/lib nvidia-cublas-cu11 11.11.3.6
 libcublasLt.so.11 nvidia/cublas/lib nvidia-cublas-cu11 11.11.3.6

@@ -35,9 +35,9 @@ WITH_CUDA = (
         f"  - {{name: nvcc, when: {{device: cuda-11.8}}, origins: [{{debian: pool/n/nvcc.deb, sha256: {'c' * 64}}}]}}\n",
         1,
     )
-    .replace("steps:\n", "steps:\n  - {name: cuda, run: common/cuda.sh, when: {device: cuda-11.8}}\n")
+    .replace("steps:\n", "steps:\n  - {name: cuda, run: cuda/toolkit.sh, when: {device: cuda-11.8}}\n")
 )
-FILES = {"recipes/cuda/11.8/toolkit.yaml": TOOLKIT, "docker/common/cuda.sh": "true\n"}
+FILES = {"recipes/cuda/11.8/toolkit.yaml": TOOLKIT, "docker/cuda/toolkit.sh": "true\n"}
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ def test_every_toolkit_has_sources_for_a_plan_on_a_base_that_fits(version: str, 
         "recipes/cuda/base.yaml": (folder / "base.yaml").read_text(encoding="utf-8"),
         f"recipes/cuda/{version}/toolkit.yaml": (folder / "toolkit.yaml").read_text(encoding="utf-8"),
         repository.BASE: "{suite: any, python: '3.11', glibc: '2.36', compilers: [7]}\n",
-        "docker/common/cuda.sh": "true\n",
+        "docker/cuda/toolkit.sh": "true\n",
     }
     made = planner.make(Catalogue(repository.make(tmp_path, text, **files)), Request("toy", device="cuda"))
     assert "nvidia-cuda-toolkit" in {source.name for source in made.sources}
