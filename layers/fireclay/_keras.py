@@ -26,6 +26,9 @@ def serializable(cls: Kind) -> Kind:
     known = tf.keras.utils.get_custom_objects()
     if IS_TF1:
         known["{}>{}".format(PACKAGE, cls.__name__)] = known[cls.__name__] = cls
+        # Its SavedModel holds the signature of `call`, and does not know typing's annotations.
+        if "call" in vars(cls):
+            vars(cls)["call"].__annotations__.clear()
     else:
         tf.keras.utils.register_keras_serializable(PACKAGE)(cls)
         known.setdefault(cls.__name__, cls)
