@@ -42,6 +42,10 @@ class Document:
         """Where a place is, as `file:line`."""
         return f"{self.path}:{self.lines.get(place, 1)}"
 
+    def line(self, place: Place) -> int:
+        """The line of a place, or of the part of it that the file has."""
+        return self.lines.get(tuple(self._known(place)), 1)
+
     def _known(self, place: Place) -> Iterator[str | int]:
         at: Place = ()
         for part in place:
@@ -52,6 +56,7 @@ class Document:
 
 # libyaml's parser, where PyYAML was built with it: locks have thousands of lines.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TEXT = "tag:yaml.org,2002:str"
 
 
 def read_yaml(path: Path) -> Document:
@@ -83,8 +88,10 @@ def read_yaml(path: Path) -> Document:
 def _plain(
     node: yaml.Node, place: Place, lines: dict[Place, int], problems: list[str], loader: yaml.SafeLoader
 ) -> Any:
-    """A YAML node as dicts, tuples and scalars; records lines, and keys that are there twice."""
+    """A YAML node as dicts, tuples and scalars; records lines, and keys that appear twice."""
     lines.setdefault(place, node.start_mark.line + 1)
+    if isinstance(node, yaml.ScalarNode):
+        return node.value if node.tag == _TEXT else loader.construct_object(node)
     if isinstance(node, yaml.MappingNode):
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
@@ -92,8 +99,9 @@ def _plain(
             line = key_node.start_mark.line + 1
             if key in result:
                 problems.append(f"{line}: {key}: this key appears twice; remove one")
-            lines[(*place, key)] = line
-            result[key] = _plain(value_node, (*place, key), lines, problems, loader)
+            inner = (*place, key)
+            lines[inner] = line
+            result[key] = _plain(value_node, inner, lines, problems, loader)
             if place and place[-1] == "when" and not isinstance(result[key], tuple):
                 result[key] = (result[key],)
         return result
@@ -112,11 +120,9 @@ def typed(document: Document, kind: type[T]) -> T:
         checked: T = _adapter(kind).validate_python(document.value)  # type: ignore[arg-type]
         return checked
     except ValidationError as error:
-        found = sorted(
-            (document.error(tuple(item["loc"]), _message(item)) for item in _causes(error)),
-            key=lambda line: int(line[len(str(document.path)) + 1 :].split(":", 1)[0]),
-        )
-        raise UsageError("\n".join(found)) from error
+        found = sorted(_causes(error), key=lambda item: document.line(tuple(item["loc"])))
+        lines = (document.error(tuple(item["loc"]), _message(item)) for item in found)
+        raise UsageError("\n".join(lines)) from error
 
 
 @functools.cache
