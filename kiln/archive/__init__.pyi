@@ -1,3 +1,4 @@
+from . import debs as debs
 from .digest import tree_digest as tree_digest
 from .packer import EPOCH as EPOCH
 from .packer import Kind as Kind
