@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Asks every URL that a source of the matrix comes from whether it still has its file: `ci/origins.py REPORT.md`.
+"""Asks every URL of the matrix's sources and of its images' packages whether it still has its file.
+
+It is called as `ci/origins.py REPORT.md`.
 
 Writes what has rotted as Markdown, also into GitHub's job summary. Ends with 1 where nothing that is known has a source
 any more: no URL of its own, no fallback, no package, no git repository. Else with 0. Further arguments, such as
@@ -61,18 +63,20 @@ def main() -> int:
 
 
 def of(arguments: Sequence[str]) -> Iterator[tuple[str, Source]]:
-    """The sources of one build by digest, once all their URLs were asked."""
+    """The sources of one build and the packages of its images by digest, once all their URLs were asked."""
     origins = {
         source["digest"]: source["origins"] for source in answer("plan", *arguments, "--json")["sources"]
     }
     for found in answer("sources", *arguments, "--check-origins", "--json"):
-        own = [origin["url"] for origin in origins[found["digest"]] if "url" in origin]
         others = [
-            kind for origin in origins[found["digest"]] for kind in ("pypi", "npm", "git") if kind in origin
+            kind
+            for origin in origins.get(found["digest"], ())
+            for kind in ("pypi", "npm", "git")
+            if kind in origin
         ]
-        said = {each["url"]: each["reason"] for each in found["answers"]}
-        alive = [url for url, reason in said.items() if not reason]
-        dead = {url: said[url] for url in own if said[url]}
+        own = [each for each in found["answers"] if each["own"]]
+        alive = [each["url"] for each in found["answers"] if not each["reason"]]
+        dead = {each["url"]: each["reason"] for each in own if each["reason"]}
         yield found["digest"], Source(found["name"], len(own), dead, [*alive, *others])
 
 

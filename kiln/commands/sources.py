@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from rich.markup import escape
 
 from kiln import plan, sources
-from kiln.commands.printing import plain_table
+from kiln.commands.printing import megabytes, plain_table
 from kiln.core import Console, Home
 from kiln.plan import Request
 from kiln.recipe import Catalogue
@@ -26,28 +26,38 @@ def run(
 ) -> None:
     """Print the status of every source of a request's plan."""
     made = plan.make(catalogue, request)
-    found = sources.survey(made.sources, Vault(home.sources), settings, check_origins)
+    wanted = (*made.sources, *made.toolchain.packages)
+    found = sources.survey(wanted, Vault(home.sources), settings, check_origins)
     if json_wanted:
         sys.stdout.write(to_json(found))
     else:
-        show(found, Console.for_output())
+        count = len(made.sources)
+        show(found[:count], Console.for_output(), found[count:])
 
 
-def show(statuses: Sequence[SourceStatus], console: Console) -> None:
-    """Each source, whether it is in the vault, its size, and where it came from or could come from."""
+def show(
+    statuses: Sequence[SourceStatus], console: Console, packages: Sequence[SourceStatus] = ()
+) -> None:
+    """Each source, whether it is in the vault, its size, and where it came from or could come from.
+
+    Of the packages of images only those that are missing.
+    """
     table = plain_table("", "source", "MB", "from")
-    for each in statuses:
+    for each in (*statuses, *(package for package in packages if not package.path)):
         mark = "[green]✓[/green]" if each.path else "[red]✗[/red]"
         size = "?" if each.size is None else f"{each.size / 1e6:.1f}"
         where = (each.origin or "not recorded") if each.path else "missing; " + _supplied(each)
         name = each.source.name + (f" ({each.source.use})" if each.source.use != "input" else "")
         table.add_row(mark, escape(name), size, escape(where))
     console.table(table)
-    missing = [each for each in statuses if not each.path]
-    total = sum(each.size or 0 for each in statuses if each.path) / 1e6
-    console.say(f"\n{len(statuses) - len(missing)} of {len(statuses)} in the vault ({total:.1f} MB)")
-    if any(each.answers for each in statuses):
-        dead = [(each, answer) for each in statuses for answer in each.dead]
+    console.say()
+    for what, some in (("", statuses), *((("packages of the images ", packages),) if packages else ())):
+        there = [each for each in some if each.path]
+        size = megabytes(sum(each.size or 0 for each in there))
+        console.say(f"{len(there)} of {len(some)} {what}in the vault ({size} MB)")
+    everything = (*statuses, *packages)
+    if any(each.answers for each in everything):
+        dead = [(each, answer) for each in everything for answer in each.dead]
         console.say(f"{len(dead)} dead URLs" + (":" if dead else ""))
         for each, answer in dead:
             console.say(f"  {each.source.name}: {answer.url} {answer.reason}")

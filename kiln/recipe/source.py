@@ -111,12 +111,17 @@ class GitOrigin:
 
 @dataclass(frozen=True)
 class DebianOrigin:
-    """A file of Debian's archive, by its path below an archive's root, found through the user's own apt."""
+    """A file of Debian's archive, by its path below an archive's root, found through the user's own apt.
+
+    `sha1` is its name in the snapshot service, `snapshot` a moment at which that has it under its path.
+    """
 
     debian: Annotated[str, Field(pattern=r"^pool/[A-Za-z0-9/._+~-]+\.deb$"), AfterValidator(inside)]
     sha256: Sha256
     size: Integer | None = None
     member: RelativePath | None = None
+    sha1: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    snapshot: Annotated[str, Field(pattern=r"^\d{8}T\d{6}Z$")] | None = None
 
     url: ClassVar[str] = ""
     __pydantic_config__ = STRICT

@@ -1,3 +1,4 @@
+from . import debian as debian
 from . import gitarchive as gitarchive
 from . import licences as licences
 from .address import host as host

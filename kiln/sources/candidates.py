@@ -59,6 +59,7 @@ class Candidates:
         self._stopped = stopped
         self._lock = threading.Lock()
         self._known_pip: Pip | None = None
+        self._known_archives: tuple[str, ...] | None = None
         self._hosts: dict[str, threading.Semaphore] = {}
         self._unreachable: set[str] = set()
 
@@ -90,7 +91,8 @@ class Candidates:
         elif isinstance(origin, FileOrigin):
             yield self._copy(str(origin), Path(origin.path), origin)
         elif isinstance(origin, DebianOrigin):
-            yield self._deb(source, origin)
+            for url in debian.urls(origin, self._archives, self._environment):
+                yield self._download(url, source, origin)
         else:
             for repository in (*gitarchive.mirrors(origin.git, self._settings.git_mirrors), origin.git):
                 yield self._recreate(repository, source, origin)
@@ -170,13 +172,6 @@ class Candidates:
 
         return Candidate(str(origin), "npm", False, run)
 
-    def _deb(self, source: Source, origin: DebianOrigin) -> Candidate:
-        def run() -> Path:
-            urls = debian.urls(origin, self._environment)
-            return _first(urls, lambda url: self._download(url, source, origin).run())
-
-        return Candidate(str(origin), "apt", False, run)
-
     def _recreate(self, repository: str, source: Source, origin: GitOrigin) -> Candidate:
         text = f"git: {without_login(repository)} at {origin.commit[:12]}"
 
@@ -254,6 +249,13 @@ class Candidates:
             if self._known_pip is None:
                 self._known_pip = pypi.configuration(self._environment)
             return self._known_pip
+
+    @property
+    def _archives(self) -> tuple[str, ...]:
+        with self._lock:
+            if self._known_archives is None:
+                self._known_archives = debian.mirrors(self._environment)
+            return self._known_archives
 
 
 def _first(urls: Sequence[str], fetch: Callable[[str], Path]) -> Path:

@@ -1,35 +1,56 @@
-"""Files of Debian's archive, found through the user's own apt configuration."""
+"""Files of Debian's archive: through the user's own apt configuration, and where Debian keeps what it once had."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from kiln.recipe import DebianOrigin
-from kiln.sources.errors import OriginError
 
 _FORMAT = "$(ORIGIN) $(SITE)"
+# Every file that was ever in the archive, by the day and by its sha1; and the releases that have left the archive.
+SNAPSHOT = "https://snapshot.debian.org"
+OLD_RELEASES = "https://archive.debian.org/debian"
 
 
-def urls(origin: DebianOrigin, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Where the user's archives have an origin's file, in the order in which they are asked.
+def urls(origin: DebianOrigin, archives: Iterable[str], environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Where an origin's file may be, in the order in which it is asked for.
 
-    `KILN_DEBIAN_MIRROR` comes first, then what apt is configured with. Raises OriginError where there is neither.
+    First the `archives`, those of `mirrors`, then the snapshot service, by the day and by the sha1 where these are
+    recorded, then the archive of old releases. KILN_DEBIAN_SNAPSHOT and KILN_DEBIAN_OLD name others in place of these two.
     """
-    mirror = environment.get("KILN_DEBIAN_MIRROR", "")
-    sites = dict.fromkeys([*([mirror] if mirror else []), *configured(_indexes(environment))])
-    if not sites:
-        raise OriginError("needs a Debian archive", "set KILN_DEBIAN_MIRROR to a mirror, such as the base's")
-    return tuple(f"{site.rstrip('/')}/{origin.debian}" for site in sites)
+    snapshot = environment.get("KILN_DEBIAN_SNAPSHOT", "") or SNAPSHOT
+    places = [f"{site}/{origin.debian}" for site in archives]
+    if origin.snapshot:
+        places.append(f"{snapshot.rstrip('/')}/archive/debian/{origin.snapshot}/{origin.debian}")
+    if origin.sha1:
+        places.append(f"{snapshot.rstrip('/')}/file/{origin.sha1}")
+    old = environment.get("KILN_DEBIAN_OLD", "") or OLD_RELEASES
+    places.append(f"{old.rstrip('/')}/{origin.debian}")
+    return tuple(dict.fromkeys(places))
+
+
+def mirrors(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The archives of Debian that this machine knows, without a slash at the end.
+
+    That of KILN_DEBIAN_MIRROR comes first, then what apt is configured with, then the one that mmdebstrap asks.
+    """
+    given = environment.get("KILN_DEBIAN_MIRROR", "")
+    sites = (*([given] if given else []), *configured(_indexes(environment)), *_of_mmdebstrap(environment))
+    return tuple(dict.fromkeys(site.rstrip("/") for site in sites))
 
 
 def configured(indexes: str) -> tuple[str, ...]:
-    """The archives in apt's list of its indexes, each once; only Debian's own where there are any."""
+    """Debian's archives in what apt says of its indexes, each once; those of other makers are left out.
+
+    An apt that has never fetched its lists does not know whose they are: then they count.
+    """
     rows = [line.partition(" ")[::2] for line in indexes.splitlines() if "://" in line]
-    of_debian = [site for name, site in rows if name == "Debian"]
-    sites = of_debian or [site for _, site in rows]
+    sites = (site for who, site in rows if who in ("Debian", ""))
     return tuple(dict.fromkeys(site for site in sites if site.startswith(("http://", "https://"))))
 
 
@@ -47,3 +68,10 @@ def _indexes(environment: Mapping[str, str]) -> str:
         errors="replace",
     )
     return done.stdout
+
+
+def _of_mmdebstrap(environment: Mapping[str, str]) -> Iterator[str]:
+    """The archive that mmdebstrap asks where nothing else is said: other systems than Debian have it packaged, too."""
+    program = shutil.which("mmdebstrap", path=environment.get("PATH", os.defpath))
+    text = Path(program).read_text(encoding="utf-8", errors="replace") if program else ""
+    yield from re.findall(r"^\s*my \$mirror\s*=\s*'(https?://[^'\s]+)';$", text, re.MULTILINE)[:1]

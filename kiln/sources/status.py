@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kiln.recipe import Source
-from kiln.sources import fetch, trees
+from kiln.recipe import DebianOrigin, Source
+from kiln.sources import debian, fetch, trees
+from kiln.sources.address import without_login
 from kiln.sources.candidates import Candidate
 from kiln.sources.errors import OriginError
 from kiln.sources.pinned import Pinned
@@ -24,10 +25,14 @@ QUESTIONS = 16
 
 @dataclass(frozen=True)
 class Answer:
-    """Whether one URL has its file: `reason` is empty, or says why not."""
+    """Whether one URL has its file: `reason` is empty, or says why not.
+
+    An `own` one is the first place of an origin; the others are asked where that does not have the file.
+    """
 
     url: str
     reason: str = ""
+    own: bool = True
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,7 @@ class SourceStatus:
     @property
     def dead(self) -> tuple[Answer, ...]:
         """The source's own URLs that do not have the file."""
-        own = {origin.url for origin in self.source.origins}
-        return tuple(answer for answer in self.answers if answer.reason and answer.url in own)
+        return tuple(answer for answer in self.answers if answer.reason and answer.own)
 
     def to_json(self) -> dict[str, Any]:
         """The value for programs."""
@@ -63,7 +67,10 @@ class SourceStatus:
             "from": self.origin or None,
             "size": self.size,
             "supply": [candidate.text for candidate in self.supply],
-            "answers": [{"url": answer.url, "reason": answer.reason or None} for answer in self.answers],
+            "answers": [
+                {"url": answer.url, "reason": answer.reason or None, "own": answer.own}
+                for answer in self.answers
+            ],
         }
 
 
@@ -82,7 +89,8 @@ def survey(
         from kiln.sources.download import Downloader
 
         downloader = Downloader(settings.patience)
-        answers = fetch.each(lambda source: _asked(source, settings, downloader), wanted, QUESTIONS)
+        archives = debian.mirrors(settings.environment)
+        answers = fetch.each(lambda source: _asked(source, settings, archives, downloader), wanted, QUESTIONS)
     return tuple(
         SourceStatus(
             source=source,
@@ -109,24 +117,32 @@ def _found(source: Source, vault: Vault) -> Path | None:
     return next(filter(None, (vault.get(sha256) for sha256 in hashes)), None)
 
 
-def _asked(source: Source, settings: FetchSettings, downloader: Downloader) -> tuple[Answer, ...]:
-    answers = []
+def _asked(
+    source: Source, settings: FetchSettings, archives: Sequence[str], downloader: Downloader
+) -> tuple[Answer, ...]:
+    """What the places of a source say: of each origin the first, and the others until one has the file."""
+    answers: list[Answer] = []
     for origin in source.origins:
-        if origin.url:
-            pinned = Pinned(origin.sha256, origin.size)
-            answers.append(_answer(origin.url, pinned, downloader))
-            if answers[-1].reason:
-                places = fallbacks(origin, settings)
-                answers += [_answer(place, pinned, downloader) for place in places if "://" in place]
+        places: Sequence[str] = ()
+        if isinstance(origin, DebianOrigin):
+            places = debian.urls(origin, archives, settings.environment)
+        elif origin.url:
+            places = (origin.url, *fallbacks(origin, settings))
+        pinned = Pinned(origin.sha256, origin.size)
+        for number, place in enumerate(each for each in places if "://" in each):
+            answers.append(Answer(without_login(place), _reason(place, pinned, downloader), number == 0))
+            if not answers[-1].reason:
+                break
     return tuple(answers)
 
 
-def _answer(url: str, pinned: Pinned, downloader: Downloader) -> Answer:
+def _reason(url: str, pinned: Pinned, downloader: Downloader) -> str:
+    """Why a URL does not have its file; empty where it has it."""
     try:
         downloader.patiently(lambda: _question(url, pinned, downloader))
     except OriginError as error:
-        return Answer(url, str(error))
-    return Answer(url)
+        return str(error)
+    return ""
 
 
 def _question(url: str, pinned: Pinned, downloader: Downloader) -> None:
