@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -23,9 +22,21 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 from pydantic import Field, TypeAdapter, ValidationError
 
 from kiln import archive
-from kiln.core import BLOCK, STRICT, Console, Home, Integer, Sha256, SourceError, UsageError, sha256_of
+from kiln.core import (
+    BLOCK,
+    STRICT,
+    Console,
+    DifferenceError,
+    Home,
+    Integer,
+    Sha256,
+    SourceError,
+    UsageError,
+    sha256_of,
+)
 from kiln.engine import toolchain
 from kiln.plan import Plan
+from kiln.recipe import Image
 from kiln.sources import Obtained, Vault, adopt_packed
 
 if TYPE_CHECKING:
@@ -114,10 +125,11 @@ def take(
             where=str(file),
         ) from error
     images = toolchain.images_of(planned)
-    tags = {tag for tag in (images.runtime, images.toolchain) if engine and not engine.has_image(tag)}
+    roots = dict(zip((images.runtime, images.toolchain), (image.root for image in planned.toolchain.images)))
+    tags = {tag for tag in roots if engine and not engine.has_image(tag)}
     trees = {source.tree: source for source in planned.sources if source.tree and not source.prepare}
     wanted = {
-        sha256 for source in planned.sources
+        sha256 for source in (*planned.sources, *planned.toolchain.packages)
         for sha256 in (source.sha256, *(origin.sha256 for origin in source.origins)) if sha256
     }  # fmt: skip
     with stream, _source_errors(file):
@@ -132,6 +144,8 @@ def take(
                     f"{packed.name} is missing: in its place is {found[0]!r} with {found[1]} bytes"
                 )
             if engine and packed.tag in tags:
+                if packed.sha256 != roots[packed.tag]:
+                    raise _RefusedError(f"{packed.name} is not the root file system of {packed.tag}")
                 console.note(f"the image {packed.tag} is taken from {file.name}")
                 with tempfile.TemporaryDirectory(dir=home.work) as folder:
                     _copy(stream, packed, Path(folder) / "root.tar")
@@ -215,24 +229,22 @@ def _packed(obtained: Obtained) -> Packed:
     return Packed(sha256, obtained.path.stat().st_size, "" if sha256 in published else str(source.tree))
 
 
-def root_of(tag: str, engine: Engine, planned: Plan, folder: Path) -> tuple[Packed, Path]:
-    """Export an image's root file system to a file in `folder` that is named by its hash."""
+def root_of(tag: str, image: Image, engine: Engine, folder: Path) -> tuple[Packed, Path]:
+    """An image's root file system, as a file in `folder` that is named by its hash.
+
+    Raises DifferenceError where it is not the locked one.
+    """
     exported, normal = folder / "exported", folder / "normal"
     engine.export_root(tag, exported)
-    archive.normalise(exported, normal, planned.recipe.source_date_epoch)
+    archive.normalise(exported, normal, image.epoch)
     exported.unlink()
-    variables = engine.environment(tag)
-    for variable in variables:
-        if not re.fullmatch(VARIABLE, variable):
-            raise UsageError(
-                f"the variable {variable.partition('=')[0]} has a value with quotes, backslashes, dollar signs or "
-                "line breaks, which a bundle cannot contain",
-                "set it in a step of the recipe",
-                where=planned.toolchain.dockerfile.path,
-            )
     sha256 = sha256_of(normal)
-    packed = Packed(sha256, normal.stat().st_size, tag=tag, environment=variables)
-    return packed, normal.rename(folder / sha256)
+    if sha256 != image.root:
+        raise DifferenceError(
+            f"the image {tag} has the digest {sha256} and not {image.root}",
+            "remove it from the container engine and run again",
+        )
+    return Packed(sha256, normal.stat().st_size, tag=tag), normal.rename(folder / sha256)
 
 
 def _add(tar: tarfile.TarFile, name: str, size: int, content: BinaryIO, planned: Plan) -> None:

@@ -17,6 +17,7 @@ SUMS = "SHA256SUMS"
 PLAN = "plan.json"
 LOG = "build.log"
 SMOKE_KEY = "smoke.key"
+TOOLCHAIN = "toolchain.json"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def read(folder: Path) -> Record | Damage:
     if plan is None:
         return Damage(folder, wrong or PLAN)
     wheel = next(folder.glob("*.whl"))
-    own = {wheel.name, PLAN, LOG, SMOKE_KEY, SUMS}
+    own = {wheel.name, PLAN, TOOLCHAIN, LOG, SMOKE_KEY, SUMS}
     key = folder / SMOKE_KEY
     return Record(
         folder=folder,
@@ -132,7 +133,7 @@ def _write(folder: Path, plan: Plan, files: Mapping[str, Path], texts: Mapping[s
     with _whole(folder) as copy:
         for name, file in files.items():
             shutil.copyfile(file, copy / name)
-        for name, text in {PLAN: plan.to_json(), **texts}.items():
+        for name, text in {PLAN: plan.to_json(), TOOLCHAIN: plan.toolchain.to_json(), **texts}.items():
             (copy / name).write_text(text, encoding="utf-8")
         lines = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(copy.iterdir())]
         (copy / SUMS).write_text("".join(lines), encoding="utf-8")

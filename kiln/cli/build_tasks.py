@@ -62,6 +62,7 @@ def bundle(context: Context, request: Request, given: Mapping[str, Any]) -> None
         output=given["output"],
         setup=given["setup"],
         accept_licences=accepts_licences(given["accept_cuda_eula"]),
+        packages=given["packages"],
     )
     commands.bundle.run(catalogue_of(context), request, settings, core.Console())
 
@@ -77,6 +78,7 @@ def sources(context: Context, request: Request, given: Mapping[str, Any]) -> Non
     auto_shortflags=False,
     help={
         "recipe": "the recipe, as NAME or NAME/RELEASE",
+        "base": "lock the packages of this base's images instead, such as bookworm",
         "tree": "the source tree, or NAME=DIR,… (default: what the recipe pins)",
         "needed": "what Bazel says that the target needs, as DEVICE=FILE,… (default: the files in lock.yaml)",
         "repositories": "a folder with trees of external repositories under their names",
@@ -89,7 +91,8 @@ def sources(context: Context, request: Request, given: Mapping[str, Any]) -> Non
 @guarded
 def lock(
     context: Context,
-    recipe: str,
+    recipe: str = "",
+    base: str = "",
     tree: str = "",
     needed: str = "",
     repositories: str = "",
@@ -98,7 +101,13 @@ def lock(
     check: bool = False,
     offline: bool = False,
 ) -> None:
-    """Generate a recipe's sources.lock.yaml from its source trees."""
+    """Generate a recipe's sources.lock.yaml from its source trees, or with --base a base's lock."""
+    if bool(recipe) == bool(base):
+        raise core.UsageError("one thing is locked at a time", "give a recipe, or --base and a base's name")
+    if base:
+        home, settings = core.Home.of(os.environ), fetch_settings({"offline": offline})
+        commands.base_lock.run(root_of(context), base, check, home, settings, core.Console())
+        return
     name, _slash, version = recipe.partition("/")
     request = commands.lock.Request(name, version, tree, needed, repositories, folder, output, check)
     settings = fetch_settings({"offline": offline})

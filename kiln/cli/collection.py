@@ -53,6 +53,7 @@ def _recipe_tasks(catalogue: Catalogue, note: Callable[[str], None]) -> Iterator
         build_tasks.bundle, every, False, "bundle", "Write all that a build needs into one file, to build offline.",
         extra={
             "output": ("", "the file to write (default: dist/NAME-VERSION-VARIANT.bundle.tar)"),
+            "packages": (False, "with the packages that the images are made of in place of the images: smaller"),
             "setup": (False, RUN_HELP["setup"]),
             "offline": (False, RUN_HELP["offline"]),
             **FOLDER,

@@ -19,7 +19,14 @@ from kiln.cli.guard import exit_without_reader
 from kiln.core import UsageError
 
 # Tasks whose arguments may be left out, and the option that each argument stands for.
-ARGUMENTS = {"bench": "name", "index": "folder", "serve": "folder", "sets": "folder", "smoke": "wheel"}
+ARGUMENTS = {
+    "bench": "name",
+    "index": "folder",
+    "lock": "recipe",
+    "serve": "folder",
+    "sets": "folder",
+    "smoke": "wheel",
+}
 
 
 class KilnProgram(Program):

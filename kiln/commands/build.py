@@ -78,7 +78,7 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
             return Result(planned, _publish(finished, target, home, console), built=False)
         earlier = finished or _sound(record.find(home.untested, planned.key), console)
         licences.require(licences.terms(root, planned.sources), home, settings.accept_licences, console)
-        doctor.require(settings.setup, settings.environment, console, bootstrap=settings.bundle is None)
+        doctor.require(settings.setup, settings.environment, console)
         cache_size = cache.limit(settings.environment)
         cache.configure(home.ccache, cache_size)
         with connect(settings.environment) as engine:
@@ -142,7 +142,7 @@ def _prepared(
     with console.station("sources"), console.transfers() as transfers:
         obtained = sources.obtain(needed, vault, settings.sources, transfers)
     with console.station("toolchain"):
-        images = toolchain.ensure(root, planned, engine, home, console, settings.sources.offline)
+        images = toolchain.ensure(root, planned, engine, home, settings.sources, console)
     folder = home.builds / planned.key
     workspace = Workspace(
         root, planned, images, engine, home, obtained, folder, folder / record.LOG, settings.keep

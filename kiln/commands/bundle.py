@@ -20,7 +20,10 @@ from kiln.sources import FetchSettings, Vault, licences
 
 @dataclass(frozen=True)
 class BundleSettings:
-    """How a bundle is made on this machine; `output` is the file, empty for one under dist/."""
+    """How a bundle is made on this machine; `output` is the file, empty for one under dist/.
+
+    With `packages` it holds the packages that the images are made of, and not the images.
+    """
 
     home: Home
     environment: Mapping[str, str]
@@ -28,6 +31,7 @@ class BundleSettings:
     output: str = ""
     setup: bool = False
     accept_licences: bool = False
+    packages: bool = False
 
 
 def run(catalogue: Catalogue, request: Request, settings: BundleSettings, console: Console) -> None:
@@ -37,31 +41,36 @@ def run(catalogue: Catalogue, request: Request, settings: BundleSettings, consol
     home = settings.home
     root = catalogue.root
     licences.require(licences.terms(root, planned.sources), home, settings.accept_licences, console)
-    doctor.require(settings.setup, settings.environment, console)
+    if not settings.packages:
+        doctor.require(settings.setup, settings.environment, console)
     target = (
         Path(settings.output).absolute()
         if settings.output
         else root / "dist" / f"{_slug(planned)}.bundle.tar"
     )
-    with home.in_use(console), connect(settings.environment) as engine:
+    with home.in_use(console), tempfile.TemporaryDirectory(dir=home.work) as folder:
+        wanted = (*planned.sources, *(planned.toolchain.packages if settings.packages else ()))
         with console.station("sources"), console.transfers() as transfers:
-            obtained = sources.obtain(planned.sources, Vault(home.sources), settings.sources, transfers)
-        with console.station("toolchain"):
-            images = toolchain.ensure(root, planned, engine, home, console, settings.sources.offline)
-        with (
-            console.station("bundle"),
-            console.status("packing the images") as line,
-            tempfile.TemporaryDirectory(dir=home.work) as folder,
-        ):
-            roots = []
-            for tag in (images.runtime, images.toolchain):
-                line(tag)
-                roots.append(bundle.root_of(tag, engine, planned, Path(folder)))
-            line(target.name)
+            obtained = sources.obtain(wanted, Vault(home.sources), settings.sources, transfers)
+        roots = [] if settings.packages else _roots(root, planned, settings, Path(folder), console)
+        with console.station("bundle"), console.status(target.name):
             bundle.write(planned, obtained, roots, target)
     if planned.interpreter.kind == "prefix":
         console.note(f"the interpreter in {planned.interpreter.prefix} is not in the bundle: take it along")
     show(target, planned, Console.for_output())
+
+
+def _roots(
+    root: Path, planned: Plan, settings: BundleSettings, folder: Path, console: Console
+) -> list[tuple[bundle.Packed, Path]]:
+    """The root file systems of a plan's images as files in a folder."""
+    with connect(settings.environment) as engine, console.station("toolchain"):
+        images = toolchain.ensure(root, planned, engine, settings.home, settings.sources, console)
+        roots = []
+        for tag, image in zip((images.runtime, images.toolchain), planned.toolchain.images):
+            with console.status(f"packing {tag}"):
+                roots.append(bundle.root_of(tag, image, engine, folder))
+        return roots
 
 
 def show(file: Path, plan: Plan, console: Console) -> None:

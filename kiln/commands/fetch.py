@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kiln import plan, sources
-from kiln.commands.printing import plain_table
+from kiln.commands.printing import megabytes, plain_table
 from kiln.core import Console, Home
 from kiln.plan import Request
 from kiln.recipe import Catalogue
@@ -20,13 +20,16 @@ def run(
     accept: bool,
     console: Console,
 ) -> None:
-    """Fetch the sources of a request's plan, and print where each came from."""
+    """Fetch the sources of a request's plan and the packages of its images, and print where each came from."""
     made = plan.make(catalogue, request)
     vault = Vault(home.sources)
     licences.require(licences.terms(catalogue.root, made.sources), home, accept, console)
     with home.in_use(console), console.station("sources"), console.transfers() as transfers:
-        obtained = sources.obtain(made.sources, vault, settings, transfers)
-    show(obtained, vault, Console.for_output())
+        obtained = sources.obtain((*made.sources, *made.toolchain.packages), vault, settings, transfers)
+    count = len(made.sources)
+    show(obtained[:count], vault, Console.for_output())
+    size = sum(each.path.stat().st_size for each in obtained[count:])
+    Console.for_output().say(f"\nand {len(obtained) - count} packages of its images ({megabytes(size)} MB)")
 
 
 def show(obtained: Sequence[Obtained], vault: Vault, console: Console) -> None:

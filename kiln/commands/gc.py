@@ -21,7 +21,7 @@ from kiln.engine import connect, toolchain
 from kiln.index import SETS, read_sets
 from kiln.models import LOCK
 from kiln.plan import Request
-from kiln.recipe import Catalogue, Source, SourceList
+from kiln.recipe import Catalogue, Source, SourceList, bases
 from kiln.sources import Vault
 
 if TYPE_CHECKING:
@@ -71,11 +71,16 @@ def needs(catalogue: Catalogue) -> Needs:
             # A Python that only comes with --python-prefix has no plan here; its images are those of others.
             with contextlib.suppress(UsageError):
                 made = plan.make(catalogue, Request(name, release, device, base, python))
-                images = toolchain.images_of(made)
-                for tag in (images.base, images.runtime, images.toolchain):
-                    found.images.setdefault(tag, who)
+                for image in made.toolchain.images:
+                    found.images.setdefault(toolchain.tag_of(image), who)
                 found.interpreters.setdefault(made.interpreter_name, who)
                 found.venvs.setdefault(made.venvs_name, who)
+    for base in bases.bases(root):
+        locked = bases.base_lock(root, base)
+        # A choice of the command line, such as another compiler, has an image and packages of its own.
+        _need(found, [locked.source(package) for package in locked.packages], f"needed by the base {base}")
+        for image in locked.of(base):
+            found.images.setdefault(toolchain.tag_of(image), f"needed by the base {base}")
     for path in sorted(root.glob("layers/*/sources.yaml")):
         _need(found, typed(read_yaml(path), SourceList).sources, f"needed by {path.relative_to(root)}")
     listed = root / SETS

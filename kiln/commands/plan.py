@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from kiln import plan
+from kiln.commands.printing import megabytes
 from kiln.core import Console
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
@@ -31,8 +32,13 @@ def show(plan: Plan, console: Console) -> None:
     console.say("steps")
     for step in plan.steps:
         console.say(f"  {step.station:<8} {step.name:<10} bash /kiln/{step.script} in the image {step.image}")
+    console.say("images")
+    for image in plan.toolchain.images:
+        suites = " and ".join(dict.fromkeys(package.suite for package in image.packages))
+        console.say(
+            f"  {image.root}  {image.name}: {len(image.packages)} packages of {suites}, {megabytes(image.size)} MB"
+        )
     facts = {
-        "base": f"{plan.toolchain.base.name} ({plan.toolchain.base.image or 'bootstrapped from Debian'})",
         "interpreter": f"{plan.interpreter.executable} ({plan.interpreter.kind})",
         "options": ", ".join(f"{name}={value}" for name, value in plan.options.items()) or "none",
         "limits": ", ".join(
@@ -54,5 +60,5 @@ def _inputs(plan: Plan) -> Iterator[tuple[str, str]]:
         yield source.digest, f"{kind} {source.name}{use}{instead}"
     for patch, file in plan.patches:
         yield file.sha256, f"patch {patch.file} on {patch.tree}: {patch.why}"
-    for file in (plan.toolchain.dockerfile, *plan.scripts, *plan.suite):
+    for file in (*plan.scripts, *plan.suite):
         yield file.sha256, file.path

@@ -87,7 +87,7 @@ def test_wheel(
             doctor.require(settings.setup, settings.environment, console)
             with connect(settings.environment) as engine:
                 with console.station("toolchain"):
-                    images = toolchain.ensure(root, planned, engine, home, console, settings.sources.offline)
+                    images = toolchain.ensure(root, planned, engine, home, settings.sources, console)
                 folder = home.builds / name
                 workspace = Workspace(root, planned, images, engine, home, obtained, folder, log)
                 workspace.prepare()

@@ -35,9 +35,7 @@ def run(
         show(found[:count], Console.for_output(), found[count:])
 
 
-def show(
-    statuses: Sequence[SourceStatus], console: Console, packages: Sequence[SourceStatus] = ()
-) -> None:
+def show(statuses: Sequence[SourceStatus], console: Console, packages: Sequence[SourceStatus] = ()) -> None:
     """Each source, whether it is in the vault, its size, and where it came from or could come from.
 
     Of the packages of images only those that are missing.

@@ -15,23 +15,15 @@ from kiln.engine.machine import memory
 
 ENGINE = ("podman", "runc", "catatonit")
 ROOTLESS = ("uidmap", "fuse-overlayfs")
-BOOTSTRAP = ("mmdebstrap",)
 
 
 def findings(environment: Mapping[str, str]) -> list[Finding]:
     """Everything that a build needs of the machine, each with what was found and what to do if it is missing."""
     home = Home.of(environment)
-    packages = missing(environment)
     free = shutil.disk_usage(home.path).free / 2**30
     usable = memory() / 2**30
     return [
         _engine(environment),
-        Finding(
-            "base",
-            not set(BOOTSTRAP) & set(packages),
-            shutil.which("mmdebstrap") or "no mmdebstrap",
-            install_line(list(BOOTSTRAP)),
-        ),
         Finding("disk", free >= 10, f"{free:.0f} GiB free in {home.path}", "set KILN_HOME to a larger disk"),
         Finding("memory", usable >= 4, f"{usable:.0f} GiB", "give --jobs 1"),
     ]
@@ -46,20 +38,11 @@ def _engine(environment: Mapping[str, str]) -> Finding:
         return Finding("engine", False, error.what, install_line(packages) if packages else error.cure)
 
 
-def missing(environment: Mapping[str, str], bootstrap: bool = True) -> list[str]:
-    """The Debian packages that are missing for a build by this user.
-
-    `bootstrap` is whether the build makes a base.
-    """
-    packages: list[str] = []
-    if bootstrap and not shutil.which("mmdebstrap"):
-        packages += BOOTSTRAP
-    ordinary = os.getuid() != 0
-    if not engine_at_hand(environment):
-        packages += (*ENGINE, *(ROOTLESS if ordinary else ()))
-    elif bootstrap and ordinary and not shutil.which("newuidmap"):
-        packages.append("uidmap")  # mmdebstrap and podman map user ids with it
-    return packages
+def missing(environment: Mapping[str, str]) -> list[str]:
+    """The Debian packages that are missing for a build by this user."""
+    if engine_at_hand(environment):
+        return []
+    return [*ENGINE, *(ROOTLESS if os.getuid() else ())]
 
 
 def engine_at_hand(environment: Mapping[str, str]) -> bool:
@@ -74,12 +57,12 @@ def install_line(packages: list[str]) -> str:
     return shlex.join([*sudo, "apt-get", "install", "--yes", "--no-install-recommends", *packages])
 
 
-def require(setup: bool, environment: Mapping[str, str], console: Console, bootstrap: bool = True) -> None:
+def require(setup: bool, environment: Mapping[str, str], console: Console) -> None:
     """Make sure that the packages are installed which a build needs; with `setup` install them.
 
     Raises EngineError with the command that installs what is missing.
     """
-    packages = missing(environment, bootstrap)
+    packages = missing(environment)
     if packages and not setup:
         raise EngineError(
             f"missing on this machine: {', '.join(packages)}",

@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import docker
 import docker.errors
 from docker.models.containers import Container
+from docker.types import Mount as DockerMount
 
-from kiln.core import EngineError
 from kiln.engine import container, podman
 from kiln.engine.failures import LOST, engine_errors
-from kiln.engine.run import Run
+from kiln.engine.run import Mount, Run
+from kiln.plan import Limits
 
 LABEL = "org.kiln.build"
 # The first user id that distributions give to people: what a build that root started runs as.
@@ -116,58 +117,46 @@ class Engine:
                 with contextlib.suppress(docker.errors.ImageNotFound):
                     self._client.images.remove(f"{repository}:latest", noprune=True)
 
-    def pull(self, reference: str, tag: str) -> bool:
-        """Pull the image `reference` (by digest) as `tag`; False if no registry provides it."""
+    def install(
+        self,
+        root: Path,
+        command: Sequence[str],
+        label: str,
+        mount: Mount,
+        target: Path,
+        line: Callable[[str], None],
+    ) -> int:
+        """Run a command as root, without a network, in the root file system of a tar, and return its exit status.
+
+        If that is 0, `target` becomes a tar of what the command has left, as the engine makes it. Nothing stays in the
+        engine, and what a killed run with the same label has left is removed.
+        """
+        tag = f"localhost/kiln/{label}:unfinished"
+        self.remove(label)
+        self.import_root(root, tag)
         with engine_errors(self.name):
             try:
-                image = self._client.images.pull(reference)
-            except (docker.errors.APIError, docker.errors.ImageNotFound):
-                return False
-            repository, _, version = tag.rpartition(":")
-            return bool(image.tag(repository, tag=version))
-
-    def build(
-        self,
-        folder: Path,
-        target: str,
-        arguments: Mapping[str, str],
-        tag: str,
-        line: Callable[[str], None],
-    ) -> None:
-        """Build the stage `target` of the Dockerfile in `folder` as the image `tag`; each line of output goes to `line`.
-
-        Raises EngineError with the last lines of output if the build fails.
-        """
-        last: list[str] = []
-        with engine_errors(self.name):
-            # With the host's network, package archives are reached as they are from this machine; apt checks the
-            # archive's signature.
-            output = self._client.api.build(
-                path=str(folder),
-                target=target,
-                buildargs=dict(arguments),
-                tag=tag,
-                rm=True,
-                forcerm=True,
-                decode=True,
-                network_mode="host",
-                pull=False,
-                labels={LABEL: "image"},
-            )
-            for part in output:
-                text = str(part.get("stream") or part.get("error") or "").rstrip()
-                for each in text.splitlines():
-                    line(each)
-                    last = [*last[-14:], each]
-                if "error" in part:
-                    break
-        if not self.has_image(tag):
-            raise EngineError(
-                f"the stage {target} could not be built",
-                "correct what the last lines of output say, then run again",
-                where=f"{folder}/Dockerfile",
-                detail="\n".join("  " + each for each in last),
-            )
+                api = self._client.api
+                host = api.create_host_config(
+                    mounts=[DockerMount(mount.target, str(mount.source), type="bind", read_only=True)],
+                    network_mode="none",
+                    ulimits=container.ulimits(Limits()),
+                )
+                # As root, which is an image's own user: for one that is named, Podman mounts an /etc/passwd.
+                made = api.create_container(tag, list(command), labels={LABEL: label}, host_config=host)
+                created = self._client.containers.get(made["Id"])
+                created.start()
+                for text in container.output(created):
+                    line(text)
+                status = container.status(created, self._patience)
+                if status == 0:
+                    with target.open("wb") as file:
+                        file.writelines(created.export(chunk_size=1 << 20))  # type: ignore[arg-type]
+                return status
+            finally:
+                with contextlib.suppress(docker.errors.APIError, *LOST):
+                    self.remove(label)
+                    self.remove_image(tag)
 
     def run(self, run: Run, line: Callable[[str], None], keep: bool = False) -> int:
         """Run a command to its end and return its exit status; each line of its output goes to `line`.

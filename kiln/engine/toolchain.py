@@ -1,116 +1,209 @@
-"""The base root file system and the images built on it, each named by the digest of what it is made from."""
+"""The images of builds, made of pinned packages alone and named by the digest of what is in them."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import hashlib
 import os
 import shutil
-import subprocess
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiln.core import Console, EngineError, Home
+from kiln import archive, sources
+from kiln.archive import debs
+from kiln.core import Console, DifferenceError, EngineError, Home, sha256_of
+from kiln.engine.run import Mount
 from kiln.plan import Plan
-from kiln.recipe import Base
+from kiln.recipe import BaseLock, Image, bases
+from kiln.sources import FetchSettings, Vault
 
 if TYPE_CHECKING:
     from kiln.engine.engine import Engine
 
 # Every image of Kiln's has a tag that begins so.
 IMAGES = "localhost/kiln/"
+SCRIPTS = Path("docker", "base")
+# Where the packages are while they are installed: a folder that no finished image keeps anything in.
+PACKAGES = "/tmp/packages"  # noqa: S108
 
 
 @dataclass(frozen=True)
 class Images:
-    """The tags of a build's images, and where its base came from."""
+    """The tags of a build's images."""
 
     runtime: str
     toolchain: str
-    base: str
 
 
-def ensure(root: Path, plan: Plan, engine: Engine, home: Home, console: Console, offline: bool) -> Images:
-    """The images of a plan, built where they are not there yet.
+def ensure(
+    root: Path, plan: Plan, engine: Engine, home: Home, settings: FetchSettings, console: Console
+) -> Images:
+    """The images of a plan, made where they are not there yet, from the vault where that has their packages.
 
-    Raises EngineError where the base cannot be bootstrapped or an image cannot be built.
+    Raises SourceError for a package that is not available, EngineError where one cannot be installed, DifferenceError
+    where what they give is not the locked root file system.
     """
-    images = images_of(plan)
-    with home.lock(f"toolchain-{plan.toolchain.digest[:16]}", console):
-        if not engine.has_image(images.runtime) or not engine.has_image(images.toolchain):
-            if offline:
-                raise EngineError(
-                    f"the toolchain image {images.toolchain} is not on this machine, and --offline forbids "
-                    "to make it",
-                    "run once without --offline",
-                )
-            _ensure_base(plan.toolchain.base, images.base, engine, home, console)
-            folder = (root / plan.toolchain.dockerfile.path).parent
-            arguments = {"BASE": images.base}
-            if plan.toolchain.compiler:
-                arguments["COMPILER"] = plan.toolchain.compiler
-            for target, tag in (("runtime", images.runtime), ("toolchain", images.toolchain)):
-                with console.status(f"building the image {target} ({folder.name})") as line:
-                    engine.build(folder, target, arguments, tag, line)
-    return images
+    maker = Maker(root, engine, home, settings, console)
+    for image in plan.toolchain.images:
+        maker.ensure(image)
+    return images_of(plan)
 
 
 def images_of(plan: Plan) -> Images:
     """The tags of a plan's images, whether they are there or not."""
-    digest = plan.toolchain.digest[:16]
-    name = f"{IMAGES}{plan.toolchain.name}"
-    return Images(f"{name}-runtime:{digest}", f"{name}-toolchain:{digest}", base_tag(plan.toolchain.base))
+    return Images(tag_of(plan.toolchain.runtime), tag_of(plan.toolchain.image))
 
 
-def base_tag(base: Base) -> str:
-    """The tag of a base's image."""
-    identity = base.image.rpartition(":")[2] if base.image else f"bootstrap-{base.suite}"
-    return f"{IMAGES}base-{base.name}:{identity[:32]}"
+def tag_of(image: Image) -> str:
+    """The tag of an image, by the digest of its root file system."""
+    return f"{IMAGES}{image.base}-{image.name.replace('+', '-')}:{image.root[:32]}"
 
 
-def _ensure_base(base: Base, tag: str, engine: Engine, home: Home, console: Console) -> None:
-    with home.lock(f"base-{base.name}", console):
-        if engine.has_image(tag):
-            return
-        if base.image:
-            with console.status(f"pulling {base.image}"):
-                if engine.pull(base.image, tag):
-                    return
-            console.note(f"no registry gives {base.image}: bootstrapping {base.suite} instead")
-        archive = home.work / f"base-{base.name}.tar"
+@dataclass(frozen=True)
+class Maker:
+    """Makes images on one engine, with the packages in one home's vault."""
+
+    root: Path
+    engine: Engine
+    home: Home
+    settings: FetchSettings
+    console: Console
+
+    def ensure(self, image: Image) -> str:
+        """The tag of an image, which is made where it is not there yet; raises what the function `ensure` does."""
+        tag = tag_of(image)
+        if not self.engine.has_image(tag):
+            with self.home.lock(f"image-{image.root[:16]}", self.console):
+                if not self.engine.has_image(tag):  # another build may have made it meanwhile
+                    self._make(image, tag)
+        return tag
+
+    def obtain(self, lock: BaseLock, image: Image) -> dict[str, Path]:
+        """The packages of an image as verified files of the vault, by their sha256."""
+        wanted = [lock.source(package) for package in image.packages]
+        with self.console.transfers() as transfers:
+            obtained = sources.obtain(wanted, Vault(self.home.sources), self.settings, transfers)
+        return {each.path.name: each.path for each in obtained}
+
+    def install(self, lock: BaseLock, image: Image, files: Mapping[str, Path], folder: Path) -> Path:
+        """The root file system of an image as a normal tar in the empty `folder`, from packages by their sha256.
+
+        Raises EngineError with what was printed last where they cannot be installed, or where there is no room.
+        """
+        unpacked, exported, normal = (folder / name for name in ("unpacked.tar", "exported.tar", "root.tar"))
+        packages = folder / "packages"
+        # The same for each run of this home: what a killed one has left is found by it.
+        label = f"install-{hashlib.sha256(f'{self.home.path} {image.name}'.encode()).hexdigest()[:16]}"
+        last: list[str] = []
+        what = f"making the image {image.name} ({len(image.packages)} packages)"
+        with self.console.status(what) as line, self._room():
+            _write_archive(self.root, lock, image, files, packages)
+            basic = [each for each in image.packages if lock.contains(each, bases.BASE)]
+            debs.unpacked((files[each.sha256] for each in basic), unpacked)
+
+            def listen(text: str) -> None:
+                line(text)
+                last[:] = [*last[-14:], text]
+
+            command = ("/bin/sh", f"{PACKAGES}/install.sh")
+            mount = Mount(packages, PACKAGES)
+            status = self.engine.install(unpacked, command, label, mount, exported, listen)
+            unpacked.unlink()
+            if status:
+                raise EngineError(
+                    f"the packages of the image {image.name} cannot be installed ({status})",
+                    "run again; where it fails again, correct what its last lines say",
+                    detail="\n".join(f"  {text}" for text in last),
+                )
+            line("bringing it into its normal form")
+            archive.normalise(exported, normal, image.epoch)
+            exported.unlink()
+        return normal
+
+    def take(self, made: Path, tag: str) -> None:
+        """A root file system as an image of the engine."""
+        with self.console.status(f"importing {tag}"), self._room():
+            self.engine.import_root(made, tag)
+
+    def _make(self, image: Image, tag: str) -> None:
+        lock = bases.base_lock(self.root, image.base)
+        files = self.obtain(lock, image)
+        with tempfile.TemporaryDirectory(dir=self.home.work) as folder:
+            made = self.install(lock, image, files, Path(folder))
+            found = sha256_of(made)
+            if found != image.root:
+                raise DifferenceError(
+                    f"the image {image.name} has the digest {found} and not {image.root}: "
+                    + _difference(self.root, image, files, made),
+                    f"take back what was changed in {SCRIPTS}, or run `./inv lock --base {image.base}` and look at "
+                    "the difference",
+                    where=str(bases.lock_path(self.root, image.base)),
+                )
+            self.take(made, tag)
+
+    @contextlib.contextmanager
+    def _room(self) -> Iterator[None]:
+        """A disk that is full as EngineError."""
         try:
-            with console.status(f"bootstrapping {base.suite} from Debian's signed archive"):
-                bootstrap(base.suite, archive, os.environ)
-                engine.import_root(archive, tag)
-        finally:
-            archive.unlink(missing_ok=True)
+            yield
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            raise EngineError(
+                f"there is no room in {self.home.path} to make an image ({error.strerror})",
+                "make room (`./inv gc` shows what nothing needs) or set KILN_HOME to a larger disk, then run again",
+            ) from error
 
 
-def bootstrap(suite: str, archive: Path, environment: Mapping[str, str]) -> None:
-    """A minimal root file system of a Debian suite as a tar, by mmdebstrap, which checks the signatures.
+def _write_archive(root: Path, lock: BaseLock, image: Image, files: Mapping[str, Path], folder: Path) -> None:
+    """An archive of apt with an image's packages and nothing else, and the lists that install.sh reads."""
+    folder.mkdir()
+    index, wanted, basic = [], [], []
+    for package in image.packages:
+        name = f"{package.name}_{package.sha256[:16]}.deb"
+        _link(files[package.sha256], folder / name)
+        control = debs.control(files[package.sha256])
+        index.append(f"{control}\nFilename: ./{name}\nSize: {package.size}\nSHA256: {package.sha256}\n\n")
+        wanted.append(f"{package.name}={package.version}\n")
+        if lock.contains(package, bases.BASE):
+            basic.append(f"{PACKAGES}/{name}\n")
+    texts = {
+        "Packages": index,
+        "wanted": wanted,
+        "base": basic,
+        # Every file has been verified by its hash.
+        "sources.list": [f"deb [trusted=yes] file:{PACKAGES} ./\n"],
+        "install.sh": [(root / SCRIPTS / "install.sh").read_text(encoding="utf-8")],
+    }
+    for name, lines in texts.items():
+        (folder / name).write_text("".join(lines), encoding="utf-8")
 
-    `KILN_DEBIAN_MIRROR` names a mirror of the archive. Raises EngineError where it fails.
-    """
-    program = shutil.which("mmdebstrap")
-    if program is None:
-        raise EngineError(
-            "mmdebstrap, which makes the base root file system, is not installed",
-            "run `apt-get install mmdebstrap`, or run again with --setup",
-        )
-    mirror = environment.get("KILN_DEBIAN_MIRROR")
-    command = [program, "--variant=minbase", "--include=ca-certificates", suite, str(archive)]
-    done = subprocess.run(
-        [*command, mirror] if mirror else command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        # mmdebstrap unpacks into a folder that other users must be able to pass.
-        env={**environment, "TMPDIR": "/var/tmp"},  # noqa: S108
-    )
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("E:")] or ["it gave no reason"]
-        raise EngineError(
-            f"{suite} could not be bootstrapped from Debian's archive ({lines[0]})",
-            "check the network, or set KILN_DEBIAN_MIRROR to a mirror that you reach",
-        )
+
+def _link(file: Path, target: Path) -> None:
+    """A second name for a file, or a copy where its file system is another."""
+    try:
+        os.link(file, target)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
+            raise
+        shutil.copyfile(file, target)
+
+
+def made_by_scripts(image: Image, files: Mapping[str, Path], made: Path) -> dict[str, str]:
+    """What a root file system has at each path where it is not what a package has there; "nothing" where it has none."""
+    expected = debs.contents(files[package.sha256] for package in image.packages)
+    found = debs.entries(made)
+    paths = sorted({*expected, *found})
+    return {path: found.get(path, "nothing") for path in paths if expected.get(path) != found.get(path)}
+
+
+def _difference(root: Path, image: Image, files: Mapping[str, Path], made: Path) -> str:
+    """The first file at which a root file system is not what was locked."""
+    recorded = bases.made(root, image.base).get(image.name, {})
+    expected = debs.contents(files[package.sha256] for package in image.packages) | recorded
+    locked = {path: what for path, what in expected.items() if what != "nothing"}
+    return debs.first_difference(locked, debs.entries(made)) or "no file differs but their order"

@@ -1,3 +1,4 @@
+from . import base as base
 from .generator import SETTINGS as SETTINGS
 from .generator import Generated as Generated
 from .generator import Lock as Lock

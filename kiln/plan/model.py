@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from kiln.core import Value
 from kiln.plan.interpreter import Interpreter
-from kiln.recipe import Base, Patch, Recipe, Source
+from kiln.recipe import Base, Image, Patch, Recipe, Source
 
 # A new number makes every key new: raise it when kiln itself changes what a build gives.
 FORMAT = 1
@@ -20,7 +20,7 @@ FORMAT = 1
 VENVS = "/kiln/venvs"
 VENVS_SCRIPT = "common/python.sh"
 
-Image = Literal["toolchain", "runtime"]
+ImageName = Literal["toolchain", "runtime"]
 
 
 @dataclass(frozen=True)
@@ -65,28 +65,61 @@ class File:
 
 @dataclass(frozen=True)
 class Toolchain:
-    """The images of a build: `runtime` (base + interpreter's needs) and `toolchain` (runtime + compilers).
+    """The images of a build: `runtime` (where a wheel is tested) and `image` (that with compilers and build tools).
 
-    `compiler` is the package of a host compiler that the device needs beside the toolchain's own.
+    `packages` are those of both as sources.
     """
 
     name: str
     base: Base
-    dockerfile: File
-    compiler: str = ""
+    runtime: Image
+    image: Image
+    packages: tuple[Source, ...]
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What enters the build key: a suite's C library and compilers follow from the suite."""
-        identity = asdict(self)
-        del identity["base"]["glibc"], identity["base"]["compilers"]
-        if not self.compiler:
-            del identity["compiler"]
-        return identity
+        """What enters the build key: every package, and the root file systems that they give."""
+        return {
+            "name": self.name,
+            "base": self.base.name,
+            "runtime": self.runtime.identity,
+            "image": self.image.identity,
+        }
 
     @property
     def digest(self) -> str:
         return digest_of(self.identity)
+
+    @property
+    def images(self) -> tuple[Image, Image]:
+        return self.runtime, self.image
+
+    def to_json(self) -> str:
+        """Both images for programs: each package with version, hash and origin."""
+        value = {"toolchain": self.name, "base": self.base.name, "digest": self.digest, "images": self.rows()}
+        return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Both images as plain values."""
+        return [
+            {
+                "name": image.name,
+                "root": image.root,
+                "packages": [
+                    {
+                        "name": package.name,
+                        "version": package.version,
+                        "architecture": package.arch,
+                        "sha256": package.sha256,
+                        "size": package.size,
+                        "suite": package.suite,
+                        "origin": f"debian: {package.pool}",
+                    }
+                    for package in image.packages
+                ],
+            }
+            for image in self.images
+        ]
 
 
 @dataclass(frozen=True)
@@ -96,7 +129,7 @@ class ContainerStep:
     station: Literal["compile", "wheel", "smoke", "speed"]
     name: str
     script: str
-    image: Image
+    image: ImageName
 
 
 @dataclass(frozen=True)
@@ -239,6 +272,7 @@ class Plan:
             "inputs": self.inputs,
             "smoke": smoke,
             "sources": sources,
+            "images": self.toolchain.rows(),
         }
         return json.dumps(value, indent=2, sort_keys=True) + "\n"
 

@@ -25,7 +25,7 @@ from kiln.plan.model import (
     stand_ins,
     suite_folders,
 )
-from kiln.recipe import Catalogue, Patch, Recipe, Source, cpu, cuda
+from kiln.recipe import Base, Catalogue, Patch, Recipe, Source, bases, cpu, cuda
 
 # What tools and editors leave behind, and no build reads: caches, hidden files, backups, swap files.
 _UNREAD = re.compile(r"__pycache__|\..*|.*~|#.*#|.*\.(pyc|swp|bak|orig|rej)")
@@ -68,15 +68,11 @@ def make(catalogue: Catalogue, request: Request) -> Plan:
         variant=variant,
         options=options,
         interpreter=interpreter,
-        toolchain=Toolchain(
-            chosen.toolchain,
-            base,
-            _file(root, docker / "Dockerfile"),
-            "" if compiler else host,
-        ),
+        toolchain=_toolchain(root, chosen.toolchain, base, compiler, host),
         sources=sources,
         patches=tuple((patch, _file(root, patch_folder / patch.file)) for patch in patches),
-        scripts=tuple(file for file in scripts if Path(file.path).name != "Dockerfile"),
+        # Which packages there are is the toolchain's identity.
+        scripts=tuple(file for file in scripts if Path(file.path).name != "packages.yaml"),
         suite=(suite := _files(root, map(Path, suite_folders(chosen)))),
         steps=_steps(chosen, sources, patches, (*scripts, *suite), facts),
         environment={
@@ -84,6 +80,26 @@ def make(catalogue: Catalogue, request: Request) -> Plan:
             **_cuda_environment(kit, host, options),
         },
     )
+
+
+def _toolchain(root: Path, name: str, base: Base, compiler: str, host: str) -> Toolchain:
+    """The images of a toolchain with the recipe's `compiler`, such as gcc-9, or with nvcc's `host` compiler."""
+    lock = recipe.base_lock(root, base.name)
+    compilers = bases.toolchain_packages(root, name).compilers
+    extra = compilers.get(compiler or host.replace("g++", "gcc"), ())
+    runtime = bases.image(root, base, lock, bases.RUNTIME)
+    image = bases.image(root, base, lock, bases.image_name(name, extra))
+    # What the recipe's own option names may be compiled first.
+    if host and not compiler and host not in {package.name for package in image.packages}:
+        raise UsageError(
+            f"the toolchain {name} has no {host}, which nvcc needs",
+            f"add it to the key 'compilers' and run `./inv lock --base {base.name}`",
+            where=str(root / "docker" / name / "packages.yaml"),
+        )
+    packages = {
+        package.sha256: lock.source(package) for each in (runtime, image) for package in each.packages
+    }
+    return Toolchain(name, base, runtime, image, tuple(packages.values()))
 
 
 def _steps(

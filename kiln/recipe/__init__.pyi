@@ -1,6 +1,11 @@
+from . import bases as bases
 from . import cpu as cpu
 from . import cuda as cuda
 from .bases import Base as Base
+from .bases import BaseLock as BaseLock
+from .bases import Image as Image
+from .bases import Package as Package
+from .bases import base_lock as base_lock
 from .catalogue import FILE as FILE
 from .catalogue import LOCK as LOCK
 from .catalogue import Catalogue as Catalogue

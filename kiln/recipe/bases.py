@@ -1,41 +1,300 @@
-"""Bases: the root file systems that toolchains start from, as data."""
+"""Bases: what toolchains start from, and the lock that pins every package of their images.
+
+`recipes/bases/NAME/base.yaml` and `docker/TOOLCHAIN/packages.yaml` say which packages are wanted; the generated
+`recipes/bases/NAME/lock.yaml` says which files those are, and which root file system they give.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from kiln.core import STRICT, Integer, UsageError, read_yaml, typed
+from kiln.core import STRICT, Integer, Name, Sha256, UsageError, read_yaml, typed
+from kiln.recipe.source import DebianOrigin, Source
+
+FOLDER = Path("recipes", "bases")
+RUNTIME = "runtime"
+BASE = "base"
+# How long after its release a suite is in the snapshot service for certain; nothing in it changes before the next.
+PUBLISHED = timedelta(days=2)
+
+Wish = Annotated[str, Field(pattern=r"^[a-z0-9?][^\s\x00-\x1f]*$")]
 
 
 @dataclass(frozen=True)
 class Base:
-    """A root file system: a suite of Debian's archive, or the registry image `image` where it is available.
+    """A suite of Debian's archive, of which the images of builds are made.
 
-    `name` is that of its folder. `python` is the version of its own interpreter, `glibc` that of its C library,
-    `compilers` the major versions of gcc that its toolchain can install.
+    `python` is the version of its own interpreter, `glibc` that of its C library, `compilers` the major versions of gcc
+    that its toolchains can have; those that the suite itself does not have come from the suite `older`. `packages` are
+    in every image, `runtime` in the one where wheels are tested and in all toolchains. `name` is that of its folder.
     """
 
-    suite: str
+    suite: Name
     python: str
     glibc: str
+    packages: tuple[Wish, ...]
+    runtime: tuple[Wish, ...]
     name: str = ""
     compilers: tuple[Integer, ...] = ()
-    image: Annotated[str, Field(pattern=r"^[a-z0-9./:_-]+@sha256:[0-9a-f]{64}$")] | None = None
+    older: Name | None = None
 
     __pydantic_config__ = STRICT
 
 
+@dataclass(frozen=True)
+class ToolchainPackages:
+    """What a toolchain has beside `runtime`; `compilers` is what a build with a compiler such as gcc-9 has as well."""
+
+    packages: tuple[Wish, ...]
+    compilers: Mapping[str, tuple[Wish, ...]] = field(default_factory=dict)
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite as it was when the lock was made: its date, and the sha256 of the signed InRelease that lists it."""
+
+    name: Name
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    inrelease: Sha256
+
+    __pydantic_config__ = STRICT
+
+    @property
+    def epoch(self) -> int:
+        """Its date in seconds since 1970."""
+        return int(self._date.timestamp())
+
+    @property
+    def snapshot(self) -> str:
+        """A moment at which the snapshot service has all of it."""
+        return f"{self._date + PUBLISHED:%Y%m%dT%H%M%SZ}"
+
+    @property
+    def _date(self) -> datetime:
+        return datetime.strptime(self.date.replace("Z", "+0000"), "%Y-%m-%dT%H:%M:%S%z")
+
+
+@dataclass(frozen=True)
+class Package:
+    """One pinned package: `pool` is its path below an archive's root, `images` are those whose lists brought it in.
+
+    What `base` brought in is in every image, what `runtime` did in every toolchain.
+    """
+
+    name: Name
+    version: str
+    arch: Name
+    suite: Name
+    pool: str
+    size: Integer
+    sha256: Sha256
+    sha1: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    images: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class Root:
+    """An image's root file system: its sha256 as a normal tar."""
+
+    name: Name
+    sha256: Sha256
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class Image:
+    """The packages of one image by name, and the sha256 of the root file system that they give.
+
+    Every time in it is `epoch`, in seconds since 1970.
+    """
+
+    base: str
+    name: str
+    root: str
+    epoch: int
+    packages: tuple[Package, ...]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What enters the build key."""
+        rows = [[each.name, each.version, each.arch, each.sha256] for each in self.packages]
+        return {"image": self.name, "root": self.root, "packages": _digest(rows)}
+
+    @property
+    def size(self) -> int:
+        """Of all packages, in bytes."""
+        return sum(package.size for package in self.packages)
+
+
+@dataclass(frozen=True)
+class BaseLock:
+    """The packages of a base's images. `seal` is the digest of all the rest, so that no edit goes unseen."""
+
+    suites: Annotated[tuple[Suite, ...], Field(min_length=1)]
+    images: tuple[Root, ...]
+    packages: tuple[Package, ...]
+    seal: str = ""
+
+    __pydantic_config__ = STRICT
+
+    def contains(self, package: Package, image: str) -> bool:
+        """Whether a package is in an image; one with further packages has those of its toolchain, too."""
+        below = {BASE} if image == BASE else {BASE, RUNTIME, image, image.partition("+")[0]}
+        return not below.isdisjoint(package.images)
+
+    def image(self, base: str, name: str) -> Image | None:
+        """An image of the base of this name; None where the lock has none."""
+        return next((each for each in self.of(base) if each.name == name), None)
+
+    def of(self, base: str) -> tuple[Image, ...]:
+        """All images, for the base of this name."""
+        return tuple(
+            Image(
+                base,
+                root.name,
+                root.sha256,
+                self.suites[0].epoch,
+                tuple(each for each in self.packages if self.contains(each, root.name)),
+            )
+            for root in self.images
+        )
+
+    def source(self, package: Package) -> Source:
+        """A package as a source like any other."""
+        suite = next((each for each in self.suites if each.name == package.suite), self.suites[0])
+        origin = DebianOrigin(package.pool, package.sha256, package.size, None, package.sha1, suite.snapshot)
+        return Source(package.name, (origin,))
+
+
+def seal(value: Mapping[str, Any]) -> str:
+    """The digest of a lock's content, without the seal itself."""
+    return _digest({key: value[key] for key in value if key != "seal"})
+
+
 def base(root: Path, name: str) -> Base:
-    """The base of a name; UsageError names those that the repository `root` has."""
-    folder = root / "recipes" / "bases"
-    path = folder / name / "base.yaml"
-    if not path.exists():
-        known = ", ".join(sorted(each.parent.name for each in folder.glob("*/base.yaml"))) or "none"
+    """A base of the repository `root`; UsageError names those that there are."""
+    path = root / FOLDER / name / "base.yaml"
+    known = bases(root)
+    if name not in known:
         raise UsageError(
-            f"{path} does not exist", f"describe the base {name} there, or choose one of {known}"
+            f"there is no base {name!r}", f"add it, or choose one of {', '.join(known)}", where=str(path)
         )
     return replace(typed(read_yaml(path), Base), name=name)
+
+
+def bases(root: Path) -> list[str]:
+    """The names of all bases, sorted."""
+    return sorted(path.parent.name for path in (root / FOLDER).glob("*/base.yaml"))
+
+
+def lock_path(root: Path, name: str) -> Path:
+    return root / FOLDER / name / "lock.yaml"
+
+
+def made_path(root: Path, name: str) -> Path:
+    """Where it is recorded what scripts of packages leave in a base's images, to name what differs."""
+    return root / FOLDER / name / "made.txt"
+
+
+def made(root: Path, name: str) -> dict[str, dict[str, str]]:
+    """What scripts of packages leave in a base's images: for each image what is at which path."""
+    found: dict[str, dict[str, str]] = {}
+    path = made_path(root, name)
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        if not line.startswith("#"):
+            place, what, images = line.split("\t")
+            for image in images.split():
+                found.setdefault(image, {})[place] = what
+    return found
+
+
+def made_text(name: str, images: Mapping[str, Mapping[str, str]]) -> str:
+    """The text that `made` reads."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for image, paths in images.items():
+        for path, what in paths.items():
+            rows.setdefault((path, what), []).append(image)
+    lines = [f"{path}\t{what}\t{' '.join(there)}" for (path, what), there in sorted(rows.items())]
+    head = f"# Generated by `./inv lock --base {name}`: what scripts of packages leave in its images."
+    return "\n".join((head, *lines)) + "\n"
+
+
+def base_lock(root: Path, name: str) -> BaseLock:
+    """The lock of a base; UsageError where there is none, or where it is not what was generated."""
+    path = lock_path(root, name)
+    again = f"run `./inv lock --base {name}`"
+    if not path.exists():
+        raise UsageError(f"the packages of the base {name} are not locked", again, where=str(path))
+    document = read_yaml(path)
+    found: BaseLock = typed(document, BaseLock)
+    if found.seal != seal(document.value):
+        raise UsageError(
+            "this lock is not what was generated",
+            f"take back what was changed in it, or {again}",
+            where=str(path),
+        )
+    return found
+
+
+def toolchain_packages(root: Path, name: str) -> ToolchainPackages:
+    """The lists of a toolchain."""
+    found: ToolchainPackages = typed(read_yaml(root / "docker" / name / "packages.yaml"), ToolchainPackages)
+    return found
+
+
+def toolchains(root: Path) -> list[str]:
+    """The names of all toolchains, sorted."""
+    return sorted(path.parent.name for path in (root / "docker").glob("*/packages.yaml"))
+
+
+def wanted_images(root: Path, base: Base) -> dict[str, tuple[str, ...]]:
+    """The list of each image that a base's lock has, by its name."""
+    wanted = {BASE: base.packages, RUNTIME: base.packages + base.runtime}
+    for name in toolchains(root):
+        lists = toolchain_packages(root, name)
+        own = wanted[RUNTIME] + lists.packages
+        wanted[name] = own
+        wanted |= {image_name(name, extra): own + extra for extra in lists.compilers.values()}
+    return wanted
+
+
+def image_name(toolchain: str, extra: tuple[str, ...]) -> str:
+    """The name of a toolchain's image with further packages."""
+    return "+".join((toolchain, *(each.replace("g++", "gxx") for each in extra)))
+
+
+def image(root: Path, base: Base, lock: BaseLock, name: str) -> Image:
+    """An image, for a list of packages that the lock was made for.
+
+    Raises UsageError where the lock lacks the image or a package of its list.
+    """
+    found = lock.image(base.name, name)
+    asked = wanted_images(root, base).get(name, ())
+    there = {package.name for package in found.packages} if found else set()
+    lacking = [each for each in asked if not each.startswith("?") and each not in there]
+    if found is None or lacking:
+        what = ", ".join(lacking) or f"the image {name}"
+        raise UsageError(
+            f"the lock does not have {what}",
+            f"run `./inv lock --base {base.name}`",
+            where=str(lock_path(root, base.name)),
+        )
+    return found
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

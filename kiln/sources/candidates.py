@@ -9,7 +9,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,7 +92,7 @@ class Candidates:
             yield self._copy(str(origin), Path(origin.path), origin)
         elif isinstance(origin, DebianOrigin):
             for url in debian.urls(origin, self._archives, self._environment):
-                yield self._download(url, source, origin)
+                yield replace(self._download(url, source, origin), asked="Debian")
         else:
             for repository in (*gitarchive.mirrors(origin.git, self._settings.git_mirrors), origin.git):
                 yield self._recreate(repository, source, origin)

@@ -315,14 +315,13 @@ def test_a_remote_engine_is_refused_before_anything_is_done(house: House) -> Non
 
 
 def test_without_any_engine_the_line_that_installs_one_is_printed(house: House, tmp_path: Path) -> None:
+    if connection.docker_socket() == "answers":
+        pytest.skip("Docker's socket answers here whatever is in PATH")
     programs = tmp_path / "bin"
     programs.mkdir()
     done = house.run("build", "toy", PATH=str(programs), DOCKER_HOST="")
-    if connection.docker_socket() == "answers":
-        assert "apt-get install --yes --no-install-recommends mmdebstrap" in done.stderr
-    else:
-        assert "mmdebstrap podman" in done.stderr
     assert done.returncode == 4
+    assert "apt-get install --yes --no-install-recommends podman" in done.stderr
 
 
 def test_a_source_that_cannot_be_had_is_exit_3_with_the_file_its_hash_and_the_ways_to_supply_it(
@@ -437,7 +436,7 @@ def test_an_engine_that_stops_half_way_is_exit_4_and_the_next_run_goes_on(house:
 def test_a_step_may_print_nothing_for_longer_than_the_engine_may_take_to_answer() -> None:
     lines: list[str] = []
     with connect(os.environ, patience=5) as engine:
-        image = next(iter(engine.images(f"{toolchain.IMAGES}opencv-runtime")))
+        image = next(iter(engine.images(f"{toolchain.IMAGES}bookworm-runtime")))
         run = Run(image, ("bash", "-c", "sleep 6; echo done"), "test-silence")
         assert engine.run(run, lines.append) == 0
     assert lines == ["done"]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kiln.archive import tree_digest
 from kiln.engine import connect
-from tests.support.repository import BASE, ROOT
+from tests.support.repository import ROOT
 
 NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
 VARIANT = "cp311-cpu-bookworm-sse4.2"
@@ -106,11 +106,10 @@ def make(folder: Path, vault: Path, served: tuple[str, Path]) -> House:
     recipe = recipe.replace("TREE", tree_digest(tree))
     recipe = recipe.replace("SHA256", hashlib.sha256(packed.read_bytes()).hexdigest())
     recipe = recipe.replace("URL", f"{address}/{packed.name}")
-    for name in ("docker/common", "docker/cuda", "recipes/shared", "smoke/common"):
+    for name in ("docker/base", "docker/common", "docker/cuda", "recipes/bases", "recipes/shared", "smoke/common"):
         shutil.copytree(ROOT / name, root / name)
     for source, target in {
-        ROOT / BASE: BASE,
-        ROOT / "docker/opencv/Dockerfile": "docker/opencv/Dockerfile",
+        ROOT / "docker/opencv/packages.yaml": "docker/opencv/packages.yaml",
         ROOT / "tasks.py": "tasks.py",
         toy / "compile.sh": "docker/opencv/compile.sh",
         toy / "pack.py": "docker/opencv/pack.py",

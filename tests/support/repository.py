@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import dedent
 
+from tests.support import bases
+
 ROOT = Path(__file__).resolve().parents[2]
 BASE = "recipes/bases/bookworm/base.yaml"
 
@@ -44,8 +46,7 @@ def make(folder: Path, recipe: str = RECIPE, **files: str) -> Path:
     """A repository with the recipe `toy`; `files` are further files by path."""
     content = {
         "recipes/toy/recipe.yaml": recipe,
-        BASE: (ROOT / BASE).read_text(encoding="utf-8"),
-        "docker/opencv/Dockerfile": "ARG BASE\nFROM ${BASE} AS runtime\nFROM runtime AS toolchain\n",
+        **bases.files(),
         "docker/opencv/compile.sh": "true\n",
         "docker/common/patch.sh": "true\n",
         "docker/common/python.sh": "true\n",

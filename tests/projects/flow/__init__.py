@@ -12,7 +12,7 @@ import yaml
 
 from kiln.archive import tree_digest, unpacker
 from tests.support import archives
-from tests.support.repository import BASE, ROOT
+from tests.support.repository import ROOT
 
 HERE = Path(__file__).resolve().parent
 EXTERNALS = ("mixing", "stamps")
@@ -30,11 +30,17 @@ def publish(folder: Path, address: str) -> None:
 
 def repository(root: Path, folder: Path, address: str) -> None:
     """A repository at `root` with the recipe `flow`; its lock is not there yet."""
-    for name in ("docker/common", "docker/tensorflow", "recipes/shared", "smoke/common"):
+    for name in (
+        "docker/base",
+        "docker/common",
+        "docker/tensorflow",
+        "recipes/bases",
+        "recipes/shared",
+        "smoke/common",
+    ):
         shutil.copytree(ROOT / name, root / name)
     recipe = root / "recipes/flow"
     for source, target in {
-        ROOT / BASE: root / BASE,
         ROOT / "tasks.py": root / "tasks.py",
         HERE / "test_flow.py": root / "smoke/flow/test_flow.py",
         HERE / "python-3.11.yaml": root / "recipes/shared/flow-build.yaml",

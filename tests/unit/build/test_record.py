@@ -33,7 +33,8 @@ def test_a_result_is_found_under_its_key_with_all_its_files(tmp_path: Path, made
     assert (found.wheel.name, found.log.name) == ("toy-1.0-py3-none-any.whl", "build.log")
     assert [path.name for path in found.reports] == ["smoke.xml"]
     assert {path.name for path in folder.iterdir()} == {
-        "toy-1.0-py3-none-any.whl", "plan.json", "build.log", "smoke.xml", "smoke.key", "SHA256SUMS",
+        "toy-1.0-py3-none-any.whl", "plan.json", "toolchain.json", "build.log", "smoke.xml", "smoke.key",
+        "SHA256SUMS",
     }  # fmt: skip
     assert found.smoke_key == made.smoke_key
 

@@ -35,7 +35,7 @@ def runner(tmp_path: Path, plan: Plan) -> BuildRunner:
     )
     folder = tmp_path / "build"
     workspace = Workspace(
-        tmp_path / "root", plan, Images("runtime", "toolchain", "base"), cast(Engine, None),
+        tmp_path / "root", plan, Images("runtime", "toolchain"), cast(Engine, None),
         Home(tmp_path / "home"), obtained, folder, folder / "build.log",
     )  # fmt: skip
     return BuildRunner(workspace, jobs=3)

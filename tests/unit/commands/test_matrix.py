@@ -14,7 +14,7 @@ from kiln.core.errors import UsageError
 from kiln.plan import planner
 from kiln.plan.planner import Request
 from kiln.recipe import Catalogue
-from tests.support import repository
+from tests.support import bases, repository
 
 ROWS = """\
 rows:
@@ -76,9 +76,8 @@ def test_names_and_keys_are_stable_and_fit_where_providers_take_them(tmp_path: P
 def test_another_toolchain_has_another_cache(tmp_path: Path) -> None:
     root = house(tmp_path)
     before = chosen(root)[0]
-    (root / "docker/opencv/Dockerfile").write_text(
-        "ARG BASE\nFROM ${BASE} AS runtime\nFROM runtime AS toolchain\n\n"
-    )
+    newer = (*bases.LOCKED[:-1], bases.package("g++-11", "opencv", version="1.1", sha256="e" * 64))
+    bases.write(root, **{"recipes/bases/bookworm/lock.yaml": bases.lock_text(*newer)})
     after = chosen(root)[0]
     assert after.cache != before.cache and after.sources == before.sources and after.name == before.name
 

@@ -13,10 +13,11 @@ import pytest
 from kiln.core.errors import UsageError
 from kiln.plan import planner
 from kiln.plan.planner import Request
-from kiln.recipe import Catalogue
-from tests.support import repository
+from kiln.recipe import Catalogue, Package
+from tests.support import bases, repository
 from tests.support.repository import RECIPE, ROOT
 
+LOCK = "recipes/bases/bookworm/lock.yaml"
 PATCH = {
     "patches/toy/series.yaml": "patches:\n  - {file: 0001-x.patch, tree: tree, why: because}\n",
     "patches/toy/0001-x.patch": "--- a/x\n+++ b/x\n",
@@ -37,6 +38,11 @@ def replace(path: str, old: str, new: str) -> Callable[[Path], None]:
     return edit
 
 
+def locked(*packages: Package, **roots: str) -> Callable[[Path], None]:
+    """Other packages of the images, or other root file systems."""
+    return lambda root: bases.write(root, **{LOCK: bases.lock_text(*packages, **roots)})
+
+
 @pytest.mark.parametrize(
     "edit",
     [
@@ -45,10 +51,12 @@ def replace(path: str, old: str, new: str) -> Callable[[Path], None]:
         replace("recipes/toy/recipe.yaml", "default: all", "default: some"),
         replace("recipes/toy/recipe.yaml", "cpu_features: sse4.2", "cpu_features: avx2"),
         replace("recipes/toy/recipe.yaml", "{name: compile,", "{name: build,"),
-        replace("docker/opencv/Dockerfile", "AS toolchain", "AS toolchain\nRUN true"),
+        locked(bases.package("apt", "base", version="1.1"), *bases.LOCKED[1:]),
+        locked(bases.package("apt", "base", sha256="e" * 64), *bases.LOCKED[1:]),
+        locked(*bases.LOCKED, bases.package("make", "opencv")),
+        locked(runtime="e" * 64),
         replace("docker/opencv/compile.sh", "true", "true # edited"),
         replace("docker/common/repair.sh", "true", "true # edited"),
-        replace(repository.BASE, "suite: bookworm", "suite: trixie"),
         replace("patches/toy/0001-x.patch", "+++ b/x", "+++ b/y"),
     ],
 )

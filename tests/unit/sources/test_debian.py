@@ -18,8 +18,6 @@ ORIGIN = DebianOrigin("pool/main/t/toy/toy_1.0~rc1+b2_amd64.deb", hashlib.sha256
 QUICK = fetch.FetchSettings(patience=Patience(pauses=()), fallbacks=())
 
 
-
-
 def everywhere(address: str, **other: str) -> dict[str, str]:
     """An environment in which all of Debian is at one address; without apt in PATH there is no other archive."""
     names = ("KILN_DEBIAN_MIRROR", "KILN_DEBIAN_SNAPSHOT", "KILN_DEBIAN_OLD")
@@ -112,9 +110,7 @@ def test_a_package_that_nobody_has_any_more_is_told_with_version_hash_and_ways(
         assert part in said
 
 
-def test_every_place_of_a_package_is_asked_for_until_one_has_it(
-    site: Site, tmp_path: Path
-) -> None:
+def test_every_place_of_a_package_is_asked_for_until_one_has_it(site: Site, tmp_path: Path) -> None:
     environment = everywhere(site.address, KILN_DEBIAN_MIRROR=f"{site.address}/mirror")
     settings = replace(QUICK, environment=environment)
     site.put(f"/file/{KEPT.sha1}", content(DATA))

@@ -144,7 +144,7 @@ def test_git_mirrors_of_the_command_come_before_those_of_the_variable(vault: Vau
         (PypiOrigin("tool", "tool-1.tar.gz", SHA256), "pip"),
         (NpmOrigin("@acme/tool", "1.0", SHA256), "npm"),
         (GitOrigin("https://forge.example/a/b", "c" * 40, "b-1/", "tar.gz", SHA256), "git forge.example"),
-        (DebianOrigin("pool/main/t/tool_1.deb", SHA256), "apt"),
+        (DebianOrigin("pool/main/t/tool_1.deb", SHA256), "Debian"),
         (FileOrigin("/srv/tool", SHA256, SHA256), "/srv/tool"),
     ],
 )

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Asks apt what each list of packages in FOLDER/wanted comes to, in an archive whose signatures it has checked:
+# `resolve.sh FOLDER`. FOLDER/sources.list names all suites; beside each list is one more, of the suites that it may use.
+# Writes FOLDER/lists/*InRelease and, for each list, a file in FOLDER/found: apt's lines of what would be fetched.
+set -eu
+folder=$1
+export LC_ALL=C.UTF-8 TZ=UTC
+mkdir -p "$folder/etc" "$folder/lists/partial" "$folder/cache/archives/partial" "$folder/found"
+: > "$folder/status"
+# Not those of this machine: only what is said here counts.
+cat > "$folder/apt.conf" << END
+Dir::Etc "$folder/etc";
+Dir::Etc::SourceParts "/dev/null";
+Dir::Etc::Parts "/dev/null";
+Dir::Etc::Preferences "/dev/null";
+Dir::Etc::PreferencesParts "/dev/null";
+Dir::State "$folder";
+Dir::State::Lists "$folder/lists";
+Dir::State::Status "$folder/status";
+Dir::Cache "$folder/cache";
+APT::Architecture "amd64";
+APT::Architectures { "amd64"; };
+APT::Install-Recommends "false";
+APT::Get::List-Cleanup "false";
+APT::Sandbox::User "";
+Acquire::Languages "none";
+Acquire::ForceHash "SHA256";
+END
+export APT_CONFIG="$folder/apt.conf"
+apt-get --error-on=any -o Dir::Etc::SourceList="$folder/sources.list" update
+for list in "$folder"/wanted/*.packages; do
+    name=$(basename "$list" .packages)
+    tr '\n' '\0' < "$list" | xargs --null \
+        apt-get -o Dir::Etc::SourceList="$folder/wanted/$name.list" --yes --print-uris install > "$folder/found/$name"
+done

@@ -1,0 +1,181 @@
+"""The lock of a base: what its lists of packages come to in Debian's archive, as apt resolves them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timezone
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from urllib.parse import unquote
+
+import yaml
+
+from kiln.core import SourceError, sha256_of
+from kiln.recipe import Base, BaseLock, Package, bases
+
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+_LINE = re.compile(r"'(\S+)' ([^_\s]+)_([^_\s]+)_([a-z0-9]+)\.deb (\d+) SHA256:([0-9a-f]{64})")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A package that apt would fetch, before anything but its sha256 is known."""
+
+    name: str
+    version: str
+    arch: str
+    pool: str
+    size: int
+    sha256: str
+    suite: str
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What apt found: the suites as they are today, and for each image its packages."""
+
+    suites: tuple[bases.Suite, ...]
+    images: Mapping[str, tuple[Found, ...]]
+
+
+def ask(folder: Path, base: Base, wanted: Mapping[str, Sequence[str]], mirror: str) -> None:
+    """Write what docker/base/resolve.sh reads into a folder: every list, and the suites that it may use."""
+
+    def lines(suites: Sequence[str]) -> str:
+        return "".join(f"deb [arch=amd64 signed-by={KEYRING}] {mirror} {suite} main\n" for suite in suites)
+
+    (folder / "wanted").mkdir()
+    (folder / "sources.list").write_text(lines(suites_of(base)), encoding="utf-8")
+    for image, wishes in wanted.items():
+        # Only another compiler than the base's own may come from the suite before it.
+        suites = suites_of(base) if "+" in image else (base.suite,)
+        (folder / "wanted" / f"{image}.list").write_text(lines(suites), encoding="utf-8")
+        (folder / "wanted" / f"{image}.packages").write_text("\n".join(wishes), encoding="utf-8")
+
+
+def answer(folder: Path, base: Base, wanted: Mapping[str, Sequence[str]]) -> Resolved:
+    """What docker/base/resolve.sh has left in a folder. Raises SourceError where it is not what was asked for."""
+    suites, listed = [], {}
+    for name in suites_of(base):
+        (file,) = (folder / "lists").glob(f"*_dists_{name}_InRelease")
+        date = re.search(r"^Date: (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        if date is None:
+            raise SourceError(f"the InRelease of {name} has no date", "use another mirror")
+        moment = parsedate_to_datetime(date[1]).astimezone(timezone.utc)
+        suites.append(bases.Suite(name, f"{moment:%Y-%m-%dT%H:%M:%SZ}", sha256_of(file)))
+        (index,) = (folder / "lists").glob(f"*_dists_{name}_main_binary-amd64_Packages")
+        text = index.read_text(encoding="utf-8")
+        listed.update(
+            {sha256: name for sha256 in re.findall(r"^SHA256: (\S+)$", text, re.M) if sha256 not in listed}
+        )
+    images = {
+        image: _found((folder / "found" / image).read_text(encoding="utf-8"), listed) for image in wanted
+    }
+    return Resolved(tuple(suites), images)
+
+
+def suites_of(base: Base) -> tuple[str, ...]:
+    """The suites that a base's packages come from, its own first."""
+    return (base.suite, *([base.older] if base.older else []))
+
+
+def _found(text: str, listed: Mapping[str, str]) -> tuple[Found, ...]:
+    """The packages in apt's lines of what it would fetch; `listed` has the suite of each by its sha256."""
+    rows = [line for line in text.splitlines() if line.startswith("'")]
+    found = []
+    for row in rows:
+        match = _LINE.fullmatch(row)
+        if match is None or "/pool/" not in match[1]:
+            raise SourceError(f"apt's line {row!r} does not say what it would fetch", "use another mirror")
+        url, name, version, arch, size, sha256 = match.groups()
+        pool = "pool/" + unquote(url).partition("/pool/")[2]
+        found.append(Found(name, unquote(version), arch, pool, int(size), sha256, listed[sha256]))
+    return tuple(sorted(found, key=lambda each: (each.name, each.arch)))
+
+
+def combined(resolved: Resolved, sha1_of: Callable[[Found], str]) -> BaseLock:
+    """The lock without the digests of its images; what several images share stands once.
+
+    `sha1_of` gives the sha1 of a package's file. Raises SourceError where a toolchain with further packages does not
+    have all that it has without them.
+    """
+    images: dict[Found, set[str]] = {}
+    for image, found in resolved.images.items():
+        for each in found:
+            images.setdefault(each, set()).add(image)
+    packages = [
+        Package(
+            name=each.name, version=each.version, arch=each.arch, suite=each.suite, pool=each.pool,
+            size=each.size, sha256=each.sha256, sha1=sha1_of(each), images=_least(there),
+        )
+        for each, there in images.items()
+    ]  # fmt: skip
+    packages.sort(key=lambda each: (each.name, each.version, each.arch))
+    lock = BaseLock(resolved.suites, (), tuple(packages))
+    for image, found in resolved.images.items():
+        wanted = {each.sha256 for each in found}
+        other = [each.name for each in packages if lock.contains(each, image) != (each.sha256 in wanted)]
+        if other:
+            raise SourceError(
+                f"apt chooses other packages for the image {image} than for those below it ({', '.join(other)})",
+                "name in its list which of them are wanted",
+            )
+    return lock
+
+
+def _least(images: set[str]) -> tuple[str, ...]:
+    """The fewest images that stand for all of these: what a toolchain has, its further images have, too."""
+    for whole in (bases.BASE, bases.RUNTIME):
+        if whole in images:
+            return (whole,)
+    return tuple(sorted(image for image in images if image.partition("+")[0] not in images - {image}))
+
+
+def render(name: str, lock: BaseLock, roots: Mapping[str, str]) -> str:
+    """The lock file's text, with the digest of each image's root file system and the seal."""
+    value = {
+        "suites": [asdict(each) for each in lock.suites],
+        "images": [asdict(bases.Root(image, root)) for image, root in sorted(roots.items())],
+        "packages": [{**asdict(each), "images": list(each.images)} for each in lock.packages],
+    }
+    lines = [
+        f"# Generated by `./inv lock --base {name}`: change base.yaml or a toolchain's packages.yaml, not this file,",
+        "# and run that again.",
+        f"seal: {bases.seal(value)}",
+    ]
+    for key, rows in value.items():
+        lines += [f"{key}:", *(f"  - {_flow(row)}" for row in rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _flow(row: Mapping[str, object]) -> str:
+    """A mapping on one line."""
+    text: str = yaml.safe_dump(
+        row, default_flow_style=True, sort_keys=False, width=float("inf"), allow_unicode=True
+    )
+    return text.strip()
+
+
+def moved(before: BaseLock | None, after: BaseLock) -> list[str]:
+    """What a person should look at in a lock that has changed: one line for each package that moved."""
+
+    def versions(lock: BaseLock | None) -> dict[tuple[str, str], Package]:
+        return {(each.name, each.suite): each for each in lock.packages} if lock else {}
+
+    old, new = versions(before), versions(after)
+    lines = []
+    for key in sorted({*old, *new}):
+        was, now = old.get(key), new.get(key)
+        if was is None and now:
+            lines.append(f"+ {now.name} {now.version}")
+        elif was and now is None:
+            lines.append(f"- {was.name} {was.version}")
+        elif was and now and was.version != now.version:
+            lines.append(f"  {now.name} {was.version} -> {now.version}")
+        elif was and now and was.sha256 != now.sha256:
+            lines.append(f"! {now.name} {now.version} is another file under the same version")
+        elif was and now and was.images != now.images:
+            lines.append(f"  {now.name} is in {', '.join(now.images)} instead of {', '.join(was.images)}")
+    return lines

@@ -1,0 +1,167 @@
+"""The lock of a base, from what apt says to the file, and what a person does to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kiln.core.errors import SourceError, UsageError
+from kiln.lock import base as locking
+from kiln.lock.base import Found, Resolved
+from kiln.plan import planner
+from kiln.plan.planner import Request
+from kiln.recipe import Catalogue
+from kiln.recipe import bases as recipe_bases
+from tests.support import bases, repository
+from tests.support.repository import ROOT
+
+LOCK = "recipes/bases/bookworm/lock.yaml"
+
+
+def found(name: str, version: str = "1.0", suite: str = "bookworm") -> Found:
+    locked = bases.package(name, "base", version=version)
+    return Found(name, version, "amd64", locked.pool, 1000, locked.sha256, suite)
+
+
+def resolved(**images: list[Found]) -> Resolved:
+    return Resolved((bases.SUITE,), {name.replace("_", "+"): tuple(each) for name, each in images.items()})
+
+
+def sha1(package: Found) -> str:
+    return package.sha256[:40]
+
+
+def test_what_images_share_stands_once_under_the_least_of_them() -> None:
+    apt, python, make, gpp, older = map(found, ("apt", "python3", "make", "g++", "g++-9"))
+    made = locking.combined(
+        resolved(
+            base=[apt], runtime=[apt, python], opencv=[apt, python, make, gpp],
+            flow=[apt, python, make], **{"opencv_gxx-9": [apt, python, make, gpp, older]},
+        ),
+        sha1,
+    )  # fmt: skip
+    assert {each.name: each.images for each in made.packages} == {
+        "apt": ("base",), "python3": ("runtime",), "make": ("flow", "opencv"), "g++": ("opencv",),
+        "g++-9": ("opencv+gxx-9",),
+    }  # fmt: skip
+    has = {
+        name: {each.name for each in made.packages if made.contains(each, name)}
+        for name in ("base", "runtime", "flow")
+    }
+    assert has == {"base": {"apt"}, "runtime": {"apt", "python3"}, "flow": {"apt", "python3", "make"}}
+
+
+def test_a_toolchain_that_would_lose_a_package_for_a_further_one_is_refused() -> None:
+    apt, make, other = map(found, ("apt", "make", "other-make"))
+    with pytest.raises(SourceError, match=r"opencv\+gxx-9 .*make"):
+        locking.combined(
+            resolved(base=[apt], runtime=[apt], opencv=[apt, make], **{"opencv_gxx-9": [apt, other]}), sha1
+        )
+
+
+def test_apts_lines_become_packages_with_their_suite(tmp_path: Path) -> None:
+    base = recipe_bases.base(repository.make(tmp_path / "root"), "bookworm")
+    wanted = {"base": ("apt",), "opencv+gxx-9": ("g++-9",)}
+    folder = tmp_path / "resolve"
+    folder.mkdir()
+    locking.ask(folder, base, wanted, "http://m.example/debian")
+    assert (folder / "sources.list").read_text().count("http://m.example/debian") == 2
+    assert "bullseye" not in (folder / "wanted/base.list").read_text(), (
+        "only another compiler comes from there"
+    )
+    assert "bullseye" in (folder / "wanted/opencv+gxx-9.list").read_text()
+    assert "-updates" not in (folder / "sources.list").read_text(), "what a release has stays where it is"
+    for each in ("lists", "found"):
+        (folder / each).mkdir()
+    for suite, sha256 in (("bookworm", "a" * 64), ("bullseye", "b" * 64)):
+        name = f"m.example_debian_dists_{suite}"
+        (folder / f"lists/{name}_InRelease").write_text("Suite: x\nDate: Sat, 11 Jul 2026 10:16:37 UTC\n")
+        (folder / f"lists/{name}_main_binary-amd64_Packages").write_text(f"Package: x\nSHA256: {sha256}\n\n")
+    line = "'http://m.example/debian/pool/main/x/x/x_1%2b2_amd64.deb' x_3%3a1+2_amd64.deb 12 SHA256:"
+    (folder / "found/base").write_text(f"Reading package lists...\n{line}{'a' * 64}\n")
+    (folder / "found/opencv+gxx-9").write_text(f"{line}{'b' * 64}\n")
+    answer = locking.answer(folder, base, wanted)
+    assert [suite.date for suite in answer.suites] == ["2026-07-11T10:16:37Z"] * 2
+    assert answer.images["base"] == (
+        Found("x", "3:1+2", "amd64", "pool/main/x/x/x_1+2_amd64.deb", 12, "a" * 64, "bookworm"),
+    )
+    assert answer.images["opencv+gxx-9"][0].suite == "bullseye"
+    (folder / "found/base").write_text("'http://m.example/x.deb' x 12 MD5Sum:aa\n")
+    with pytest.raises(SourceError, match="does not say"):
+        locking.answer(folder, base, wanted)
+
+
+def test_a_lock_is_read_as_it_was_written_and_its_packages_are_sources(tmp_path: Path) -> None:
+    root = repository.make(tmp_path)
+    lock = recipe_bases.base_lock(root, "bookworm")
+    assert lock.packages == bases.LOCKED
+    source = lock.source(lock.packages[0])
+    (origin,) = source.origins
+    assert (source.name, source.digest) == ("apt", lock.packages[0].sha256)
+    assert (origin.debian, origin.sha1, origin.snapshot) == (
+        "pool/main/a/apt/apt_1.0_amd64.deb", lock.packages[0].sha1, "20260713T101637Z",
+    )  # fmt: skip
+    assert lock.image("bookworm", "nothing") is None
+
+
+@pytest.mark.parametrize(("old", "new"), [("version: '1.0'", "version: '1.1'"), ("size: 1000", "size: 1001")])
+def test_a_lock_that_was_edited_by_hand_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    root = repository.make(tmp_path)
+    text = (root / LOCK).read_text()
+    assert old in text
+    (root / LOCK).write_text(text.replace(old, new, 1))
+    with pytest.raises(UsageError, match=r"lock\.yaml: this lock is not what was generated.*--base"):
+        planner.make(Catalogue(root), Request("toy"))
+
+
+def test_a_list_that_was_changed_without_its_lock_is_named(tmp_path: Path) -> None:
+    root = repository.make(tmp_path, **{"docker/opencv/packages.yaml": "packages: [g++, ninja-build]\n"})
+    with pytest.raises(UsageError, match=r"does not have ninja-build.*lock --base bookworm"):
+        planner.make(Catalogue(root), Request("toy"))
+
+
+def test_a_base_without_a_lock_says_how_one_is_made(tmp_path: Path) -> None:
+    root = repository.make(tmp_path)
+    (root / LOCK).unlink()
+    with pytest.raises(UsageError, match="lock --base bookworm"):
+        planner.make(Catalogue(root), Request("toy"))
+
+
+def test_which_packages_moved_is_told() -> None:
+    lock = recipe_bases.BaseLock((bases.SUITE,), (), bases.LOCKED)
+    _, python, *rest = bases.LOCKED
+    newer = [
+        bases.package("apt", "base", version="2.0"),
+        replace(python, sha256="e" * 64),
+        bases.package("make", "opencv"),
+        *rest[1:],
+    ]
+    after = replace(lock, packages=tuple(newer))
+    assert locking.moved(lock, after) == [
+        "  apt 1.0 -> 2.0",
+        "- g++ 1.0",
+        "+ make 1.0",
+        "! python3 1.0 is another file under the same version",
+    ]
+    assert locking.moved(lock, lock) == []
+    assert len(locking.moved(None, lock)) == len(bases.LOCKED)
+
+
+def test_what_scripts_leave_is_read_as_it_was_written(tmp_path: Path) -> None:
+    images = {
+        "runtime": {"etc/passwd": "file 0644 0:0 aa"},
+        "opencv": {"etc/passwd": "file 0644 0:0 aa", "etc/x": "nothing"},
+    }
+    root = repository.make(
+        tmp_path, **{"recipes/bases/bookworm/made.txt": recipe_bases.made_text("bookworm", images)}
+    )
+    assert recipe_bases.made(root, "bookworm") == images
+
+
+def test_release_pockets_are_all_that_this_repository_is_locked_from() -> None:
+    lock = recipe_bases.base_lock(ROOT, "bookworm")
+    assert [suite.name for suite in lock.suites] == ["bookworm", "bullseye"]
+    runtime = lock.image("bookworm", "runtime")
+    assert runtime is not None and {package.suite for package in runtime.packages} == {"bookworm"}
