@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import tempfile
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from kiln import plan, sources
 from kiln.build import bundle
 from kiln.commands.printing import megabytes, short_path
 from kiln.core import Console, Home, sha256_of
-from kiln.engine import connect, doctor, toolchain
+from kiln.engine import Engine, connect, doctor, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
 from kiln.sources import FetchSettings, Vault, licences
@@ -48,11 +49,14 @@ def run(catalogue: Catalogue, request: Request, settings: BundleSettings, consol
         if settings.output
         else root / "dist" / f"{_slug(planned)}.bundle.tar"
     )
-    with home.in_use(console), tempfile.TemporaryDirectory(dir=home.work) as folder:
-        wanted = (*planned.sources, *(planned.toolchain.packages if settings.packages else ()))
+    with home.in_use(console), contextlib.ExitStack() as stack:
+        # Packages need no engine. Where one is needed, that it is there is known before anything is fetched.
+        engine = None if settings.packages else stack.enter_context(connect(settings.environment))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=home.work)))
+        wanted = (*planned.sources, *(() if engine else planned.toolchain.packages))
         with console.station("sources"), console.transfers() as transfers:
             obtained = sources.obtain(wanted, Vault(home.sources), settings.sources, transfers)
-        roots = [] if settings.packages else _roots(root, planned, settings, Path(folder), console)
+        roots = _roots(root, planned, settings, engine, folder, console) if engine else []
         with console.station("bundle"), console.status(target.name):
             bundle.write(planned, obtained, roots, target)
     if planned.interpreter.kind == "prefix":
@@ -61,10 +65,10 @@ def run(catalogue: Catalogue, request: Request, settings: BundleSettings, consol
 
 
 def _roots(
-    root: Path, planned: Plan, settings: BundleSettings, folder: Path, console: Console
+    root: Path, planned: Plan, settings: BundleSettings, engine: Engine, folder: Path, console: Console
 ) -> list[tuple[bundle.Packed, Path]]:
     """The root file systems of a plan's images as files in a folder."""
-    with connect(settings.environment) as engine, console.station("toolchain"):
+    with console.station("toolchain"):
         images = toolchain.ensure(root, planned, engine, settings.home, settings.sources, console)
         roots = []
         for tag, image in zip((images.runtime, images.toolchain), planned.toolchain.images):
