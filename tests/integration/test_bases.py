@@ -107,6 +107,6 @@ def test_a_package_that_is_not_in_the_vault_is_named_with_its_version_and_hash(
     house: House, there: Machine, tmp_path: Path
 ) -> None:
     other = House(house.root, tmp_path / "other-home")
-    done = there.run(other, "fetch", "toy", "--offline")
+    done = there.run(other, "bundle", "toy", "--packages", "--offline")
     assert done.returncode == 3
     assert "libc6_" in done.stderr and "_amd64.deb, sha256 " in done.stderr and "--folder" in done.stderr
