@@ -1,13 +1,14 @@
 #!/bin/sh
 # Asks apt what each list of packages in FOLDER/wanted comes to, in an archive whose signatures it has checked:
-# `resolve.sh FOLDER`. FOLDER/sources.list names all suites; beside each list is one more, of the suites that it may use.
+# `resolve.sh FOLDER`. FOLDER/sources.list names all suites. Beside each list is one of the suites that it uses, and for some
+# another, with an older suite, for what the first does not have.
 # Writes FOLDER/lists/*InRelease and, for each list, a file in FOLDER/found: apt's lines of what would be fetched.
 set -eu
 folder=$1
 export LC_ALL=C.UTF-8 TZ=UTC
 mkdir -p "$folder/etc" "$folder/lists/partial" "$folder/cache/archives/partial" "$folder/found"
 : > "$folder/status"
-# Not those of this machine: only what is said here counts.
+# Not those of this machine: only what is said here counts. A name that no suite has is an error, not an expression.
 cat > "$folder/apt.conf" << END
 Dir::Etc "$folder/etc";
 Dir::Etc::SourceParts "/dev/null";
@@ -23,6 +24,7 @@ APT::Architectures { "amd64"; };
 APT::Install-Recommends "false";
 APT::Get::List-Cleanup "false";
 APT::Sandbox::User "";
+APT::Cmd::Pattern-Only "true";
 Acquire::Languages "none";
 Acquire::ForceHash "SHA256";
 END
@@ -30,6 +32,9 @@ export APT_CONFIG="$folder/apt.conf"
 apt-get --error-on=any -o Dir::Etc::SourceList="$folder/sources.list" update
 for list in "$folder"/wanted/*.packages; do
     name=$(basename "$list" .packages)
-    tr '\n' '\0' < "$list" | xargs --null \
-        apt-get -o Dir::Etc::SourceList="$folder/wanted/$name.list" --yes --print-uris install > "$folder/found/$name"
+    resolve() {
+        tr '\n' '\0' < "$list" | xargs --null \
+            apt-get -o Dir::Etc::SourceList="$1" --yes --print-uris install > "$folder/found/$name"
+    }
+    resolve "$folder/wanted/$name.list" || resolve "$folder/wanted/$name.older"
 done

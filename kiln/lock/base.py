@@ -49,9 +49,10 @@ def ask(folder: Path, base: Base, wanted: Mapping[str, Sequence[str]], mirror: s
     (folder / "wanted").mkdir()
     (folder / "sources.list").write_text(lines(suites_of(base)), encoding="utf-8")
     for image, wishes in wanted.items():
-        # Only another compiler than the base's own may come from the suite before it.
-        suites = suites_of(base) if "+" in image else (base.suite,)
-        (folder / "wanted" / f"{image}.list").write_text(lines(suites), encoding="utf-8")
+        (folder / "wanted" / f"{image}.list").write_text(lines((base.suite,)), encoding="utf-8")
+        if "+" in image:
+            # Another compiler than the base's own may come from the suite before it.
+            (folder / "wanted" / f"{image}.older").write_text(lines(suites_of(base)), encoding="utf-8")
         (folder / "wanted" / f"{image}.packages").write_text("\n".join(wishes), encoding="utf-8")
 
 

@@ -106,7 +106,14 @@ def make(folder: Path, vault: Path, served: tuple[str, Path]) -> House:
     recipe = recipe.replace("TREE", tree_digest(tree))
     recipe = recipe.replace("SHA256", hashlib.sha256(packed.read_bytes()).hexdigest())
     recipe = recipe.replace("URL", f"{address}/{packed.name}")
-    for name in ("docker/base", "docker/common", "docker/cuda", "recipes/bases", "recipes/shared", "smoke/common"):
+    for name in (
+        "docker/base",
+        "docker/common",
+        "docker/cuda",
+        "recipes/bases",
+        "recipes/shared",
+        "smoke/common",
+    ):
         shutil.copytree(ROOT / name, root / name)
     for source, target in {
         ROOT / "docker/opencv/packages.yaml": "docker/opencv/packages.yaml",

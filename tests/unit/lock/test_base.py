@@ -71,7 +71,8 @@ def test_apts_lines_become_packages_with_their_suite(tmp_path: Path) -> None:
     assert "bullseye" not in (folder / "wanted/base.list").read_text(), (
         "only another compiler comes from there"
     )
-    assert "bullseye" in (folder / "wanted/opencv+gxx-9.list").read_text()
+    assert "bullseye" not in (folder / "wanted/opencv+gxx-9.list").read_text()
+    assert "bullseye" in (folder / "wanted/opencv+gxx-9.older").read_text()
     assert "-updates" not in (folder / "sources.list").read_text(), "what a release has stays where it is"
     for each in ("lists", "found"):
         (folder / each).mkdir()
