@@ -37,9 +37,10 @@ _GENERAL = (
 )
 # The first line of a failure: ninja's "FAILED: a.o", every error of Bazel's. Its output follows without a break.
 _BEGIN = re.compile(r"^FAILED: (?!Build did NOT)|^ERROR: ")
-# A line of ninja's or Bazel's own that ends the output of a failure, or of an action that went well.
+# A line of ninja's or Bazel's own that ends the output of a failure, or of an action that went well. Bazel's progress
+# does not: it may come between a failed command and what that command printed.
 _END = re.compile(
-    r"^(ERROR|INFO|WARNING|DEBUG|FAILED|ninja): |^\[[\d,]+ ?/ ?[\d,]+\] |^Target .* failed to build"
+    r"^(ERROR|INFO|WARNING|DEBUG|FAILED|ninja): |^\[[\d,]+/[\d,]+\] |^Target .* failed to build"
 )
 # Bazel's own check after an action whose program printed an error but ended with status 0.
 _AFTERWARDS = re.compile(r"^ERROR: .*(output '.*' was not created|not all outputs were created or valid)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -107,15 +108,15 @@ class Engine:
         changes = [
             f'ENV {name}="{value}"' for name, _, value in (each.partition("=") for each in environment)
         ]
+        # Podman 4's service ignores the tag and names the image `latest`: two imports at once must not share that name.
+        own = f"{repository}-{uuid.uuid4().hex}"
         with engine_errors(self.name), archive.open("rb") as stream:
             answer = self._client.api.import_image_from_data(
-                stream, repository=repository, tag=version, changes=changes or None
+                stream, repository=own, tag="latest", changes=changes or None
             )
-            if not self.has_image(tag):
-                # Podman 4's service ignores the tag and names the image `latest`.
-                self._client.api.tag(re.findall(r"sha256:[0-9a-f]{64}", str(answer))[-1], repository, version)
-                with contextlib.suppress(docker.errors.ImageNotFound):
-                    self._client.images.remove(f"{repository}:latest", noprune=True)
+            self._client.api.tag(re.findall(r"sha256:[0-9a-f]{64}", str(answer))[-1], repository, version)
+            with contextlib.suppress(docker.errors.NotFound):
+                self._client.images.remove(f"{own}:latest", noprune=True)
 
     def install(
         self,

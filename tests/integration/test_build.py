@@ -31,7 +31,7 @@ def log_of(house: House) -> Path:
 def test_a_build_gives_a_tested_recorded_wheel_and_says_how_to_install_it(finished: Finished) -> None:
     wheel = finished.house.wheel()
     assert {path.name for path in wheel.parent.iterdir()} == {
-        wheel.name, "plan.json", "build.log", "smoke.xml", "smoke.html", "smoke.key", "SHA256SUMS",
+        wheel.name, "plan.json", "toolchain.json", "build.log", "smoke.xml", "smoke.html", "smoke.key", "SHA256SUMS",
     }  # fmt: skip
     sums = dict(reversed(line.split("  ")) for line in (wheel.parent / "SHA256SUMS").read_text().splitlines())
     assert sums[wheel.name] == hashlib.sha256(wheel.read_bytes()).hexdigest()
@@ -237,7 +237,7 @@ def test_a_build_that_its_budget_stops_goes_on_in_the_next_run_without_doing_fin
         stopped = house.run(*command, "--time-budget", f"{seconds}s")
         assert stopped.returncode == 75, stopped.stderr
         seconds *= 2
-    sentence = f"toy 1.0 is not finished, its time budget of {seconds // 2}s ended in the step compile"
+    sentence = f"toy 1.0 is not finished: its time budget of {seconds // 2}s ended in the step compile"
     assert sentence in stopped.stderr and "run the same command again" in stopped.stderr
     (log,) = (house.home / "builds").glob("*/build.log")
     assert "from the cache\nwaiting\ninterrupted\n" in log.read_text()

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from kiln import plan
-from kiln.engine import connect, toolchain
-from kiln.plan import Request
 from tests.support import archives
 from tests.support.house import House
 from tests.support.repository import BASE
@@ -28,7 +23,7 @@ SOURCE = {
 
 
 @pytest.fixture
-def from_source(house: House, served: tuple[str, Path]) -> Iterator[House]:
+def from_source(house: House, served: tuple[str, Path]) -> House:
     """The repository `toy` on a base that has another Python, with a vault of its own."""
     address, folder = served
     packed = archives.pack(SOURCE, "tar.gz", prefix="Python-3.11/")
@@ -38,11 +33,7 @@ def from_source(house: House, served: tuple[str, Path]) -> Iterator[House]:
     house.replace(RECIPE, "sources:\n", f"sources:\n{source}")
     house.replace(BASE, 'python: "3.11"', 'python: "3.12"')
     (house.home / "sources").unlink()
-    yield house
-    images = toolchain.images_of(plan.make(house.root, Request("toy")))
-    with connect(os.environ) as engine:
-        for tag in (images.toolchain, images.runtime):
-            engine.remove_image(tag)
+    return house
 
 
 def test_a_wheel_that_is_tested_again_gets_the_interpreter_that_is_lost_and_no_source_of_the_build(

@@ -67,7 +67,7 @@ def test_models_are_converted_compared_and_written(tensorflow: Environment, tmp_
     assert written["pyramid", "onnx", 13]["error"] < 1e-5
     again = run(tensorflow.folder, "--output", str(tmp_path / "out"))
     assert again.returncode == 2
-    assert "is there already" in again.stderr
+    assert "exists already" in again.stderr
 
 
 def test_a_model_that_there_is_not_and_a_venv_without_the_converter_are_told(

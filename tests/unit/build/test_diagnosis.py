@@ -316,3 +316,19 @@ def test_the_troubleshooting_page_shows_the_known_failures() -> None:
     own = TENSORFLOW[: -len(GENERAL)]
     assert diagnosis.table(GENERAL) in page, f"put this table into it:\n{diagnosis.table(GENERAL)}"
     assert diagnosis.table(own) in page, f"put this table into it:\n{diagnosis.table(own)}"
+
+
+def test_progress_of_bazel_between_a_command_and_its_output_does_not_hide_the_compilers_error() -> None:
+    log = """\
+ERROR: /kiln/build/tensorflow/tensorflow/core/BUILD:9:1: C++ compilation of rule '//core:platform' failed (Exit 1): gcc-9 failed
+  (cd /kiln/build/bazel/execroot/org_tensorflow && \\
+  /usr/bin/gcc-9 -c tensorflow/core/platform.cc)
+Execution platform: @bazel_tools//platforms:host_platform
+[3 / 6] Compiling tensorflow/core/op.cc; 0s remote-cache, local
+tensorflow/core/platform.cc:6:13: error: ambiguating new declaration of 'long int gettid()'
+    6 | static long gettid(void) { return syscall(__NR_gettid); }
+Target //tensorflow/tools/pip_package:build_pip_package failed to build
+"""
+    assert diagnosis.cause(log.splitlines()).startswith(
+        "  tensorflow/core/platform.cc:6:13: error: ambiguating"
+    )
