@@ -164,8 +164,6 @@ def test_a_compile_error_is_told_in_the_compilers_own_words_with_what_cures_it(h
     first, shown, *_ = done.stderr[done.stderr.index("error:") :].splitlines()
     assert "failed in the step compile (status 1): glibc has a function of that name" in first
     assert "0004-grpc-gettid" in first
-    print(failed_log(house))
-    print(done.stderr)
     assert re.match(r"  tensorflow/core/platform\.cc:\d+:\d+: error: .*gettid", shown)
     assert "FAILED: Build did NOT complete successfully" in failed_log(house)
 

@@ -320,7 +320,7 @@ def test_the_troubleshooting_page_shows_the_known_failures() -> None:
 
 def test_progress_of_bazel_between_a_command_and_its_output_does_not_hide_the_compilers_error() -> None:
     log = """\
-ERROR: /kiln/build/tensorflow/tensorflow/core/BUILD:9:1: C++ compilation of rule '//core:platform' failed (Exit 1): gcc-9 failed
+ERROR: /kiln/build/tensorflow/tensorflow/core/BUILD:9:1: C++ compilation of rule '//core' failed (Exit 1): gcc-9 failed
   (cd /kiln/build/bazel/execroot/org_tensorflow && \\
   /usr/bin/gcc-9 -c tensorflow/core/platform.cc)
 Execution platform: @bazel_tools//platforms:host_platform
