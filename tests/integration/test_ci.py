@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.house import House
+from tests.support.house import House, own_vault
 from tests.support.repository import ROOT
 
 ROW = "toy-1.0-cp311-cpu-bookworm-sse4.2+ending-halves"
@@ -33,6 +33,7 @@ def project(house: House) -> House:
     inv = house.root / "inv"
     inv.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$(dirname "$0")/tasks.py" "$@"\n')
     inv.chmod(0o755)
+    own_vault(house)
     return house
 
 

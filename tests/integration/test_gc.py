@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 
-from tests.support.house import NO_ENGINE, House
+from tests.support.house import NO_ENGINE, House, own_vault
 
 
 def test_beside_a_running_build_gc_removes_nothing_and_after_it_what_it_left(house: House) -> None:
-    # With a vault of its own: other tests need what this recipe does not.
-    shared = (house.home / "sources").resolve()
-    (house.home / "sources").unlink()
-    unfinished = shutil.ignore_patterns("partial", "work", "locks")
-    shutil.copytree(shared, house.home / "sources", copy_function=os.link, ignore=unfinished)
+    own_vault(house)
     unneeded = house.home / "sources" / "sha256" / "ee" / ("e" * 64)
     unneeded.parent.mkdir(parents=True, exist_ok=True)
     unneeded.write_bytes(b"nobody's")

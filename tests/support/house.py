@@ -132,6 +132,16 @@ def make(folder: Path, vault: Path, served: tuple[str, Path]) -> House:
     return House(root, home)
 
 
+def own_vault(house: House) -> None:
+    """Give the house a vault of its own: `gc` in it must not remove what tests beside it need."""
+    link = house.home / "sources"
+    shared = link.resolve()
+    link.unlink()
+    shutil.copytree(
+        shared, link, copy_function=os.link, ignore=shutil.ignore_patterns("partial", "work", "locks")
+    )
+
+
 def copy(house: House, folder: Path) -> House:
     """The same checkout and home in `folder`, with what was built; the vault stays one."""
     for path, name in ((house.root, "house"), (house.home, "home")):
