@@ -533,14 +533,13 @@ def test_a_tree_is_for_one_release_which_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "recipes").glob("**/lock.yaml")), ids=lambda path: path.parent.name
+    "path", sorted((ROOT / "recipes").glob("**/sources.lock.yaml")), ids=lambda path: path.parent.name
 )
 def test_every_lock_of_the_repository_is_as_it_would_be_written(path: Path) -> None:
     """The file's own form: what a hand changed in it shows."""
-    there = path.with_name("sources.lock.yaml")
-    name = there.relative_to(ROOT / "recipes").parts[0]
-    assert lockfile.render(f"./inv lock {name}", lockfile.read(there)) == there.read_text(encoding="utf-8")
-    assert tuple(lockfile.read(there)) == Catalogue(ROOT).folders(name)[path.parent]
+    name = path.relative_to(ROOT / "recipes").parts[0]
+    assert lockfile.render(f"./inv lock {name}", lockfile.read(path)) == path.read_text(encoding="utf-8")
+    assert tuple(lockfile.read(path)) == Catalogue(ROOT).folders(name)[path.parent]
 
 
 @pytest.mark.parametrize(
