@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
+import signal
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
+from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from kiln import core
@@ -51,12 +53,11 @@ def test(context: Context, setup: bool = False, unit: bool = False, k: str = "")
     missing = missing_test_packages(os.environ)
     if setup and missing:
         doctor.install(missing, os.environ, console)
-    # Tests of a group share what takes long to make: one process runs them. They come in the order of collection.
-    parallel = ["--numprocesses", str(cores()), "--dist", "loadgroup", "--no-loadscope-reorder"]
+    # The tests of a file share what takes long to make. The files come in the order in which they are collected.
+    parallel = ["--numprocesses", str(cores()), "--dist", "loadfile", "--no-loadscope-reorder"]
     folders = [*([] if unit else ["tests/integration"]), "tests/unit"]
     command = [sys.executable, "-m", "pytest", *parallel, *folders, *(["-k", k] if k else [])]
-    with context.cd(str(root_of(context))):
-        context.run(shlex.join(command), pty=False)
+    _run(command, root_of(context), os.environ)
 
 
 def missing_test_packages(
@@ -91,8 +92,7 @@ def test_layers(context: Context, all: bool = False, optional: bool = False, k: 
     command = [str(made.python), "-m", "pytest", "-p", "no:cacheprovider", "--numprocesses", str(cores())]
     command += [*([] if all else ["-m", "not slow"]), *(["-k", k] if k else [])]
     variables = made.variables(os.environ, PYTHONPATH=str(root / "layers"), OMP_NUM_THREADS="1")
-    with context.cd(str(root / "layers")):
-        context.run(shlex.join(command), pty=False, env=variables, replace_env=True)
+    _run(command, root / "layers", variables)
 
 
 def tensorflow_environment(
@@ -115,7 +115,7 @@ def tensorflow_environment(
 def lint(context: Context) -> None:
     """Check style and types: ruff, and mypy --strict on kiln/."""
     for command in (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]):
-        context.run(shlex.join([sys.executable, "-m", *command]), pty=False)
+        _run([sys.executable, "-m", *command], root_of(context), os.environ)
 
 
 @task(auto_shortflags=False, help={"name": "the one to run"})
@@ -129,10 +129,22 @@ def bench(context: Context, name: str = "") -> None:
     if name and name not in scripts:
         raise core.UsageError(f"there is no benchmark {name!r}", f"choose one of {', '.join(scripts)}")
     if name:
-        command = shlex.join([sys.executable, str(scripts[name])])
-        context.run(command, pty=False, env={"PYTHONPATH": str(root)})
+        _run([sys.executable, str(scripts[name])], Path.cwd(), {**os.environ, "PYTHONPATH": str(root)})
         return
     console = core.Console.for_output()
     for each, path in scripts.items():
         summary = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
         console.say(f"{each:<10} {summary.partition(chr(10))[0]}")
+
+
+def _run(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> None:
+    """Run a program, and end as it ends. One that is stopped with this process may first end what it has started."""
+    process = subprocess.Popen(command, cwd=folder, env=dict(variables))
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        raise
+    if code:
+        raise Exit(None, code if code > 0 else 128 - code)

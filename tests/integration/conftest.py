@@ -23,18 +23,13 @@ from tests.support import interpreters
 from tests.support.house import Finished, House
 from tests.support.repository import ROOT
 
-# What takes longest begins first, each group in one process: its tests share what is made once. The images that the
-# groups need, too, come with the fixture `finished`.
-GROUPS = ("opencv", "flow", "tensorflow")
+# What takes longest begins first. Each file's tests run in one process: they share what is made once.
+FIRST = ("test_opencv.py", "test_bazel.py", "test_build.py")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def place(item: pytest.Item) -> int:
-        group = item.get_closest_marker("xdist_group")
-        return GROUPS.index(group.args[0]) if group else len(GROUPS)
-
-    items.sort(key=place)
+    items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -21,7 +21,7 @@ from kiln.lock.starlark.workspace import read_workspace
 from tests.projects import flow
 from tests.support.house import House
 
-pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.usefixtures("finished")]
+pytestmark = pytest.mark.usefixtures("finished")
 
 VARIANT = "dist/flow/1.0/cp311-cpu-bookworm-sse4.2"
 PROCESSES = re.compile(r"^INFO: (\d+) processes?: (?:(\d+) remote cache hit)?", re.M)

@@ -16,8 +16,6 @@ from kiln.models.environment import Environment
 from tests.support.detection import A, B
 from tests.support.repository import ROOT
 
-pytestmark = pytest.mark.xdist_group("tensorflow")
-
 # Trains 300 steps with images of noise, normalised by a scale and an offset for each colour; tells the event files'
 # size, what images are in them, and how far they are from those before the normalisation.
 PROGRAM = """\

@@ -20,8 +20,6 @@ from kiln.sources.settings import FetchSettings
 from tests.support.gits import Repository
 from tests.support.repository import ROOT
 
-pytestmark = pytest.mark.xdist_group("tensorflow")
-
 SUITE = """\
 import os
 import pytest

@@ -15,7 +15,7 @@ from kiln.core.home import Home
 from kiln.sources.vault import Vault
 from tests.support.repository import ROOT
 
-pytestmark = [pytest.mark.xdist_group("opencv"), pytest.mark.usefixtures("finished")]
+pytestmark = pytest.mark.usefixtures("finished")
 
 MODULES = "core,imgproc"
 

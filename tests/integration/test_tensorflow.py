@@ -5,12 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 
-import pytest
-
 from kiln.models.environment import Environment
 from tests.support.repository import ROOT
-
-pytestmark = pytest.mark.xdist_group("tensorflow")
 
 
 def test_the_tensorflow_suite_passes_on_the_published_wheel(tensorflow: Environment) -> None:
