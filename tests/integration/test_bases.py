@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_bundle import Machine, machine
 from tests.support.house import House
+from tests.support.machine import Machine, machine, needs_machine
+
+pytestmark = needs_machine
 
 INSTALL = "docker/base/install.sh"
 
@@ -30,14 +32,6 @@ def fetched(house: House) -> House:
     return house
 
 
-def start(there: Machine, house: House, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        ["unshare", "--net", *house.command(*arguments)],
-        env=house.environment(DOCKER_HOST=f"unix://{there.socket}"),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-
-
 def left(house: House) -> list[Path]:
     """What is left of the making of images; the folder of a finished build goes by a process of its own."""
     return [path for path in (house.home / "work").iterdir() if not path.name.startswith("trash-")]
@@ -47,7 +41,7 @@ def test_an_empty_engine_and_a_full_vault_build_without_a_network_and_two_at_onc
     fetched: House, there: Machine
 ) -> None:
     builds = [
-        start(there, fetched, "build", "toy", "--offline", "--cpu-features", features)
+        there.start(fetched, "build", "toy", "--offline", "--cpu-features", features)
         for features in ("baseline", "sse4.2")
     ]
     said = [build.communicate(timeout=1800)[0] for build in builds]

@@ -2,73 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import re
 import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 from kiln.lock import base
 from kiln.recipe import bases as recipe_bases
 from tests.support.house import House
+from tests.support.machine import machine, needs_machine
 
-if os.getuid() != 0 or shutil.which("podman") is None or shutil.which("unshare") is None:
-    pytest.skip(
-        "a second machine is an engine of its own, for root: podman and unshare", allow_module_level=True
-    )
-
-
-@dataclass(frozen=True)
-class Machine:
-    """A container engine with nothing in it, in a network namespace without interfaces."""
-
-    socket: Path
-
-    def run(self, house: House, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["unshare", "--net", *house.command(*arguments)],
-            env=house.environment(DOCKER_HOST=f"unix://{self.socket}"),
-            capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=900,
-        )  # fmt: skip
-
-
-# Podman keeps state in several places of the machine: this engine gets places of its own, which end with it.
-PLACES = """
-mount --make-rprivate /
-mount -t tmpfs tmpfs /run
-mount -t tmpfs tmpfs /dev/shm
-mount --bind "$1/storage" /var/lib/containers
-exec podman $2 system service --time=0 "unix://$1/podman.sock"
-"""
-
-
-@contextlib.contextmanager
-def machine() -> Iterator[Machine]:
-    folder = Path(tempfile.mkdtemp(prefix="kiln-"))
-    (folder / "storage").mkdir()
-    hybrid = Path("/sys/fs/cgroup/unified").exists() and shutil.which("runc")
-    script = ["sh", "-euc", PLACES, "sh", str(folder), "--runtime=runc" if hybrid else "--log-level=error"]
-    with (folder / "log").open("w") as log:
-        service = subprocess.Popen(
-            ["unshare", "--net", "--mount", *script], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
-    try:
-        while not (folder / "podman.sock").exists():
-            assert service.poll() is None, (folder / "log").read_text()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                service.wait(timeout=0.05)
-        yield Machine(folder / "podman.sock")
-    finally:
-        service.terminate()
-        service.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+pytestmark = needs_machine
 
 
 def test_a_bundle_builds_the_same_wheel_on_a_machine_without_network(built: House, tmp_path: Path) -> None:
