@@ -24,7 +24,7 @@ from tests.support.house import Finished, House
 from tests.support.repository import ROOT
 
 # What takes longest begins first. Each file's tests run in one process: they share what is made once.
-FIRST = ("test_opencv.py", "test_bazel.py", "test_build.py")
+FIRST = ("test_opencv.py", "test_bazel.py", "test_bases.py", "test_build.py")
 
 
 @pytest.hookimpl(tryfirst=True)
