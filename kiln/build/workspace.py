@@ -89,6 +89,14 @@ class Workspace:
             give(folder, self.engine.owner)
         # Caches that were copied here, for example from another machine, may belong to another user.
         give(self.home.ccache, self.engine.owner, all_inside=True)
+        failures = [
+            f"== sources: {each.source.name}: {' '.join(failure)}\n"
+            for each in self.obtained
+            for failure in each.failures
+        ]
+        if failures:
+            with self.log.open("a", encoding="utf-8") as log:
+                log.writelines(failures)
 
     def discard(self) -> None:
         """Remove the folder; this returns at once, and a process of its own deletes the files."""

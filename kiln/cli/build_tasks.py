@@ -51,6 +51,7 @@ def fetch(context: Context, request: Request, given: Mapping[str, Any]) -> None:
         fetch_settings(given),
         accept,
         core.Console(),
+        given["json"],
     )
 
 

@@ -47,7 +47,7 @@ def _recipe_tasks(catalogue: Catalogue, note: Callable[[str], None]) -> Iterator
     )  # fmt: skip
     yield recipe_task(
         build_tasks.fetch, every, False, "fetch", "Get every source of a recipe into the vault.",
-        extra={**FOLDER, **GIT_MIRROR, **CONSENT},
+        extra={"json": (False, "for programs, with every place that was asked"), **FOLDER, **GIT_MIRROR, **CONSENT},
     )  # fmt: skip
     yield recipe_task(
         build_tasks.bundle, every, False, "bundle", "Write all that a build needs into one file, to build offline.",

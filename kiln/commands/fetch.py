@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Sequence
 
 from kiln import plan, sources
@@ -19,6 +21,7 @@ def run(
     settings: FetchSettings,
     accept: bool,
     console: Console,
+    json_wanted: bool = False,
 ) -> None:
     """Fetch the sources of a request's plan and the packages of its images, and print where each came from."""
     made = plan.make(catalogue, request)
@@ -26,10 +29,29 @@ def run(
     licences.require(licences.terms(catalogue.root, made.sources), home, accept, console)
     with home.in_use(console), console.station("sources"), console.transfers() as transfers:
         obtained = sources.obtain((*made.sources, *made.toolchain.packages), vault, settings, transfers)
+    if json_wanted:
+        sys.stdout.write(to_json(obtained, vault))
+        return
     count = len(made.sources)
     show(obtained[:count], vault, Console.for_output())
     size = sum(each.path.stat().st_size for each in obtained[count:])
     Console.for_output().say(f"\nand {len(obtained) - count} packages of its images ({megabytes(size)} MB)")
+
+
+def to_json(obtained: Sequence[Obtained], vault: Vault) -> str:
+    """Every file with where it came from, and each place that did not give it, for programs."""
+    values = [
+        {
+            "name": each.source.name,
+            "sha256": each.path.name,
+            "path": str(each.path),
+            "size": each.path.stat().st_size,
+            "from": vault.origin_of(each.path.name) or each.origin,
+            "failures": [{"where": where, "reason": reason} for where, reason in each.failures],
+        }
+        for each in obtained
+    ]
+    return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
 
 def show(obtained: Sequence[Obtained], vault: Vault, console: Console) -> None:

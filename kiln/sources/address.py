@@ -19,6 +19,11 @@ def host(url: str) -> str:
         return ""
 
 
+def server(url: str) -> str:
+    """The host in a URL, with its port if one is written there."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
 def site(url: str) -> str:
     """The part of a URL that a login belongs to: scheme, host and port."""
     parts = urlsplit(url)

@@ -10,10 +10,8 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from kiln import archive
 from kiln.core import SourceError
@@ -61,7 +59,7 @@ class Candidates:
         self._known_pip: Pip | None = None
         self._known_archives: tuple[str, ...] | None = None
         self._hosts: dict[str, threading.Semaphore] = {}
-        self._unreachable: set[str] = set()
+        self._dead: dict[str, str] = {}
 
     def of(self, source: Source) -> Iterator[tuple[Origin, Candidate]]:
         """Every candidate for one of a source's files, once, in the order in which they are tried."""
@@ -111,10 +109,8 @@ class Candidates:
         self, url: str, source: Source, origin: Origin, session: Callable[[], Session] | None = None
     ) -> Candidate:
         def run() -> Path:
-            from kiln.sources.download import Downloader
-
-            downloader = Downloader(self._settings.patience, session or self._session, self._stopped)
-            with self._host(url), self._reaching(url):
+            downloader = self._downloader(session or self._session)
+            with self._host(url), self._reaching():
                 downloader.fetch(
                     without_login(url),
                     self._vault.partial(origin.sha256),
@@ -143,7 +139,8 @@ class Candidates:
         text = f"{origin}, in {without_login(place)},"
 
         def run() -> Path:
-            found = pypi.locate(origin, place, self._pip, self._downloader)
+            with self._reaching():
+                found = pypi.locate(origin, place, self._pip, self._downloader(self._session))
             if isinstance(found, Path):
                 return self._copy(text, found, origin).run()
             if self._settings.offline:
@@ -212,15 +209,12 @@ class Candidates:
         return trees.pack_tree(source, folder, self._vault, f"the tree of {text}")
 
     @contextlib.contextmanager
-    def _reaching(self, url: str) -> Iterator[None]:
+    def _reaching(self) -> Iterator[None]:
         """A host that could not be reached, after all attempts, is not asked for other files."""
-        server = urlsplit(url).netloc.rpartition("@")[2]
-        if server in self._unreachable:
-            raise OriginError("was not asked: its host could not be reached")
         try:
             yield
-        except UnreachableError:
-            self._unreachable.add(server)
+        except UnreachableError as error:
+            self._dead.setdefault(error.host.partition(" ")[0], error.host)
             raise
 
     def _host(self, url: str) -> threading.Semaphore:
@@ -235,11 +229,10 @@ class Candidates:
         session.auth = Logins.of((*urls, *self._settings.mirrors, *self._settings.fallbacks))
         return session
 
-    @cached_property
-    def _downloader(self) -> Downloader:
+    def _downloader(self, session: Callable[[], Session]) -> Downloader:
         from kiln.sources.download import Downloader
 
-        return Downloader(self._settings.patience, self._session, self._stopped)
+        return Downloader(self._settings.patience, session, self._stopped, self._dead)
 
     @property
     def _pip(self) -> Pip:

@@ -17,6 +17,7 @@ from typing import BinaryIO, TypeVar
 import requests
 
 from kiln.core import BLOCK, Hash, hash_into
+from kiln.sources.address import server
 from kiln.sources.errors import OriginError, TransientError, WrongContentError
 from kiln.sources.http import Session, raise_for_status, reasons, redirected
 from kiln.sources.pinned import Pinned
@@ -32,11 +33,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Downloader:
-    """Fetches files. `session` makes the HTTP session of one download; `stopped` ends all of them."""
+    """Fetches files. `session` makes the HTTP session of one download; `stopped` ends all of them.
+
+    `dead` has the servers that are not asked, each with the sentence that says why.
+    """
 
     patience: Patience = field(default_factory=Patience)
     session: Callable[[], Session] = Session
     stopped: threading.Event = field(default_factory=threading.Event)
+    dead: Mapping[str, str] = field(default_factory=dict)
 
     def fetch(self, url: str, partial: Path, pinned: Pinned, name: str, progress: Progress) -> None:
         """Fill the file `partial` until it has the pinned digest, continuing from what is there already.
@@ -76,8 +81,10 @@ class Downloader:
     ) -> Iterator[requests.Response]:
         """The answer to a request, redirects followed, its body not yet read. Raises OriginError."""
         for _ in range(MAX_REDIRECTS + 1):
+            if server(url) in self.dead:
+                raise OriginError("was not asked: its host could not be reached", host=self.dead[server(url)])
             with (
-                reasons(),
+                reasons(url),
                 session.request(
                     method,
                     url,

@@ -6,7 +6,15 @@ from kiln.core import SourceError
 
 
 class OriginError(SourceError):
-    """One origin does not give a file; the message is the reason alone, in a few words."""
+    """One origin does not give a file; the message is the reason alone, in a few words.
+
+    `host` is a sentence about a whole host where the reason is the same for all of its files, such as "forge.example
+    cannot be reached"; else it is empty.
+    """
+
+    def __init__(self, what: str, cure: str = "", *, host: str = "") -> None:
+        super().__init__(what, cure)
+        self.host = host
 
 
 class TransientError(OriginError):

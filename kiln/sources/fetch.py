@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TypeVar
@@ -40,7 +40,8 @@ def obtain(
     """Every source as a verified file of the vault, several at a time; for those in the vault no network is used.
 
     Files in the settings' folder are taken first; then mirrors are asked, the origins in the recipe's order, and the
-    fallbacks; every failure is one note. A tree is checked against its digest as well.
+    fallbacks; every failure is one note, that of a host one for all of its files. A tree is checked against its digest
+    as well.
 
     Raises SourceError that lists all sources that are not available, with the reasons and the ways to supply them;
     UsageError where the folder cannot be listed.
@@ -59,9 +60,13 @@ def obtain(
     finally:
         stopped.set()
     missing = [result for result in results if isinstance(result, _Missing)]
+    for line in fetcher.failing_hosts([each.source for each in missing]):
+        progress.note(line)
     if missing:
         raise SourceError(
-            f"{len(missing)} of {len(sources)} sources are not available", _CURE, detail=_listed(missing)
+            f"{len(missing)} of {len(sources)} sources are not available",
+            "supply them in one of the ways at the end",
+            detail=f"{_listed(missing)}\n{_WAYS}",
         )
     return tuple(result for result in results if isinstance(result, Obtained))
 
@@ -111,6 +116,14 @@ class _Fetcher:
     settings: FetchSettings
     progress: Progress
     candidates: Candidates
+    hosts: dict[str, set[str]] = field(default_factory=dict)
+
+    def failing_hosts(self, missing: Sequence[Source]) -> list[str]:
+        """A line for each host that failed as a whole, with the number of files that it was to give."""
+        lost = {source.digest for source in missing}
+        return [
+            f"{why}: {_counted(len(wanted - lost), len(wanted & lost))}" for why, wanted in self.hosts.items()
+        ]
 
     def obtain(self, source: Source) -> Obtained | _Missing:
         failures: list[tuple[str, str]] = []
@@ -129,7 +142,7 @@ class _Fetcher:
                 continue
             settled = path and self._settled(source, origin, path, failures)
             if settled:
-                return self._obtained(source, origin, settled)
+                return replace(self._obtained(source, origin, settled), failures=tuple(failures))
             if path:
                 useless.add(origin)
         for origin, count in absent.items():
@@ -219,7 +232,11 @@ class _Fetcher:
             except AbsentError:
                 raise
             except OriginError as error:
-                self._failed(source, candidate.text, str(error), failures)
+                if error.host:
+                    failures.append((candidate.text, str(error)))
+                    self.hosts.setdefault(error.host, set()).add(source.digest)
+                else:
+                    self._failed(source, candidate.text, str(error), failures)
                 return None
             if path.name == origin.sha256:
                 self.vault.record_origin(origin.sha256, candidate.text.removesuffix(","))
@@ -281,23 +298,39 @@ def each(work: Callable[[T], R], items: Iterable[T], threads: int) -> list[R]:
     return [future.result() for future in futures]
 
 
-_CURE = (
-    "put the files, under any names, into a folder and run `./inv fetch RECIPE --folder FOLDER`, or the build itself "
-    "with that option; or name a mirror in KILN_MIRRORS (such as https://mirror.example/{host}/{path}) or mirrored "
-    "repositories in KILN_GIT_MIRRORS (such as /mirrors/{owner}/{repo}.git); or run again when the network is back; "
-    "or build with another file in place of one that is gone: --substitute NAME=FILE, under another key"
-)
+def _counted(found: int, lost: int) -> str:
+    parts = [f"{_files(found)} taken from elsewhere"] if found else []
+    return ", ".join([*parts, f"{_files(lost)} not available"] if lost else parts)
+
+
+def _files(count: int) -> str:
+    return "1 file is" if count == 1 else f"{count} files are"
+
+
+_WAYS = """\
+ways to supply them:
+  - run again when the network is back
+  - `./inv fetch RECIPE --folder FOLDER`, or the build with that option: files in FOLDER, under any names
+  - KILN_MIRRORS=TEMPLATE: a mirror, such as https://mirror.example/{host}/{path}
+  - KILN_GIT_MIRRORS=TEMPLATE: mirrored repositories, such as /mirrors/{owner}/{repo}.git
+  - --substitute NAME=FILE: another file in place of one that is gone, under another build key"""
 
 
 def _listed(missing: Sequence[_Missing]) -> str:
-    """The files that are missing, each with every place that was asked."""
+    """The files that are missing, each once, with every place that was asked."""
     lines: list[str] = []
     for each in missing:
-        files = (
-            f"  {each.source.name}: {origin.filename}, sha256 {origin.sha256}"
-            + (f", {origin.size} bytes" if origin.size is not None else "")
-            for origin in each.source.origins
-        )
-        lines += dict.fromkeys(files)
+        # Origins of one file may call it differently: the archive of a forge and the one that git recreates.
+        names: dict[str, str] = {}
+        sizes: dict[str, int] = {}
+        for origin in each.source.origins:
+            names.setdefault(origin.sha256, origin.filename)
+            if origin.size is not None:
+                sizes.setdefault(origin.sha256, origin.size)
+        lines += [
+            f"  {each.source.name}: {name}, sha256 {sha256}"
+            + (f", {sizes[sha256]} bytes" if sha256 in sizes else "")
+            for sha256, name in names.items()
+        ]
         lines += [f"    {where} {reason}" for where, reason in each.failures]
     return "\n".join(lines)

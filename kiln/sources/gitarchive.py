@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from kiln.core import BLOCK
 from kiln.recipe import GitOrigin
-from kiln.sources.address import without_login
+from kiln.sources.address import host, without_login
 from kiln.sources.errors import OriginError, WrongContentError
 from kiln.sources.pinned import MAX_BYTES, Pinned
 
@@ -24,6 +24,11 @@ _PATIENT = ("http.lowSpeedLimit=200", "http.lowSpeedTime=30")
 # GitHub's zip archives carry the local time of its servers. The rule instead of the zone's name, which
 # not every machine knows.
 _FORGE_ZONE = "PST8PDT,M3.2.0,M11.1.0"
+# What git, its HTTP library and ssh say where nothing answers.
+_UNREACHABLE = re.compile(
+    r"(?i)could ?n[o']t (resolve|connect)|failed to connect|connection (refused|timed out)|unable to look up"
+    r"|no route to host|network is unreachable|proxy CONNECT|CONNECT tunnel|name or service not known"
+)
 # Variables that would point git to another repository, as they do inside a hook.
 _LOCAL = re.compile(
     r"GIT_(DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|NAMESPACE|PREFIX|SHALLOW_FILE|OBJECT_DIRECTORY"
@@ -187,10 +192,15 @@ def _fetch(clone: Path, repository: str, what: list[str], environment: Mapping[s
     allowed = {"GIT_ALLOW_PROTOCOL": "file" if is_local(repository) else "https:http:ssh:git:file"}
     options = [argument for argument in what if argument.startswith("--")]
     refs = [argument for argument in what if not argument.startswith("--")]
-    _git(
-        ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", *options, "--", repository, *refs],
-        {**environment, **allowed}, _PATIENT, clone,
-    )  # fmt: skip
+    try:
+        _git(
+            ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", *options, "--", repository, *refs],
+            {**environment, **allowed}, _PATIENT, clone,
+        )  # fmt: skip
+    except OriginError as error:
+        if _UNREACHABLE.search(error.what):
+            raise OriginError(error.what, host=f"{host(repository)} cannot be reached by git") from error
+        raise
 
 
 def _git(

@@ -11,7 +11,7 @@ import requests.auth
 import requests.utils
 import urllib3
 
-from kiln.sources.address import site
+from kiln.sources.address import server, site
 from kiln.sources.errors import OriginError, TransientError, UnreachableError
 
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
@@ -68,18 +68,25 @@ def redirected(url: str, location: str) -> str:
 
 
 @contextlib.contextmanager
-def reasons() -> Iterator[None]:
+def reasons(url: str) -> Iterator[None]:
     """The network library's errors as reasons in a few words; its own texts would show whole URLs."""
+
+    def host(reason: str) -> str:
+        return f"{server(url)} {reason}"
+
     try:
         yield
     except requests.exceptions.SSLError as error:
-        raise OriginError(
-            "has a TLS certificate that is not trusted (REQUESTS_CA_BUNDLE names your own)"
-        ) from error
+        reason = "has a TLS certificate that is not trusted (REQUESTS_CA_BUNDLE names your own)"
+        raise OriginError(reason, host=host(reason)) from error
+    except requests.exceptions.ConnectTimeout as error:
+        reason = "does not answer in time"
+        raise UnreachableError(reason, host=host(reason)) from error
     except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
         raise TransientError("does not answer in time") from error
     except requests.exceptions.ProxyError as error:
-        raise TransientError("cannot be reached through the proxy") from error
+        reason = "cannot be reached through the proxy"
+        raise UnreachableError(reason, host=host(reason)) from error
     except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
         raise OriginError("leads to something that is not a URL") from error
     except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError) as error:
@@ -87,5 +94,7 @@ def reasons() -> Iterator[None]:
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         # A server that hangs up may answer the next time; one that is not there will not.
         cause = getattr(error.args[0] if error.args else None, "reason", None)
-        nothing = isinstance(cause, urllib3.exceptions.NewConnectionError)
-        raise (UnreachableError if nothing else TransientError)("cannot be reached") from error
+        reason = "cannot be reached"
+        if isinstance(cause, urllib3.exceptions.NewConnectionError):
+            raise UnreachableError(reason, host=host(reason)) from error
+        raise TransientError(reason) from error
