@@ -70,20 +70,21 @@ def test_a_terminal_shows_how_transfers_and_steps_go() -> None:
 
 
 def test_a_long_step_says_now_and_then_how_far_it_is_where_there_is_no_bar() -> None:
-    screen = Screen(terminal=False, times=[0.0, 1.0, 60.0, 61.0, 7200.0])
+    screen = Screen(
+        terminal=False, times=[0.0, 1.0, *(60.0 * minute for minute in range(1, 21)), 1201.0, 7200.0]
+    )
     with screen.console.steps("compile") as line:
         for text in (
             "[0 / 3,000] Compiling [a]",
-            "[1,000 / 3,000] x",
+            *(f"[{100 * minute:,} / 3,000] x" for minute in range(1, 21)),
             "linking",
-            "[1,001 / 3,000] y",
-            "[1,200 / 3,000] z",
+            "[2,001 / 3,000] y",
+            "[2,100 / 3,000] z",
         ):
             line(text)
-    assert screen.lines == [
-        "  compile 1,000/3,000 after 1 min 00 s, about 2 min left",
-        "  compile 1,200/3,000 after 2 h 00 min, about 17.9 h left",
-    ]
+    assert screen.lines[0] == "  compile 200/3,000 after 2 min 00 s"
+    assert screen.lines[-2] == "  compile 2,000/3,000 after 20 min 00 s, about 10 min left"
+    assert screen.lines[-1] == "  compile 2,100/3,000 after 2 h 00 min"
 
 
 def test_the_time_of_a_station_that_failed_is_not_kept() -> None:
