@@ -24,6 +24,8 @@ _EXACT = (
     re.compile(
         r"(Killed|Terminated) signal terminated program|internal compiler error|No space left on device"
     ),
+    re.compile(r"^nvcc (fatal|error)\s*:|ld terminated with signal|\bcc1(plus)?(\.exe)?: out of memory"),
+    re.compile(r"relocation truncated to fit|^virtual memory exhausted|internal compiler error"),
     re.compile(r"line \d+:\s+\d+ (Killed|Segmentation fault|Illegal instruction|Aborted)"),  # bash
     re.compile(r"^Server terminated abruptly"),  # Bazel's client
     re.compile(r"^error: patch failed: "),  # git apply, which Bazel's rules call
@@ -58,12 +60,17 @@ def _pattern(text: str) -> str:
 
 @dataclass(frozen=True)
 class Cure:
-    """A known failure: `symptom` is a regular expression that matches a line such as `example`."""
+    """A known failure: `symptom` is a regular expression that matches a line such as `example`.
+
+    `seen` is the public report in which such a line was found, as REPOSITORY#NUMBER, or says that the build was one of
+    the project's own.
+    """
 
     symptom: Annotated[str, AfterValidator(_pattern)]
     example: str
     cause: str
     cure: str
+    seen: str
 
     __pydantic_config__ = STRICT
 
@@ -141,18 +148,27 @@ def _matches(line: str, patterns: Iterable[re.Pattern[str]]) -> bool:
 
 def advice(lines: Sequence[str], known: Iterable[Cure]) -> str | None:
     """The cause and cure of the first known failure that the output shows; None if it shows none."""
-    for each in known:
-        if any(each.fits(line) for line in lines):
-            return str(each)
-    return None
+    found = _known(lines, known)
+    return str(found[0]) if found else None
+
+
+def shown(lines: Sequence[str], known: Iterable[Cure]) -> str:
+    """The error that ended a build, as `cause` finds it, after the line that the advice is about if it is another."""
+    error, found = cause(lines), _known(lines, known)
+    return error if not found or found[1] in error else f"  {found[1]}\n{error}"
+
+
+def _known(lines: Sequence[str], known: Iterable[Cure]) -> tuple[Cure, str] | None:
+    """The first known failure that the output shows, and the line that shows it."""
+    return next(((each, line) for each in known for line in lines if each.fits(line)), None)
 
 
 def table(known: Iterable[Cure]) -> str:
     """Known failures as a table in Markdown."""
-    rows = ["| the log says | because | what helps |", "|---|---|---|"]
+    rows = ["| the log says | because | what helps | seen in |", "|---|---|---|---|"]
     for each in known:
         example = _short(each).replace("|", "\\|")
-        rows.append(f"| `{example}` | {each.cause} | {each.cure} |")
+        rows.append(f"| `{example}` | {each.cause} | {each.cure} | {each.seen} |")
     return "\n".join(rows) + "\n"
 
 

@@ -140,7 +140,7 @@ class Workspace:
             raise failure(
                 f"{self.plan.recipe.name} {self.plan.recipe.version} failed in the step {step.name} (status {status})",
                 f"{advice}{shell}",
-                detail=f"{diagnosis.cause(lines)}\n  the whole log: {self.log}",
+                detail=f"{diagnosis.shown(lines, known)}\n  the whole log: {self.log}",
             )
 
     def command(self, image: str, command: tuple[str, ...]) -> tuple[int, list[str]]:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,8 @@ from kiln.core.errors import UsageError
 from kiln.recipe import Catalogue
 from tests.support.repository import ROOT
 
-GENERAL = diagnosis.cures(ROOT, "opencv")
+GENERAL = diagnosis.cures(ROOT, "a recipe without its own")
+OPENCV = diagnosis.cures(ROOT, "opencv")
 TENSORFLOW = diagnosis.cures(ROOT, "tensorflow")
 
 NINJA = """\
@@ -282,9 +284,32 @@ def test_what_is_not_known_has_no_cure() -> None:
     assert diagnosis.advice(BAZEL, GENERAL) is None
 
 
-@pytest.mark.parametrize("known", TENSORFLOW, ids=lambda known: known.example[:40])
-def test_every_cures_example_is_answered_with_that_very_cure(known: Cure) -> None:
-    assert diagnosis.advice(["all is well", known.example], TENSORFLOW) == str(known)
+@pytest.mark.parametrize("table", [TENSORFLOW, OPENCV])
+def test_every_cures_example_is_answered_with_that_very_cure(table: tuple[Cure, ...]) -> None:
+    for known in table:
+        assert diagnosis.advice(["all is well", known.example], table) == str(known)
+
+
+REPORTS = yaml.safe_load((Path(__file__).parent / "reports.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: report["seen"])
+def test_the_error_of_a_public_report_is_answered_and_its_own_line_is_shown(report: dict[str, str]) -> None:
+    log = ["[1/3] Building CXX object a.o", report["line"], "compilation terminated.", *["make: more"] * 20]
+    known = [*OPENCV[: -len(GENERAL)], *TENSORFLOW]
+    assert report["answer"] in str(diagnosis.advice(log, known))
+    assert report["line"] in diagnosis.shown(log, known)
+
+
+def test_the_line_that_the_advice_is_about_is_shown_beside_the_first_error() -> None:
+    killed = "collect2: fatal error: ld terminated with signal 9 [Killed]"
+    shown = diagnosis.shown([*NINJA, killed], GENERAL)
+    assert killed in shown and "nothere.h: No such file" in shown
+
+
+def test_every_known_failure_says_where_it_was_seen() -> None:
+    for known in (*TENSORFLOW, *OPENCV):
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+#\d+|a build of our own", known.seen)
 
 
 def test_a_cure_names_only_patches_and_options_that_there_are() -> None:
@@ -306,16 +331,15 @@ def test_any_output_is_diagnosed(lines: list[str]) -> None:
 def test_a_mistake_among_the_cures_is_reported_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / diagnosis.SHARED
     path.parent.mkdir(parents=True)
-    path.write_text('cures:\n  - symptom: "("\n    example: x\n    cause: y\n    cure: z\n')
+    path.write_text('cures:\n  - symptom: "("\n    example: x\n    cause: y\n    cure: z\n    seen: a/b#1\n')
     with pytest.raises(UsageError, match=r"cures.yaml:2: cures\[0\].symptom: .*regular expression"):
         diagnosis.cures(tmp_path, "toy")
 
 
 def test_the_troubleshooting_page_shows_the_known_failures() -> None:
     page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
-    own = TENSORFLOW[: -len(GENERAL)]
-    assert diagnosis.table(GENERAL) in page, f"put this table into it:\n{diagnosis.table(GENERAL)}"
-    assert diagnosis.table(own) in page, f"put this table into it:\n{diagnosis.table(own)}"
+    for known in (GENERAL, TENSORFLOW[: -len(GENERAL)], OPENCV[: -len(GENERAL)]):
+        assert diagnosis.table(known) in page, f"put this table into it:\n{diagnosis.table(known)}"
 
 
 def test_progress_of_bazel_between_a_command_and_its_output_does_not_hide_the_compilers_error() -> None:
