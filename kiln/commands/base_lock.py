@@ -12,7 +12,17 @@ from pathlib import Path
 
 from kiln import lock, sources
 from kiln.commands.printing import megabytes, short_path
-from kiln.core import Console, DifferenceError, EngineError, Home, SourceError, give, hash_into, sha256_of
+from kiln.core import (
+    Console,
+    DifferenceError,
+    EngineError,
+    Home,
+    SourceError,
+    UsageError,
+    give,
+    hash_into,
+    sha256_of,
+)
 from kiln.engine import Mount, Run, connect, toolchain
 from kiln.plan import Limits
 from kiln.recipe import Base, BaseLock, DebianOrigin, Image, Source, bases
@@ -82,7 +92,7 @@ def _resolve(
     with tempfile.TemporaryDirectory(dir=maker.home.work) as work:
         folder = Path(work) / "resolve"
         folder.mkdir()
-        lock.base.ask(folder, base, wanted, mirror)
+        lock.base.ask(folder, base, wanted, mirror, _keyring(maker.settings.environment))
         script = maker.root / toolchain.SCRIPTS / "resolve.sh"
         lines: list[str] = []
         with maker.console.status(f"asking {sources.host(mirror)}") as line:
@@ -117,31 +127,18 @@ def _resolve(
                     f"the first lock of the base {base.name} needs apt-get", "make it on Debian or Ubuntu"
                 )
         if status:
-            raise _refused(lines, mirror)
+            raise lock.base.refused(lines, mirror)
         return lock.base.answer(folder, base, wanted)
 
 
-def _refused(lines: list[str], mirror: str) -> SourceError:
-    """Why apt did not do what it was asked for."""
-    said = [line for line in lines if line.startswith(("E:", "W:", "Err:"))] or lines[-5:]
-    text = "\n".join(f"  {line}" for line in said)
-    if any("EXPKEYSIG" in line or "KEYEXPIRED" in line or "is expired" in line for line in said):
-        return SourceError(
-            f"the signature of a suite at {mirror} has expired, so that nothing says any more which packages are right",
-            "leave the lock as it is, which stays valid, or move the base to a suite that is still signed",
-            detail=text,
+def _keyring(environment: Mapping[str, str]) -> Path | None:
+    """The keys that may sign a suite, where KILN_DEBIAN_KEYRING names some; UsageError where it is no file."""
+    given = environment.get("KILN_DEBIAN_KEYRING", "")
+    if given and not Path(given).is_file():
+        raise UsageError(
+            f"KILN_DEBIAN_KEYRING is {given}, which is not a file", "name a keyring of GnuPG, or unset it"
         )
-    if any("is not signed" in line or "NO_PUBKEY" in line or "BADSIG" in line for line in said):
-        return SourceError(
-            f"a suite at {mirror} is not signed by Debian",
-            "set KILN_DEBIAN_MIRROR to another mirror",
-            detail=text,
-        )
-    return SourceError(
-        f"apt cannot resolve the lists of packages with {mirror}",
-        "correct the lists, or set KILN_DEBIAN_MIRROR to another mirror",
-        detail=text,
-    )
+    return Path(given) if given else None
 
 
 def _sha1s(maker: toolchain.Maker, resolved: lock.base.Resolved) -> Callable[[lock.base.Found], str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timezone
@@ -15,7 +16,6 @@ import yaml
 from kiln.core import SourceError, sha256_of
 from kiln.recipe import Base, BaseLock, Package, bases
 
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _LINE = re.compile(r"'(\S+)' ([^_\s]+)_([^_\s]+)_([a-z0-9]+)\.deb (\d+) SHA256:([0-9a-f]{64})")
 
 
@@ -40,12 +40,19 @@ class Resolved:
     images: Mapping[str, tuple[Found, ...]]
 
 
-def ask(folder: Path, base: Base, wanted: Mapping[str, Sequence[str]], mirror: str) -> None:
-    """Write what docker/base/resolve.sh reads into a folder: every list, and the suites that it may use."""
+def ask(
+    folder: Path, base: Base, wanted: Mapping[str, Sequence[str]], mirror: str, keyring: Path | None = None
+) -> None:
+    """Write what docker/base/resolve.sh reads into a folder: every list, and the suites that it may use.
+
+    `keyring` has the keys that may sign a suite; without it these are Debian's own, where the script runs.
+    """
 
     def lines(suites: Sequence[str]) -> str:
-        return "".join(f"deb [arch=amd64 signed-by={KEYRING}] {mirror} {suite} main\n" for suite in suites)
+        return "".join(f"deb [arch=amd64] {mirror} {suite} main\n" for suite in suites)
 
+    if keyring:
+        shutil.copyfile(keyring, folder / "keyring.gpg")
     (folder / "wanted").mkdir()
     (folder / "sources.list").write_text(lines(suites_of(base)), encoding="utf-8")
     for image, wishes in wanted.items():
@@ -60,7 +67,9 @@ def answer(folder: Path, base: Base, wanted: Mapping[str, Sequence[str]]) -> Res
     """What docker/base/resolve.sh has left in a folder. Raises SourceError where it is not what was asked for."""
     suites, listed = [], {}
     for name in suites_of(base):
-        (file,) = (folder / "lists").glob(f"*_dists_{name}_InRelease")
+        file = next((folder / "lists").glob(f"*_dists_{name}_InRelease"), None)
+        if file is None:
+            raise SourceError(f"the mirror has no InRelease of {name}", "use another mirror")
         date = re.search(r"^Date: (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
         if date is None:
             raise SourceError(f"the InRelease of {name} has no date", "use another mirror")
@@ -75,6 +84,28 @@ def answer(folder: Path, base: Base, wanted: Mapping[str, Sequence[str]]) -> Res
         image: _found((folder / "found" / image).read_text(encoding="utf-8"), listed) for image in wanted
     }
     return Resolved(tuple(suites), images)
+
+
+def refused(said: Sequence[str], mirror: str) -> SourceError:
+    """Why docker/base/resolve.sh did not do what it was asked for, from the lines that it printed."""
+    lines = [line for line in said if line.startswith(("E:", "W:", "Err:", " "))] or said[-5:]
+
+    def says(*parts: str) -> bool:
+        return any(part in line for line in lines for part in parts)
+
+    if says("EXPKEYSIG", "KEYEXPIRED", "is expired"):
+        what = f"the signature of a suite at {mirror} has expired, so that nothing says any more which packages are right"
+        cure = "leave the lock as it is, which stays valid, or move the base to a suite that is still signed"
+    elif says("is not signed", "NO_PUBKEY", "BADSIG"):
+        what = f"a suite at {mirror} is not signed by a key that is trusted"
+        cure = "set KILN_DEBIAN_MIRROR to another mirror, or KILN_DEBIAN_KEYRING to a keyring that has the archive's keys"
+    elif says("Hash Sum mismatch", "unexpected size"):
+        what = f"an index at {mirror} is not the one that its signed Release lists"
+        cure = "wait until the mirror is complete, or set KILN_DEBIAN_MIRROR to another"
+    else:
+        what = f"apt cannot resolve the lists of packages with {mirror}"
+        cure = "correct the lists, or set KILN_DEBIAN_MIRROR to another mirror"
+    return SourceError(what, cure, detail="\n".join(f"  {line}" for line in lines))
 
 
 def suites_of(base: Base) -> tuple[str, ...]:
