@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kiln import lock, sources
+from kiln.archive import debs
 from kiln.commands.printing import megabytes, short_path
 from kiln.core import (
     Console,
@@ -23,9 +24,9 @@ from kiln.core import (
     hash_into,
     sha256_of,
 )
-from kiln.engine import Mount, Run, connect, toolchain
+from kiln.engine import Mount, Run, connect, start, toolchain
 from kiln.plan import Limits
-from kiln.recipe import Base, BaseLock, DebianOrigin, Image, Source, bases
+from kiln.recipe import Base, BaseLock, DebianOrigin, RegistryImage, Source, bases
 from kiln.sources import FetchSettings, Vault, debian
 
 RESOLVED = "/kiln/resolve"
@@ -44,9 +45,14 @@ def run(root: Path, name: str, check: bool, home: Home, settings: FetchSettings,
     with home.in_use(console), connect(settings.environment) as engine:
         maker = toolchain.Maker(root, engine, home, settings, console)
         with console.station("resolve"):
-            resolved = _resolve(maker, base, before, wanted)
+            beginning = _beginning(maker, base, before)
+            record = _status(base, beginning)
+            resolved = _resolve(maker, base, before, wanted, beginning, record)
         with console.station("sources"):
-            made = lock.base.combined(resolved, _sha1s(maker, resolved))
+            registry = RegistryImage(base.image, beginning.name) if base.image and beginning else None
+            made = lock.base.combined(
+                resolved, _sha1s(maker, resolved), registry, lock.base.installed(record)
+            )
         roots: dict[str, str] = {}
         left: dict[str, dict[str, str]] = {}
         with console.station("images"):
@@ -77,9 +83,18 @@ def run(root: Path, name: str, check: bool, home: Home, settings: FetchSettings,
 
 
 def _resolve(
-    maker: toolchain.Maker, base: Base, before: BaseLock | None, wanted: Mapping[str, tuple[str, ...]]
+    maker: toolchain.Maker,
+    base: Base,
+    before: BaseLock | None,
+    wanted: Mapping[str, tuple[str, ...]],
+    beginning: Path | None,
+    record: str,
 ) -> lock.base.Resolved:
-    """What apt makes of the lists: in the base's own runtime image, for the first lock of all on this machine."""
+    """What apt makes of the lists.
+
+    It runs in the image that the base starts from, else in the base's own runtime image, and for the first lock of such
+    a base on this machine.
+    """
     if maker.settings.offline:
         raise SourceError(
             "a base is locked by Debian's archive as it is today", "run again without --offline"
@@ -92,7 +107,7 @@ def _resolve(
     with tempfile.TemporaryDirectory(dir=maker.home.work) as work:
         folder = Path(work) / "resolve"
         folder.mkdir()
-        lock.base.ask(folder, base, wanted, mirror, _keyring(maker.settings.environment))
+        lock.base.ask(folder, base, wanted, mirror, _keyring(maker.settings.environment), record)
         script = maker.root / toolchain.SCRIPTS / "resolve.sh"
         lines: list[str] = []
         with maker.console.status(f"asking {sources.host(mirror)}") as line:
@@ -102,8 +117,13 @@ def _resolve(
                 lines.append(text)
 
             image = before.image(base.name, bases.RUNTIME) if before else None
-            if before and image:
+            tag = ""
+            if beginning:
+                tag = f"{toolchain.IMAGES}{base.name}-start:{beginning.name[:32]}"
+                maker.take(beginning, tag)
+            elif image:
                 tag = maker.ensure(image)
+            if tag:
                 give(folder, maker.engine.owner, all_inside=True)
                 status = maker.engine.run(
                     Run(
@@ -115,6 +135,8 @@ def _resolve(
                     ),
                     listen,
                 )
+                if beginning:
+                    maker.engine.remove_image(tag)
             elif shutil.which("apt-get"):
                 done = subprocess.run(
                     ["sh", script, folder],
@@ -129,6 +151,26 @@ def _resolve(
         if status:
             raise lock.base.refused(lines, mirror)
         return lock.base.answer(folder, base, wanted)
+
+
+def _beginning(maker: toolchain.Maker, base: Base, before: BaseLock | None) -> Path | None:
+    """The root file system that a base starts from; None where it starts from nothing."""
+    if base.image is None:
+        return None
+    known = before.registry if before else None
+    at = (maker.engine, maker.home, maker.settings, maker.console)
+    return start.obtain(known, *at) if known and known.image == base.image else start.pull(base.image, *at)
+
+
+def _status(base: Base, beginning: Path | None) -> str:
+    """What dpkg has recorded in the root file system that a base starts from."""
+    found = debs.status(beginning) if beginning else ""
+    if beginning and not found:
+        raise UsageError(
+            f"the base {base.name} cannot start from {base.image}, which has no packages of dpkg",
+            "name an image of Debian",
+        )
+    return found
 
 
 def _keyring(environment: Mapping[str, str]) -> Path | None:
@@ -160,8 +202,7 @@ def _sha1s(maker: toolchain.Maker, resolved: lock.base.Resolved) -> Callable[[lo
 
 def _image(maker: toolchain.Maker, base: Base, made: BaseLock, name: str) -> tuple[str, dict[str, str]]:
     """The digest of an image's root file system, and what scripts left in it. The image stays in the engine."""
-    packages = tuple(each for each in made.packages if made.contains(each, name))
-    image = Image(base.name, name, "", made.suites[0].epoch, packages)
+    image = made.made(base.name, name, "")
     files = maker.obtain(made, image)
     with tempfile.TemporaryDirectory(dir=maker.home.work) as folder:
         tar = maker.install(made, image, files, Path(folder))
@@ -169,4 +210,4 @@ def _image(maker: toolchain.Maker, base: Base, made: BaseLock, name: str) -> tup
         tag = toolchain.tag_of(replace(image, root=digest))
         if not maker.engine.has_image(tag):
             maker.take(tar, tag)
-        return digest, toolchain.made_by_scripts(image, files, tar)
+        return digest, toolchain.made_by_scripts(image, files, tar, maker.start(image))

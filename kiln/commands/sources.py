@@ -13,7 +13,7 @@ from kiln import plan, sources
 from kiln.commands.printing import megabytes, plain_table
 from kiln.core import Console, Home
 from kiln.plan import Request
-from kiln.recipe import Catalogue
+from kiln.recipe import Catalogue, RegistryImage
 from kiln.sources import FetchSettings, SourceStatus, Vault
 
 
@@ -54,7 +54,9 @@ def run(
         ImageStatus(image.name, tuple(by_digest[package.sha256] for package in image.packages))
         for image in made.toolchain.images
     ]
-    show(found[:count], Console.for_output(), images, packages)
+    registry = made.toolchain.runtime.registry
+    start = (registry, Vault(home.sources).get(registry.sha256) is not None) if registry else None
+    show(found[:count], Console.for_output(), images, packages, start)
 
 
 def show(
@@ -62,10 +64,12 @@ def show(
     console: Console,
     images: Sequence[ImageStatus] = (),
     packages: bool = False,
+    start: tuple[RegistryImage, bool] | None = None,
 ) -> None:
     """Each source, whether it is in the vault, its size, and where it came from or could come from.
 
-    Then a line for each image; with `packages` all their packages have a row like sources.
+    Then a line for each image; with `packages` all their packages have a row like sources. `start` is the registry image
+    that they start from, and whether it is in the vault.
     """
     # What two images have in common counts once.
     belonging = tuple({each.source.digest: each for image in images for each in image.packages}.values())
@@ -89,6 +93,15 @@ def show(
                 where = f"{len(missing)} missing ({_size(missing)} MB); {asked}"
             row = (image.name, str(len(image.packages)), _size(image.packages), where)
             table.add_row(_mark(not missing), *map(escape, row))
+        if start:
+            registry, present = start
+            table.add_row(
+                _mark(present),
+                escape(registry.image),
+                "",
+                "",
+                "all" if present else "missing; ask its registry",
+            )
         console.say()
         console.table(table)
     everything = (*statuses, *belonging)
