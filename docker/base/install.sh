@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the packages in /tmp/packages into the root file system that this runs in, in which those of the base are
-# unpacked already and nothing is set up. There is no network, and nothing but these packages is looked at.
+# Installs the packages in /tmp/packages into the root file system that this runs in, in which those of /tmp/packages/base are
+# unpacked already and not set up. There is no network, and nothing but these packages is looked at.
 set -eu
 export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true DEBCONF_NOWARNINGS=yes
 export HOME=/root LC_ALL=C.UTF-8 LANG=C.UTF-8 TZ=UTC PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -17,10 +17,13 @@ chmod 0755 /usr/sbin/policy-rc.d
 install() {
     xargs dpkg --force-unsafe-io --force-depends --install
 }
-for first in base-passwd base-files; do
-    grep "/${first}_" /tmp/packages/base | install
-done
-install < /tmp/packages/base
+# Where the root file system is that of an image, its packages are set up.
+if [ -s /tmp/packages/base ]; then
+    for first in base-passwd base-files; do
+        grep "/${first}_" /tmp/packages/base | install
+    done
+    install < /tmp/packages/base
+fi
 apt() {
     apt-get -o Dir::Etc::SourceList=/tmp/packages/sources.list -o Dir::Etc::SourceParts=/dev/null \
         -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Acquire::Languages=none \

@@ -1,13 +1,16 @@
 #!/bin/sh
 # Asks apt what each list of packages in FOLDER/wanted comes to, in an archive whose signatures it has checked:
 # `resolve.sh FOLDER`. FOLDER/sources.list names all suites. Beside each list is one of the suites that it uses, and for some
-# another, with an older suite, for what the first does not have.
+# another, with an older suite, for what the first does not have. FOLDER/keyring.gpg, where it is there, has the keys that
+# may sign a suite; else they are Debian's own. FOLDER/status is dpkg's record of the packages that are there already.
 # Writes FOLDER/lists/*InRelease and, for each list, a file in FOLDER/found: apt's lines of what would be fetched.
 set -eu
 folder=$1
 export LC_ALL=C.UTF-8 TZ=UTC
 mkdir -p "$folder/etc" "$folder/lists/partial" "$folder/cache/archives/partial" "$folder/found"
-: > "$folder/status"
+mkdir "$folder/trusted"
+[ -e "$folder/keyring.gpg" ] || cp /usr/share/keyrings/debian-archive-keyring.gpg "$folder/keyring.gpg"
+mv "$folder/keyring.gpg" "$folder/trusted/archive.gpg"
 # Not those of this machine: only what is said here counts. A name that no suite has is an error, not an expression.
 cat > "$folder/apt.conf" << END
 Dir::Etc "$folder/etc";
@@ -15,6 +18,8 @@ Dir::Etc::SourceParts "/dev/null";
 Dir::Etc::Parts "/dev/null";
 Dir::Etc::Preferences "/dev/null";
 Dir::Etc::PreferencesParts "/dev/null";
+Dir::Etc::Trusted "/dev/null";
+Dir::Etc::TrustedParts "$folder/trusted";
 Dir::State "$folder";
 Dir::State::Lists "$folder/lists";
 Dir::State::Status "$folder/status";

@@ -73,6 +73,16 @@ def entries(root: Path) -> dict[str, str]:
         return dict(_entries(tar))
 
 
+def status(root: Path) -> str:
+    """What dpkg has recorded of its packages in a tar of a root file system; empty where it is not there."""
+    with tarfile.open(root) as tar:
+        for member in tar:
+            file = tar.extractfile(member) if _name(member.name) == "var/lib/dpkg/status" else None
+            if file:
+                return file.read().decode()
+    return ""
+
+
 def first_difference(expected: dict[str, str], found: dict[str, str]) -> str:
     """The first path at which two root file systems differ, with how; empty where they are equal."""
     for path in sorted({*expected, *found}):

@@ -132,6 +132,7 @@ def take(
         sha256 for source in (*planned.sources, *planned.toolchain.packages)
         for sha256 in (source.sha256, *(origin.sha256 for origin in source.origins)) if sha256
     }  # fmt: skip
+    wanted |= {image.registry.sha256 for image in planned.toolchain.images if image.registry}
     with stream, _source_errors(file):
         members = _members(stream)
         manifest = _manifest(members, stream)

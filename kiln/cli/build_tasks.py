@@ -71,7 +71,7 @@ def bundle(context: Context, request: Request, given: Mapping[str, Any]) -> None
 def sources(context: Context, request: Request, given: Mapping[str, Any]) -> None:
     commands.sources.run(
         catalogue_of(context), request, core.Home.of(os.environ), fetch_settings(given),
-        check_origins=given["check_origins"], json_wanted=given["json"],
+        check_origins=given["check_origins"], packages=given["packages"], json_wanted=given["json"],
     )  # fmt: skip
 
 

@@ -65,6 +65,7 @@ def _recipe_tasks(catalogue: Catalogue, note: Callable[[str], None]) -> Iterator
         build_tasks.sources, every, False, "sources", "Show which sources are there, and what can supply the rest.",
         extra={
             "json": (False, "for programs"),
+            "packages": (False, "each package of the images, too, and not only a line for each image"),
             "check_origins": (False, "ask every URL whether it still has its file"),
             **GIT_MIRROR,
         },

@@ -11,11 +11,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from kiln import lock, sources
+from kiln.archive import debs
 from kiln.commands.printing import megabytes, short_path
-from kiln.core import Console, DifferenceError, EngineError, Home, SourceError, give, hash_into, sha256_of
-from kiln.engine import Mount, Run, connect, toolchain
+from kiln.core import (
+    Console,
+    DifferenceError,
+    EngineError,
+    Home,
+    SourceError,
+    UsageError,
+    give,
+    hash_into,
+    sha256_of,
+)
+from kiln.engine import Mount, Run, connect, start, toolchain
 from kiln.plan import Limits
-from kiln.recipe import Base, BaseLock, DebianOrigin, Image, Source, bases
+from kiln.recipe import Base, BaseLock, DebianOrigin, RegistryImage, Source, bases
 from kiln.sources import FetchSettings, Vault, debian
 
 RESOLVED = "/kiln/resolve"
@@ -34,9 +45,14 @@ def run(root: Path, name: str, check: bool, home: Home, settings: FetchSettings,
     with home.in_use(console), connect(settings.environment) as engine:
         maker = toolchain.Maker(root, engine, home, settings, console)
         with console.station("resolve"):
-            resolved = _resolve(maker, base, before, wanted)
+            beginning = _beginning(maker, base, before)
+            record = _status(base, beginning)
+            resolved = _resolve(maker, base, before, wanted, beginning, record)
         with console.station("sources"):
-            made = lock.base.combined(resolved, _sha1s(maker, resolved))
+            registry = RegistryImage(base.image, beginning.name) if base.image and beginning else None
+            made = lock.base.combined(
+                resolved, _sha1s(maker, resolved), registry, lock.base.installed(record)
+            )
         roots: dict[str, str] = {}
         left: dict[str, dict[str, str]] = {}
         with console.station("images"):
@@ -67,9 +83,18 @@ def run(root: Path, name: str, check: bool, home: Home, settings: FetchSettings,
 
 
 def _resolve(
-    maker: toolchain.Maker, base: Base, before: BaseLock | None, wanted: Mapping[str, tuple[str, ...]]
+    maker: toolchain.Maker,
+    base: Base,
+    before: BaseLock | None,
+    wanted: Mapping[str, tuple[str, ...]],
+    beginning: Path | None,
+    record: str,
 ) -> lock.base.Resolved:
-    """What apt makes of the lists: in the base's own runtime image, for the first lock of all on this machine."""
+    """What apt makes of the lists.
+
+    It runs in the image that the base starts from, else in the base's own runtime image, and for the first lock of such
+    a base on this machine.
+    """
     if maker.settings.offline:
         raise SourceError(
             "a base is locked by Debian's archive as it is today", "run again without --offline"
@@ -82,7 +107,7 @@ def _resolve(
     with tempfile.TemporaryDirectory(dir=maker.home.work) as work:
         folder = Path(work) / "resolve"
         folder.mkdir()
-        lock.base.ask(folder, base, wanted, mirror)
+        lock.base.ask(folder, base, wanted, mirror, _keyring(maker.settings.environment), record)
         script = maker.root / toolchain.SCRIPTS / "resolve.sh"
         lines: list[str] = []
         with maker.console.status(f"asking {sources.host(mirror)}") as line:
@@ -92,8 +117,13 @@ def _resolve(
                 lines.append(text)
 
             image = before.image(base.name, bases.RUNTIME) if before else None
-            if before and image:
+            tag = ""
+            if beginning:
+                tag = f"{toolchain.IMAGES}{base.name}-start:{beginning.name[:32]}"
+                maker.take(beginning, tag)
+            elif image:
                 tag = maker.ensure(image)
+            if tag:
                 give(folder, maker.engine.owner, all_inside=True)
                 status = maker.engine.run(
                     Run(
@@ -105,6 +135,8 @@ def _resolve(
                     ),
                     listen,
                 )
+                if beginning:
+                    maker.engine.remove_image(tag)
             elif shutil.which("apt-get"):
                 done = subprocess.run(
                     ["sh", script, folder],
@@ -117,31 +149,38 @@ def _resolve(
                     f"the first lock of the base {base.name} needs apt-get", "make it on Debian or Ubuntu"
                 )
         if status:
-            raise _refused(lines, mirror)
+            raise lock.base.refused(lines, mirror)
         return lock.base.answer(folder, base, wanted)
 
 
-def _refused(lines: list[str], mirror: str) -> SourceError:
-    """Why apt did not do what it was asked for."""
-    said = [line for line in lines if line.startswith(("E:", "W:", "Err:"))] or lines[-5:]
-    text = "\n".join(f"  {line}" for line in said)
-    if any("EXPKEYSIG" in line or "KEYEXPIRED" in line or "is expired" in line for line in said):
-        return SourceError(
-            f"the signature of a suite at {mirror} has expired, so that nothing says any more which packages are right",
-            "leave the lock as it is, which stays valid, or move the base to a suite that is still signed",
-            detail=text,
+def _beginning(maker: toolchain.Maker, base: Base, before: BaseLock | None) -> Path | None:
+    """The root file system that a base starts from; None where it starts from nothing."""
+    if base.image is None:
+        return None
+    known = before.registry if before else None
+    at = (maker.engine, maker.home, maker.settings, maker.console)
+    return start.obtain(known, *at) if known and known.image == base.image else start.pull(base.image, *at)
+
+
+def _status(base: Base, beginning: Path | None) -> str:
+    """What dpkg has recorded in the root file system that a base starts from."""
+    found = debs.status(beginning) if beginning else ""
+    if beginning and not found:
+        raise UsageError(
+            f"the base {base.name} cannot start from {base.image}, which has no packages of dpkg",
+            "name an image of Debian",
         )
-    if any("is not signed" in line or "NO_PUBKEY" in line or "BADSIG" in line for line in said):
-        return SourceError(
-            f"a suite at {mirror} is not signed by Debian",
-            "set KILN_DEBIAN_MIRROR to another mirror",
-            detail=text,
+    return found
+
+
+def _keyring(environment: Mapping[str, str]) -> Path | None:
+    """The keys that may sign a suite, where KILN_DEBIAN_KEYRING names some; UsageError where it is no file."""
+    given = environment.get("KILN_DEBIAN_KEYRING", "")
+    if given and not Path(given).is_file():
+        raise UsageError(
+            f"KILN_DEBIAN_KEYRING is {given}, which is not a file", "name a keyring of GnuPG, or unset it"
         )
-    return SourceError(
-        f"apt cannot resolve the lists of packages with {mirror}",
-        "correct the lists, or set KILN_DEBIAN_MIRROR to another mirror",
-        detail=text,
-    )
+    return Path(given) if given else None
 
 
 def _sha1s(maker: toolchain.Maker, resolved: lock.base.Resolved) -> Callable[[lock.base.Found], str]:
@@ -163,8 +202,7 @@ def _sha1s(maker: toolchain.Maker, resolved: lock.base.Resolved) -> Callable[[lo
 
 def _image(maker: toolchain.Maker, base: Base, made: BaseLock, name: str) -> tuple[str, dict[str, str]]:
     """The digest of an image's root file system, and what scripts left in it. The image stays in the engine."""
-    packages = tuple(each for each in made.packages if made.contains(each, name))
-    image = Image(base.name, name, "", made.suites[0].epoch, packages)
+    image = made.made(base.name, name, "")
     files = maker.obtain(made, image)
     with tempfile.TemporaryDirectory(dir=maker.home.work) as folder:
         tar = maker.install(made, image, files, Path(folder))
@@ -172,4 +210,4 @@ def _image(maker: toolchain.Maker, base: Base, made: BaseLock, name: str) -> tup
         tag = toolchain.tag_of(replace(image, root=digest))
         if not maker.engine.has_image(tag):
             maker.take(tar, tag)
-        return digest, toolchain.made_by_scripts(image, files, tar)
+        return digest, toolchain.made_by_scripts(image, files, tar, maker.start(image))

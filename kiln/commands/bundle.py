@@ -13,7 +13,7 @@ from kiln import plan, sources
 from kiln.build import bundle
 from kiln.commands.printing import megabytes, short_path
 from kiln.core import Console, Home, sha256_of
-from kiln.engine import Engine, connect, doctor, toolchain
+from kiln.engine import Engine, connect, doctor, start, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
 from kiln.sources import FetchSettings, Vault, licences
@@ -56,7 +56,11 @@ def run(catalogue: Catalogue, request: Request, settings: BundleSettings, consol
         wanted = (*planned.sources, *(() if engine else planned.toolchain.packages))
         with console.station("sources"), console.transfers() as transfers:
             obtained = sources.obtain(wanted, Vault(home.sources), settings.sources, transfers)
-        roots = _roots(root, planned, settings, engine, folder, console) if engine else []
+        roots = (
+            _roots(root, planned, settings, engine, folder, console)
+            if engine
+            else _start(planned, settings, console)
+        )
         with console.station("bundle"), console.status(target.name):
             bundle.write(planned, obtained, roots, target)
     if planned.interpreter.kind == "prefix":
@@ -75,6 +79,15 @@ def _roots(
             with console.status(f"packing {tag}"):
                 roots.append(bundle.root_of(tag, image, engine, folder))
         return roots
+
+
+def _start(planned: Plan, settings: BundleSettings, console: Console) -> list[tuple[bundle.Packed, Path]]:
+    """The root file system that the images start from, where they do not start from nothing."""
+    registry = planned.toolchain.runtime.registry
+    if registry is None:
+        return []
+    path = start.fetch(registry, settings.home, settings.sources, console)
+    return [(bundle.Packed(registry.sha256, path.stat().st_size), path)]
 
 
 def show(file: Path, plan: Plan, console: Console) -> None:

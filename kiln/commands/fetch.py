@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from kiln import plan, sources
 from kiln.commands.printing import megabytes, plain_table
 from kiln.core import Console, Home
+from kiln.engine import start
 from kiln.plan import Request
 from kiln.recipe import Catalogue
 from kiln.sources import FetchSettings, Obtained, Vault, licences
@@ -29,6 +30,10 @@ def run(
     licences.require(licences.terms(catalogue.root, made.sources), home, accept, console)
     with home.in_use(console), console.station("sources"), console.transfers() as transfers:
         obtained = sources.obtain((*made.sources, *made.toolchain.packages), vault, settings, transfers)
+    registry = made.toolchain.runtime.registry
+    if registry:
+        with home.in_use(console), console.station("image"):
+            start.fetch(registry, home, settings, console)
     if json_wanted:
         sys.stdout.write(to_json(obtained, vault))
         return

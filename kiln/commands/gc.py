@@ -79,6 +79,8 @@ def needs(catalogue: Catalogue) -> Needs:
         locked = bases.base_lock(root, base)
         # A choice of the command line, such as another compiler, has an image and packages of its own.
         _need(found, [locked.source(package) for package in locked.packages], f"needed by the base {base}")
+        if locked.registry:
+            found.hashes.setdefault(locked.registry.sha256, f"needed by the base {base}")
         for image in locked.of(base):
             found.images.setdefault(toolchain.tag_of(image), f"needed by the base {base}")
     for path in sorted(root.glob("layers/*/sources.yaml")):

@@ -10,7 +10,7 @@ from kiln import plan
 from kiln.commands.printing import megabytes
 from kiln.core import Console
 from kiln.plan import Plan, Request
-from kiln.recipe import Catalogue
+from kiln.recipe import Catalogue, Image
 
 
 def run(catalogue: Catalogue, request: Request, json_wanted: bool) -> None:
@@ -34,10 +34,7 @@ def show(plan: Plan, console: Console) -> None:
         console.say(f"  {step.station:<8} {step.name:<10} bash /kiln/{step.script} in the image {step.image}")
     console.say("images")
     for image in plan.toolchain.images:
-        suites = " and ".join(dict.fromkeys(package.suite for package in image.packages))
-        console.say(
-            f"  {image.root}  {image.name}: {len(image.packages)} packages of {suites}, {megabytes(image.size)} MB"
-        )
+        console.say(f"  {image.root}  {image.name}: {_packages(image)}")
     facts = {
         "interpreter": f"{plan.interpreter.executable} ({plan.interpreter.kind})",
         "options": ", ".join(f"{name}={value}" for name, value in plan.options.items()) or "none",
@@ -49,6 +46,14 @@ def show(plan: Plan, console: Console) -> None:
     }
     for name, value in facts.items():
         console.say(f"{name:<12} {value}")
+
+
+def _packages(image: Image) -> str:
+    suites = " and ".join(dict.fromkeys(package.suite for package in image.packages))
+    own = (
+        f"{len(image.packages)} packages of {suites}, {megabytes(image.size)} MB" if suites else "no package"
+    )
+    return f"{own}, on {len(image.installed)} of {image.registry.image}" if image.registry else own
 
 
 def _inputs(plan: Plan) -> Iterator[tuple[str, str]]:

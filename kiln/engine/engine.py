@@ -14,8 +14,9 @@ import docker.errors
 from docker.models.containers import Container
 from docker.types import Mount as DockerMount
 
+from kiln.core import SourceError
 from kiln.engine import container, podman
-from kiln.engine.failures import LOST, engine_errors
+from kiln.engine.failures import LOST, engine_errors, first_line
 from kiln.engine.run import Mount, Run
 from kiln.plan import Limits
 
@@ -92,6 +93,18 @@ class Engine:
                 file.writelines(created.export(chunk_size=1 << 20))  # type: ignore[arg-type]
             finally:
                 created.remove(force=True)
+
+    def pull(self, image: str) -> None:
+        """Get an image by its digest from its registry; SourceError where that does not give it."""
+        repository, _, digest = image.partition("@")
+        with engine_errors(self.name):
+            try:
+                self._client.images.pull(repository, tag=digest)
+            except (docker.errors.APIError, docker.errors.ImageNotFound) as error:
+                raise SourceError(
+                    f"the image {image} cannot be pulled ({first_line(error)})",
+                    "log in to its registry with the container engine's own command, or give a bundle made elsewhere",
+                ) from error
 
     def environment(self, tag: str) -> tuple[str, ...]:
         """The variables that an image sets, as NAME=VALUE."""

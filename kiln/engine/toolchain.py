@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from kiln import archive, sources
 from kiln.archive import debs
 from kiln.core import Console, DifferenceError, EngineError, Home, sha256_of
+from kiln.engine import start
 from kiln.engine.run import Mount
 from kiln.plan import Plan
-from kiln.recipe import BaseLock, Image, bases
+from kiln.recipe import BaseLock, Image, Package, bases
 from kiln.sources import FetchSettings, Vault
 
 if TYPE_CHECKING:
@@ -102,8 +103,10 @@ class Maker:
         what = f"making the image {image.name} ({len(image.packages)} packages)"
         with self.console.status(what) as line, self._room():
             _write_archive(self.root, lock, image, files, packages)
-            basic = [each for each in image.packages if lock.contains(each, bases.BASE)]
-            debs.unpacked((files[each.sha256] for each in basic), unpacked)
+            beginning = self.start(image)
+            if beginning is None:
+                beginning = unpacked
+                debs.unpacked((files[each.sha256] for each in _basic(lock, image)), unpacked)
 
             def listen(text: str) -> None:
                 line(text)
@@ -111,8 +114,8 @@ class Maker:
 
             command = ("/bin/sh", f"{PACKAGES}/install.sh")
             mount = Mount(packages, PACKAGES)
-            status = self.engine.install(unpacked, command, label, mount, exported, listen)
-            unpacked.unlink()
+            status = self.engine.install(beginning, command, label, mount, exported, listen)
+            unpacked.unlink(missing_ok=True)
             if status:
                 raise EngineError(
                     f"the packages of the image {image.name} cannot be installed ({status})",
@@ -123,6 +126,12 @@ class Maker:
             archive.normalise(exported, normal, image.epoch)
             exported.unlink()
         return normal
+
+    def start(self, image: Image) -> Path | None:
+        """The root file system of the registry image that an image starts from; None where it starts from nothing."""
+        if image.registry is None:
+            return None
+        return start.obtain(image.registry, self.engine, self.home, self.settings, self.console)
 
     def take(self, made: Path, tag: str) -> None:
         """A root file system as an image of the engine."""
@@ -138,7 +147,7 @@ class Maker:
             if found != image.root:
                 raise DifferenceError(
                     f"the image {image.name} has the digest {found} and not {image.root}: "
-                    + _difference(self.root, image, files, made),
+                    + _difference(self.root, image, files, made, self.start(image)),
                     f"take back what was changed in {SCRIPTS}, or run `./inv lock --base {image.base}` and look at "
                     "the difference",
                     where=str(bases.lock_path(self.root, image.base)),
@@ -162,25 +171,32 @@ class Maker:
 def _write_archive(root: Path, lock: BaseLock, image: Image, files: Mapping[str, Path], folder: Path) -> None:
     """An archive of apt with an image's packages and nothing else, and the lists that install.sh reads."""
     folder.mkdir()
-    index, wanted, basic = [], [], []
+    index, wanted = [], []
     for package in image.packages:
-        name = f"{package.name}_{package.sha256[:16]}.deb"
+        name = _file(package)
         _link(files[package.sha256], folder / name)
         control = debs.control(files[package.sha256])
         index.append(f"{control}\nFilename: ./{name}\nSize: {package.size}\nSHA256: {package.sha256}\n\n")
         wanted.append(f"{package.name}={package.version}\n")
-        if lock.contains(package, bases.BASE):
-            basic.append(f"{PACKAGES}/{name}\n")
     texts = {
         "Packages": index,
         "wanted": wanted,
-        "base": basic,
+        "base": [f"{PACKAGES}/{_file(package)}\n" for package in _basic(lock, image)],
         # Every file has been verified by its hash.
         "sources.list": [f"deb [trusted=yes] file:{PACKAGES} ./\n"],
         "install.sh": [(root / SCRIPTS / "install.sh").read_text(encoding="utf-8")],
     }
     for name, lines in texts.items():
         (folder / name).write_text("".join(lines), encoding="utf-8")
+
+
+def _file(package: Package) -> str:
+    return f"{package.name}_{package.sha256[:16]}.deb"
+
+
+def _basic(lock: BaseLock, image: Image) -> list[Package]:
+    """The packages that a root file system is made of before anything runs in it; none where it is that of an image."""
+    return [] if image.registry else [each for each in image.packages if lock.contains(each, bases.BASE)]
 
 
 def _link(file: Path, target: Path) -> None:
@@ -193,17 +209,29 @@ def _link(file: Path, target: Path) -> None:
         shutil.copyfile(file, target)
 
 
-def made_by_scripts(image: Image, files: Mapping[str, Path], made: Path) -> dict[str, str]:
-    """What a root file system has at each path where it is not what a package has there; "nothing" where it has none."""
-    expected = debs.contents(files[package.sha256] for package in image.packages)
+def made_by_scripts(
+    image: Image, files: Mapping[str, Path], made: Path, beginning: Path | None
+) -> dict[str, str]:
+    """What a root file system has at each path where it is not what a package has there; "nothing" where it has none.
+
+    `beginning` is the root file system that it started from, if there was one.
+    """
+    expected = _expected(image, files, beginning)
     found = debs.entries(made)
     paths = sorted({*expected, *found})
     return {path: found.get(path, "nothing") for path in paths if expected.get(path) != found.get(path)}
 
 
-def _difference(root: Path, image: Image, files: Mapping[str, Path], made: Path) -> str:
+def _expected(image: Image, files: Mapping[str, Path], beginning: Path | None) -> dict[str, str]:
+    there = debs.entries(beginning) if beginning else {}
+    return there | debs.contents(files[package.sha256] for package in image.packages)
+
+
+def _difference(
+    root: Path, image: Image, files: Mapping[str, Path], made: Path, beginning: Path | None
+) -> str:
     """The first file at which a root file system is not what was locked."""
     recorded = bases.made(root, image.base).get(image.name, {})
-    expected = debs.contents(files[package.sha256] for package in image.packages) | recorded
+    expected = _expected(image, files, beginning) | recorded
     locked = {path: what for path, what in expected.items() if what != "nothing"}
     return debs.first_difference(locked, debs.entries(made)) or "no file differs but their order"

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timezone
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import yaml
 
 from kiln.core import SourceError, sha256_of
-from kiln.recipe import Base, BaseLock, Package, bases
+from kiln.recipe import Base, BaseLock, Installed, Package, RegistryImage, bases
 
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _LINE = re.compile(r"'(\S+)' ([^_\s]+)_([^_\s]+)_([a-z0-9]+)\.deb (\d+) SHA256:([0-9a-f]{64})")
 
 
@@ -40,12 +41,26 @@ class Resolved:
     images: Mapping[str, tuple[Found, ...]]
 
 
-def ask(folder: Path, base: Base, wanted: Mapping[str, Sequence[str]], mirror: str) -> None:
-    """Write what docker/base/resolve.sh reads into a folder: every list, and the suites that it may use."""
+def ask(
+    folder: Path,
+    base: Base,
+    wanted: Mapping[str, Sequence[str]],
+    mirror: str,
+    keyring: Path | None = None,
+    status: str = "",
+) -> None:
+    """Write what docker/base/resolve.sh reads into a folder: every list, and the suites that it may use.
+
+    `keyring` has the keys that may sign a suite; without it these are Debian's own, where the script runs. `status` is what
+    dpkg has recorded of the packages that the images start from.
+    """
+    (folder / "status").write_text(status, encoding="utf-8")
 
     def lines(suites: Sequence[str]) -> str:
-        return "".join(f"deb [arch=amd64 signed-by={KEYRING}] {mirror} {suite} main\n" for suite in suites)
+        return "".join(f"deb [arch=amd64] {mirror} {suite} main\n" for suite in suites)
 
+    if keyring:
+        shutil.copyfile(keyring, folder / "keyring.gpg")
     (folder / "wanted").mkdir()
     (folder / "sources.list").write_text(lines(suites_of(base)), encoding="utf-8")
     for image, wishes in wanted.items():
@@ -60,7 +75,9 @@ def answer(folder: Path, base: Base, wanted: Mapping[str, Sequence[str]]) -> Res
     """What docker/base/resolve.sh has left in a folder. Raises SourceError where it is not what was asked for."""
     suites, listed = [], {}
     for name in suites_of(base):
-        (file,) = (folder / "lists").glob(f"*_dists_{name}_InRelease")
+        file = next((folder / "lists").glob(f"*_dists_{name}_InRelease"), None)
+        if file is None:
+            raise SourceError(f"the mirror has no InRelease of {name}", "use another mirror")
         date = re.search(r"^Date: (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
         if date is None:
             raise SourceError(f"the InRelease of {name} has no date", "use another mirror")
@@ -75,6 +92,28 @@ def answer(folder: Path, base: Base, wanted: Mapping[str, Sequence[str]]) -> Res
         image: _found((folder / "found" / image).read_text(encoding="utf-8"), listed) for image in wanted
     }
     return Resolved(tuple(suites), images)
+
+
+def refused(said: Sequence[str], mirror: str) -> SourceError:
+    """Why docker/base/resolve.sh did not do what it was asked for, from the lines that it printed."""
+    lines = [line for line in said if line.startswith(("E:", "W:", "Err:", " "))] or said[-5:]
+
+    def says(*parts: str) -> bool:
+        return any(part in line for line in lines for part in parts)
+
+    if says("EXPKEYSIG", "KEYEXPIRED", "is expired"):
+        what = f"the signature of a suite at {mirror} has expired, so that nothing says any more which packages are right"
+        cure = "leave the lock as it is, which stays valid, or move the base to a suite that is still signed"
+    elif says("is not signed", "NO_PUBKEY", "BADSIG"):
+        what = f"a suite at {mirror} is not signed by a key that is trusted"
+        cure = "set KILN_DEBIAN_MIRROR to another mirror, or KILN_DEBIAN_KEYRING to a keyring that has the archive's keys"
+    elif says("Hash Sum mismatch", "unexpected size"):
+        what = f"an index at {mirror} is not the one that its signed Release lists"
+        cure = "wait until the mirror is complete, or set KILN_DEBIAN_MIRROR to another"
+    else:
+        what = f"apt cannot resolve the lists of packages with {mirror}"
+        cure = "correct the lists, or set KILN_DEBIAN_MIRROR to another mirror"
+    return SourceError(what, cure, detail="\n".join(f"  {line}" for line in lines))
 
 
 def suites_of(base: Base) -> tuple[str, ...]:
@@ -96,11 +135,26 @@ def _found(text: str, listed: Mapping[str, str]) -> tuple[Found, ...]:
     return tuple(sorted(found, key=lambda each: (each.name, each.arch)))
 
 
-def combined(resolved: Resolved, sha1_of: Callable[[Found], str]) -> BaseLock:
+def installed(status: str) -> tuple[Installed, ...]:
+    """The packages that dpkg has recorded as installed, sorted."""
+    found = []
+    for paragraph in status.split("\n\n"):
+        fields = dict(re.findall(r"^(Package|Status|Version|Architecture): (.*)$", paragraph, re.MULTILINE))
+        if fields.get("Status", "").endswith(" ok installed"):
+            found.append(Installed(fields["Package"], fields["Version"], fields["Architecture"]))
+    return tuple(sorted(found, key=lambda each: (each.name, each.arch)))
+
+
+def combined(
+    resolved: Resolved,
+    sha1_of: Callable[[Found], str],
+    registry: RegistryImage | None = None,
+    there: tuple[Installed, ...] = (),
+) -> BaseLock:
     """The lock without the digests of its images; what several images share stands once.
 
-    `sha1_of` gives the sha1 of a package's file. Raises SourceError where a toolchain with further packages does not
-    have all that it has without them.
+    `sha1_of` gives the sha1 of a package's file, `there` are the packages of the image `registry`. Raises SourceError
+    where a toolchain with further packages does not have all that it has without them.
     """
     images: dict[Found, set[str]] = {}
     for image, found in resolved.images.items():
@@ -114,7 +168,7 @@ def combined(resolved: Resolved, sha1_of: Callable[[Found], str]) -> BaseLock:
         for each, there in images.items()
     ]  # fmt: skip
     packages.sort(key=lambda each: (each.name, each.version, each.arch))
-    lock = BaseLock(resolved.suites, (), tuple(packages))
+    lock = BaseLock(resolved.suites, (), tuple(packages), "", registry, there)
     for image, found in resolved.images.items():
         wanted = {each.sha256 for each in found}
         other = [each.name for each in packages if lock.contains(each, image) != (each.sha256 in wanted)]
@@ -136,7 +190,12 @@ def _least(images: set[str]) -> tuple[str, ...]:
 
 def render(name: str, lock: BaseLock, roots: Mapping[str, str]) -> str:
     """The lock file's text, with the digest of each image's root file system and the seal."""
-    value = {
+    start = {
+        "registry": asdict(lock.registry),
+        "installed": [asdict(each) for each in lock.installed],
+    } if lock.registry else {}  # fmt: skip
+    value: dict[str, Any] = {
+        **start,
         "suites": [asdict(each) for each in lock.suites],
         "images": [asdict(bases.Root(image, root)) for image, root in sorted(roots.items())],
         "packages": [{**asdict(each), "images": list(each.images)} for each in lock.packages],
@@ -147,7 +206,8 @@ def render(name: str, lock: BaseLock, roots: Mapping[str, str]) -> str:
         f"seal: {bases.seal(value)}",
     ]
     for key, rows in value.items():
-        lines += [f"{key}:", *(f"  - {_flow(row)}" for row in rows)]
+        one = isinstance(rows, dict)
+        lines += [f"{key}: {_flow(rows)}"] if one else [f"{key}:", *(f"  - {_flow(row)}" for row in rows)]
     return "\n".join(lines) + "\n"
 
 
@@ -166,7 +226,16 @@ def moved(before: BaseLock | None, after: BaseLock) -> list[str]:
         return {(each.name, each.suite): each for each in lock.packages} if lock else {}
 
     old, new = versions(before), versions(after)
-    lines = []
+    was_from, now_from = (each.registry.image if each and each.registry else "" for each in (before, after))
+    lines = [f"  image {was_from or 'none'} -> {now_from or 'none'}"] if was_from != now_from else []
+    were, are = (
+        {each.name: each.version for each in lock.installed} if lock else {} for lock in (before, after)
+    )
+    lines += [
+        f"  {name} of the image: {were.get(name, 'none')} -> {are.get(name, 'none')}"
+        for name in sorted({*were, *are})
+        if were.get(name) != are.get(name)
+    ]
     for key in sorted({*old, *new}):
         was, now = old.get(key), new.get(key)
         if was is None and now:

@@ -105,6 +105,7 @@ class Toolchain:
             {
                 "name": image.name,
                 "root": image.root,
+                **({"registry": asdict(image.registry)} if image.registry else {}),
                 "packages": [
                     {
                         "name": package.name,
@@ -116,7 +117,8 @@ class Toolchain:
                         "origin": f"debian: {package.pool}",
                     }
                     for package in image.packages
-                ],
+                ]
+                + [each.row(image.registry.image) for each in image.installed if image.registry],
             }
             for image in self.images
         ]

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from kiln.core import STRICT, Integer, Name, Sha256, UsageError, read_yaml, typed
+from kiln.recipe.registry import Installed, Reference, RegistryImage
 from kiln.recipe.source import DebianOrigin, Source
 
 FOLDER = Path("recipes", "bases")
@@ -34,7 +35,8 @@ class Base:
 
     `python` is the version of its own interpreter, `glibc` that of its C library, `compilers` the major versions of gcc
     that its toolchains can have; those that the suite itself does not have come from the suite `older`. `packages` are
-    in every image, `runtime` in the one where wheels are tested and in all toolchains. `name` is that of its folder.
+    in every image, `runtime` in the one where wheels are tested and in all toolchains. Images are made from nothing, or
+    from the registry image `image`, which then has what the lists do not name. `name` is that of its folder.
     """
 
     suite: Name
@@ -45,6 +47,7 @@ class Base:
     name: str = ""
     compilers: tuple[Integer, ...] = ()
     older: Name | None = None
+    image: Reference | None = None
 
     __pydantic_config__ = STRICT
 
@@ -118,7 +121,8 @@ class Root:
 class Image:
     """The packages of one image by name, and the sha256 of the root file system that they give.
 
-    Every time in it is `epoch`, in seconds since 1970.
+    Every time in it is `epoch`, in seconds since 1970. `installed` is what it has from the image `registry` and does not
+    replace.
     """
 
     base: str
@@ -126,12 +130,22 @@ class Image:
     root: str
     epoch: int
     packages: tuple[Package, ...]
+    registry: RegistryImage | None = None
+    installed: tuple[Installed, ...] = ()
 
     @property
     def identity(self) -> dict[str, Any]:
         """What enters the build key."""
         rows = [[each.name, each.version, each.arch, each.sha256] for each in self.packages]
-        return {"image": self.name, "root": self.root, "packages": _digest(rows)}
+        found = {"image": self.name, "root": self.root, "packages": _digest(rows)}
+        if self.registry:
+            there = [[each.name, each.version, each.arch] for each in self.installed]
+            found |= {
+                "registry": self.registry.image,
+                "start": self.registry.sha256,
+                "installed": _digest(there),
+            }
+        return found
 
     @property
     def size(self) -> int:
@@ -141,12 +155,17 @@ class Image:
 
 @dataclass(frozen=True)
 class BaseLock:
-    """The packages of a base's images. `seal` is the digest of all the rest, so that no edit goes unseen."""
+    """The packages of a base's images. `seal` is the digest of all the rest, so that no edit goes unseen.
+
+    `registry` is the image that they start from, if there is one, and `installed` are its packages.
+    """
 
     suites: Annotated[tuple[Suite, ...], Field(min_length=1)]
     images: tuple[Root, ...]
     packages: tuple[Package, ...]
     seal: str = ""
+    registry: RegistryImage | None = None
+    installed: tuple[Installed, ...] = ()
 
     __pydantic_config__ = STRICT
 
@@ -161,16 +180,14 @@ class BaseLock:
 
     def of(self, base: str) -> tuple[Image, ...]:
         """All images, for the base of this name."""
-        return tuple(
-            Image(
-                base,
-                root.name,
-                root.sha256,
-                self.suites[0].epoch,
-                tuple(each for each in self.packages if self.contains(each, root.name)),
-            )
-            for root in self.images
-        )
+        return tuple(self.made(base, root.name, root.sha256) for root in self.images)
+
+    def made(self, base: str, name: str, root: str) -> Image:
+        """An image with this digest of its root file system."""
+        packages = tuple(each for each in self.packages if self.contains(each, name))
+        new = {each.name for each in packages}
+        kept = tuple(each for each in self.installed if each.name not in new)
+        return Image(base, name, root, self.suites[0].epoch, packages, self.registry, kept)
 
     def source(self, package: Package) -> Source:
         """A package as a source like any other."""
@@ -279,12 +296,20 @@ def image_name(toolchain: str, extra: tuple[str, ...]) -> str:
 def image(root: Path, base: Base, lock: BaseLock, name: str) -> Image:
     """An image, for a list of packages that the lock was made for.
 
-    Raises UsageError where the lock lacks the image or a package of its list.
+    Raises UsageError where the lock lacks the image or a package of its list, or is that of another registry image.
     """
     found = lock.image(base.name, name)
     asked = wanted_images(root, base).get(name, ())
-    there = {package.name for package in found.packages} if found else set()
+    has = [{each.name for each in found.packages}, {each.name for each in found.installed}] if found else []
+    there = set().union(*has)
     lacking = [each for each in asked if not each.startswith("?") and each not in there]
+    start = lock.registry.image if lock.registry else None
+    if start != base.image:
+        raise UsageError(
+            f"the lock starts from {start or 'nothing'}, and the base from {base.image or 'nothing'}",
+            f"run `./inv lock --base {base.name}`",
+            where=str(lock_path(root, base.name)),
+        )
     if found is None or lacking:
         what = ", ".join(lacking) or f"the image {name}"
         raise UsageError(

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import packages, signed_archive
 from tests.support.house import House
 from tests.support.machine import Machine, machine, needs_machine
 
 pytestmark = needs_machine
 
 INSTALL = "docker/base/install.sh"
+LOCK = "recipes/bases/bookworm/lock.yaml"
 
 
 @pytest.fixture
@@ -108,3 +110,24 @@ def test_a_package_that_is_not_in_the_vault_is_named_with_its_version_and_hash(
     done = there.run(other, "bundle", "toy", "--packages", "--offline")
     assert done.returncode == 3
     assert "libc6_" in done.stderr and "_amd64.deb, sha256 " in done.stderr and "--folder" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not installed")
+def test_a_suite_whose_signature_has_expired_stops_only_the_next_lock(
+    house: House, served: tuple[str, Path], tmp_path: Path
+) -> None:
+    address, site = served
+    before = (house.root / LOCK).read_bytes()
+    with signed_archive.key() as key:
+        toy = {"toy": packages.deb(tmp_path, "toy", usr__share__toy=b"1")}
+        for suite in ("bookworm", "bullseye"):
+            signed_archive.write(
+                site / "debian", suite, toy, key, Valid_Until="Sun, 12 Jul 2026 10:16:37 UTC"
+            )
+        archive = {"KILN_DEBIAN_MIRROR": f"{address}/debian", "KILN_DEBIAN_KEYRING": str(key.keyring)}
+        done = house.run("lock", "--base", "bookworm", **archive)
+    assert done.returncode == 3
+    assert "has expired" in done.stderr and "leave the lock as it is, which stays valid" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (house.root / LOCK).read_bytes() == before
+    assert house.run("plan", "toy", **archive).returncode == 0

@@ -1,4 +1,4 @@
-"""A second machine: a container engine with nothing in it, in a network namespace without interfaces."""
+"""A second machine: a container engine with nothing in it, in a network namespace without interfaces or in this one's."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ class Machine:
     """What is run on it is this machine's, but for the engine and the network."""
 
     socket: Path
+    network: bool = False
 
-    def run(self, house: House, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, house: House, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["unshare", "--net", *house.command(*arguments)],
-            env=house.environment(DOCKER_HOST=f"unix://{self.socket}"),
+            [*([] if self.network else ["unshare", "--net"]), *house.command(*arguments)],
+            env=house.environment(DOCKER_HOST=f"unix://{self.socket}", **changed),
             capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=900,
         )  # fmt: skip
 
@@ -50,24 +51,36 @@ mount -t tmpfs tmpfs /dev/shm
 mount --bind "$1/storage" /var/lib/containers
 exec podman $2 system service --time=0 "unix://$1/podman.sock"
 """
+# A registry of a test has no certificate.
+REGISTRIES = """
+[[registry]]
+location = "{}"
+insecure = true
+"""
 
 
 @contextlib.contextmanager
-def machine() -> Iterator[Machine]:
+def machine(registry: str = "") -> Iterator[Machine]:
+    """An empty engine, without a network but for one that pulls from a registry on this machine."""
     folder = Path(tempfile.mkdtemp(prefix="kiln-"))
+    text = REGISTRIES.format(registry) if registry else ""
+    (folder / "registries.conf").write_text(text, encoding="utf-8")
+    own = ["--mount"] if registry else ["--net", "--mount"]
     (folder / "storage").mkdir()
     hybrid = Path("/sys/fs/cgroup/unified").exists() and shutil.which("runc")
     script = ["sh", "-euc", PLACES, "sh", str(folder), "--runtime=runc" if hybrid else "--log-level=error"]
     with (folder / "log").open("w") as log:
         service = subprocess.Popen(
-            ["unshare", "--net", "--mount", *script], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+            ["unshare", *own, *script],
+            env={**os.environ, "CONTAINERS_REGISTRIES_CONF": str(folder / "registries.conf")},
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        )  # fmt: skip
     try:
         while not (folder / "podman.sock").exists():
             assert service.poll() is None, (folder / "log").read_text()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 service.wait(timeout=0.05)
-        yield Machine(folder / "podman.sock")
+        yield Machine(folder / "podman.sock", bool(registry))
     finally:
         service.terminate()
         service.wait()

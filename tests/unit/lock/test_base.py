@@ -166,3 +166,87 @@ def test_release_pockets_are_all_that_this_repository_is_locked_from() -> None:
     assert [suite.name for suite in lock.suites] == ["bookworm", "bullseye"]
     runtime = lock.image("bookworm", "runtime")
     assert runtime is not None and {package.suite for package in runtime.packages} == {"bookworm"}
+
+
+REFERENCE = f"registry.example/debian@sha256:{'7' * 64}"
+START = recipe_bases.RegistryImage(REFERENCE, "8" * 64)
+STATUS = """\
+Package: libc6
+Status: install ok installed
+Architecture: amd64
+Version: 2.36-9
+Description: the C library
+ Package: is no field here
+
+Package: gone
+Status: deinstall ok config-files
+Architecture: amd64
+Version: 1
+
+Package: g++
+Status: hold ok installed
+Version: 0.9
+Architecture: amd64
+"""
+
+
+def started(root: Path, image: str = REFERENCE) -> Path:
+    """A repository whose base starts from a registry image that has an older g++."""
+    there = locking.installed(STATUS)
+    lock = recipe_bases.BaseLock((bases.SUITE,), (), bases.LOCKED, "", START, there)
+    text = locking.render("bookworm", lock, {name: "a" * 64 for name in bases.IMAGES})
+    return repository.make(
+        root, **{"recipes/bases/bookworm/base.yaml": f"{bases.BASE}image: {image}\n", LOCK: text}
+    )
+
+
+def test_the_packages_of_an_image_are_what_dpkg_says_is_installed() -> None:
+    found = [(each.name, each.version, each.arch) for each in locking.installed(STATUS)]
+    assert found == [("g++", "0.9", "amd64"), ("libc6", "2.36-9", "amd64")]
+
+
+def test_a_registry_images_packages_are_in_plan_key_and_toolchain_without_those_that_are_replaced(
+    tmp_path: Path,
+) -> None:
+    plain = planner.make(Catalogue(repository.make(tmp_path / "plain")), Request("toy"))
+    made = planner.make(Catalogue(started(tmp_path / "started")), Request("toy"))
+    assert made.key != plain.key
+    runtime, toolchain = made.toolchain.images
+    assert [each.name for each in runtime.installed] == ["g++", "libc6"]
+    assert [each.name for each in toolchain.installed] == ["libc6"]
+    row = next(each for each in made.toolchain.rows()[1]["packages"] if each["name"] == "libc6")
+    assert (row["version"], row["architecture"], row["sha256"]) == ("2.36-9", "amd64", None)
+    assert row["origin"] == f"registry: {REFERENCE}"
+    assert made.toolchain.rows()[0]["registry"] == {"image": REFERENCE, "sha256": "8" * 64}
+
+
+def test_a_lock_of_another_image_than_the_bases_is_refused(tmp_path: Path) -> None:
+    other = REFERENCE.replace("7", "6")
+    with pytest.raises(UsageError, match=f"the lock starts from {REFERENCE}, and the base from {other}"):
+        planner.make(Catalogue(started(tmp_path, other)), Request("toy"))
+
+
+def test_an_image_that_is_named_by_a_tag_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="image"):
+        planner.make(Catalogue(started(tmp_path, "registry.example/debian:bookworm")), Request("toy"))
+
+
+def test_a_lock_that_starts_from_an_image_cannot_be_edited(tmp_path: Path) -> None:
+    root = started(tmp_path)
+    text = (root / LOCK).read_text()
+    assert "2.36-9" in text
+    (root / LOCK).write_text(text.replace("2.36-9", "2.36-8"))
+    with pytest.raises(UsageError, match="not what was generated"):
+        planner.make(Catalogue(root), Request("toy"))
+
+
+def test_what_moved_in_the_image_is_told() -> None:
+    there = locking.installed(STATUS)
+    before = recipe_bases.BaseLock((bases.SUITE,), (), bases.LOCKED)
+    after = replace(before, registry=START, installed=there)
+    assert locking.moved(before, after) == [
+        f"  image none -> {REFERENCE}",
+        "  g++ of the image: none -> 0.9",
+        "  libc6 of the image: none -> 2.36-9",
+    ]
+    assert locking.moved(after, after) == []

@@ -247,3 +247,33 @@ def test_the_json_form_says_the_same(web: Server, vault: Vault) -> None:
     assert (value["state"], value["name"], value["digest"]) == ("missing", "file", SHA256)
     assert value["supply"] == [ORIGIN.url, f"{web.url}/fallback/gone.invalid/a/file-1.tar.gz?raw=1"]
     assert (value["size"], value["from"], value["answers"]) == (9, None, [])
+
+
+def packages_of(web: Server, vault: Vault) -> list[sources.ImageStatus]:
+    """Two images that share a package which is there; the second has one that is missing."""
+    shared, own = (
+        Source(name, (DebianOrigin(f"pool/main/t/{name}_1_amd64.deb", digest, 2_000_000),))
+        for name, digest in (("shared", SHA256), ("own", "e" * 64))
+    )
+    vault.partial(SHA256).write_bytes(CONTENT)
+    vault.finish(SHA256)
+    there, missing = status.survey([shared, own], vault, asking(web, PATH="", KILN_DEBIAN_MIRROR=web.url))
+    return [sources.ImageStatus("runtime", (there,)), sources.ImageStatus("opencv", (there, missing))]
+
+
+def test_an_image_is_a_line_with_what_is_missing_of_it(web: Server, vault: Vault) -> None:
+    output = io.StringIO()
+    sources.show((), Console(rich.console.Console(width=200, file=output)), packages_of(web, vault))
+    rows = [line.split() for line in output.getvalue().splitlines()]
+    assert ["✓", "runtime", "1", "0.0", "all"] in rows
+    assert ["✗", "opencv", "2", "2.0", "1", "missing", "(2.0", "MB);", "ask", "Debian"] in rows
+    assert not any("shared" in row for row in rows), "packages have rows only where they are asked for"
+
+
+def test_packages_that_are_asked_for_have_a_row_each_once(web: Server, vault: Vault) -> None:
+    output = io.StringIO()
+    console = Console(rich.console.Console(width=200, file=output))
+    sources.show((), console, packages_of(web, vault), packages=True)
+    rows = [line.split() for line in output.getvalue().splitlines()]
+    assert [row[1] for row in rows if len(row) > 1 and row[1] in ("shared", "own")] == ["shared", "own"]
+    assert ["✗", "own", "2.0", "missing;", "ask", "Debian"] in rows
