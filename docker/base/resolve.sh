@@ -1,8 +1,7 @@
 #!/bin/sh
 # Asks apt what each list of packages in FOLDER/wanted comes to, in an archive whose signatures it has checked:
-# `resolve.sh FOLDER`. FOLDER/sources.list names all suites. Beside each list is one of the suites that it uses, and for some
-# another, with an older suite, for what the first does not have. FOLDER/keyring.gpg, where it is there, has the keys that
-# may sign a suite; else they are Debian's own. FOLDER/status is dpkg's record of the packages that are there already.
+# `resolve.sh FOLDER`. FOLDER/sources.list names the suite. FOLDER/keyring.gpg, where it is there, has the keys that may sign
+# it; else they are Debian's own. FOLDER/status is dpkg's record of the packages that are there already.
 # Writes FOLDER/lists/*InRelease and, for each list, a file in FOLDER/found: apt's lines of what would be fetched.
 set -eu
 folder=$1
@@ -37,9 +36,6 @@ export APT_CONFIG="$folder/apt.conf"
 apt-get --error-on=any -o Dir::Etc::SourceList="$folder/sources.list" update
 for list in "$folder"/wanted/*.packages; do
     name=$(basename "$list" .packages)
-    resolve() {
-        tr '\n' '\0' < "$list" | xargs --null \
-            apt-get -o Dir::Etc::SourceList="$1" --yes --print-uris install > "$folder/found/$name"
-    }
-    resolve "$folder/wanted/$name.list" || resolve "$folder/wanted/$name.older"
+    tr '\n' '\0' < "$list" | xargs --null \
+        apt-get -o Dir::Etc::SourceList="$folder/sources.list" --yes --print-uris install > "$folder/found/$name"
 done

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Compiles gcc from its pinned source into /kiln/build/gcc, for a version that nvcc requires and the base has no package of.
+# Compiles gcc from its pinned source into /kiln/build/gcc, with the base's own gcc, for a version that the base has no
+# package of.
 set -euo pipefail
 prefix=/kiln/build/gcc
 source=/kiln/build/gcc-source
@@ -20,7 +21,7 @@ tar --extract --file "$archive" --directory "$source" --strip-components 1
 cd "$objects"
 # Its sources are C++98, which newer compilers have to be asked for. Left out are its sanitizers, which do not compile
 # against a newer kernel and C library, and libraries that nothing here links to.
-CC="ccache gcc-9" CXX="ccache g++-9 -std=gnu++98" "$source/configure" --quiet --prefix="$prefix" \
+CC="ccache gcc" CXX="ccache g++ -std=gnu++98" "$source/configure" --quiet --prefix="$prefix" \
     --program-suffix="-$major" --enable-languages=c,c++ --enable-checking=release --with-system-zlib \
     --disable-bootstrap --disable-multilib --disable-nls --disable-werror \
     --disable-libsanitizer --disable-libmpx --disable-libcilkrts --disable-libvtv --disable-libitm --disable-libssp

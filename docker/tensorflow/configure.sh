@@ -3,7 +3,7 @@
 set -euo pipefail
 source /kiln/scripts/settings.sh
 mkdir -p /kiln/build/bin "$disk_cache"
-[ -x "$CXX" ] || fail "the compiler $KILN_OPT_COMPILER is not in the toolchain: give --compiler gcc-9 or gcc-12"
+[ -x "$CXX" ] || fail "the compiler $KILN_OPT_COMPILER is not in the toolchain: give one that the option names"
 
 # --- Bazel and the workspace -------------------------------------------------------------------------------------
 install -m 0755 /kiln/files/bazel-0.26.1-linux-x86_64 /kiln/build/bin/bazel

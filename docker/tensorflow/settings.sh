@@ -25,7 +25,7 @@ export USER=kiln
 case $KILN_VERSION in *+nv*) export RELEASE_VERSION=${KILN_VERSION#*+nv} ;; esac
 
 case $KILN_OPT_COMPILER in
-    gcc-9 | gcc-12) compilers=/usr/bin ;;
+    gcc-12) compilers=/usr/bin ;;
     *) compilers=/kiln/build/gcc/bin ;;      # from the step `gcc`, if the recipe has it
 esac
 export CC=$compilers/$KILN_OPT_COMPILER CXX=$compilers/${KILN_OPT_COMPILER/gcc/g++}

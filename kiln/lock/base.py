@@ -35,9 +35,9 @@ class Found:
 
 @dataclass(frozen=True)
 class Resolved:
-    """What apt found: the suites as they are today, and for each image its packages."""
+    """What apt found: the suite as it is today, and for each image its packages."""
 
-    suites: tuple[bases.Suite, ...]
+    suite: bases.Suite
     images: Mapping[str, tuple[Found, ...]]
 
 
@@ -49,49 +49,36 @@ def ask(
     keyring: Path | None = None,
     status: str = "",
 ) -> None:
-    """Write what docker/base/resolve.sh reads into a folder: every list, and the suites that it may use.
+    """Write what docker/base/resolve.sh reads into a folder: every list, and the suite that it uses.
 
     `keyring` has the keys that may sign a suite; without it these are Debian's own, where the script runs. `status` is what
     dpkg has recorded of the packages that the images start from.
     """
     (folder / "status").write_text(status, encoding="utf-8")
 
-    def lines(suites: Sequence[str]) -> str:
-        return "".join(f"deb [arch=amd64] {mirror} {suite} main\n" for suite in suites)
-
     if keyring:
         shutil.copyfile(keyring, folder / "keyring.gpg")
     (folder / "wanted").mkdir()
-    (folder / "sources.list").write_text(lines(suites_of(base)), encoding="utf-8")
+    (folder / "sources.list").write_text(f"deb [arch=amd64] {mirror} {base.suite} main\n", encoding="utf-8")
     for image, wishes in wanted.items():
-        (folder / "wanted" / f"{image}.list").write_text(lines((base.suite,)), encoding="utf-8")
-        if "+" in image:
-            # Another compiler than the base's own may come from the suite before it.
-            (folder / "wanted" / f"{image}.older").write_text(lines(suites_of(base)), encoding="utf-8")
         (folder / "wanted" / f"{image}.packages").write_text("\n".join(wishes), encoding="utf-8")
 
 
 def answer(folder: Path, base: Base, wanted: Mapping[str, Sequence[str]]) -> Resolved:
     """What docker/base/resolve.sh has left in a folder. Raises SourceError where it is not what was asked for."""
-    suites, listed = [], {}
-    for name in suites_of(base):
-        file = next((folder / "lists").glob(f"*_dists_{name}_InRelease"), None)
-        if file is None:
-            raise SourceError(f"the mirror has no InRelease of {name}", "use another mirror")
-        date = re.search(r"^Date: (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
-        if date is None:
-            raise SourceError(f"the InRelease of {name} has no date", "use another mirror")
-        moment = parsedate_to_datetime(date[1]).astimezone(timezone.utc)
-        suites.append(bases.Suite(name, f"{moment:%Y-%m-%dT%H:%M:%SZ}", sha256_of(file)))
-        (index,) = (folder / "lists").glob(f"*_dists_{name}_main_binary-amd64_Packages")
-        text = index.read_text(encoding="utf-8")
-        listed.update(
-            {sha256: name for sha256 in re.findall(r"^SHA256: (\S+)$", text, re.M) if sha256 not in listed}
-        )
+    name = base.suite
+    file = next((folder / "lists").glob(f"*_dists_{name}_InRelease"), None)
+    if file is None:
+        raise SourceError(f"the mirror has no InRelease of {name}", "use another mirror")
+    date = re.search(r"^Date: (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+    if date is None:
+        raise SourceError(f"the InRelease of {name} has no date", "use another mirror")
+    moment = parsedate_to_datetime(date[1]).astimezone(timezone.utc)
+    suite = bases.Suite(name, f"{moment:%Y-%m-%dT%H:%M:%SZ}", sha256_of(file))
     images = {
-        image: _found((folder / "found" / image).read_text(encoding="utf-8"), listed) for image in wanted
+        image: _found((folder / "found" / image).read_text(encoding="utf-8"), name) for image in wanted
     }
-    return Resolved(tuple(suites), images)
+    return Resolved(suite, images)
 
 
 def refused(said: Sequence[str], mirror: str) -> SourceError:
@@ -116,13 +103,8 @@ def refused(said: Sequence[str], mirror: str) -> SourceError:
     return SourceError(what, cure, detail="\n".join(f"  {line}" for line in lines))
 
 
-def suites_of(base: Base) -> tuple[str, ...]:
-    """The suites that a base's packages come from, its own first."""
-    return (base.suite, *([base.older] if base.older else []))
-
-
-def _found(text: str, listed: Mapping[str, str]) -> tuple[Found, ...]:
-    """The packages in apt's lines of what it would fetch; `listed` has the suite of each by its sha256."""
+def _found(text: str, suite: str) -> tuple[Found, ...]:
+    """The packages in apt's lines of what it would fetch from a suite."""
     rows = [line for line in text.splitlines() if line.startswith("'")]
     found = []
     for row in rows:
@@ -131,7 +113,7 @@ def _found(text: str, listed: Mapping[str, str]) -> tuple[Found, ...]:
             raise SourceError(f"apt's line {row!r} does not say what it would fetch", "use another mirror")
         url, name, version, arch, size, sha256 = match.groups()
         pool = "pool/" + unquote(url).partition("/pool/")[2]
-        found.append(Found(name, unquote(version), arch, pool, int(size), sha256, listed[sha256]))
+        found.append(Found(name, unquote(version), arch, pool, int(size), sha256, suite))
     return tuple(sorted(found, key=lambda each: (each.name, each.arch)))
 
 
@@ -168,7 +150,7 @@ def combined(
         for each, there in images.items()
     ]  # fmt: skip
     packages.sort(key=lambda each: (each.name, each.version, each.arch))
-    lock = BaseLock(resolved.suites, (), tuple(packages), "", registry, there)
+    lock = BaseLock((resolved.suite,), (), tuple(packages), "", registry, there)
     for image, found in resolved.images.items():
         wanted = {each.sha256 for each in found}
         other = [each.name for each in packages if lock.contains(each, image) != (each.sha256 in wanted)]

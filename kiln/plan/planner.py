@@ -229,6 +229,12 @@ def _options(chosen: Recipe, given: Mapping[str, Value], facts: Mapping[str, Val
                 f"recipe {chosen.name} {chosen.version} has no option {name!r}{where}: "
                 f"it has {', '.join(sorted(known)) or 'none'}"
             )
+        choices = known[name].choices
+        if choices and given[name] not in choices:
+            raise UsageError(
+                f"--{name.replace('_', '-')} of {chosen.name} {chosen.version} cannot be {given[name]!r}",
+                f"choose {' or '.join(choices)}",
+            )
     return {name: given.get(name, option.default) for name, option in known.items()}
 
 

@@ -34,9 +34,9 @@ class Base:
     """A suite of Debian's archive, of which the images of builds are made.
 
     `python` is the version of its own interpreter, `glibc` that of its C library, `compilers` the major versions of gcc
-    that its toolchains can have; those that the suite itself does not have come from the suite `older`. `packages` are
-    in every image, `runtime` in the one where wheels are tested and in all toolchains. Images are made from nothing, or
-    from the registry image `image`, which then has what the lists do not name. `name` is that of its folder.
+    that its toolchains can have. `packages` are in every image, `runtime` in the one where wheels are tested and in all
+    toolchains. Images are made from nothing, or from the registry image `image`, which then has what the lists do not
+    name. `name` is that of its folder.
     """
 
     suite: Name
@@ -46,7 +46,6 @@ class Base:
     runtime: tuple[Wish, ...]
     name: str = ""
     compilers: tuple[Integer, ...] = ()
-    older: Name | None = None
     image: Reference | None = None
 
     __pydantic_config__ = STRICT

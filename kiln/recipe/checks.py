@@ -35,6 +35,8 @@ def recipe_problems(recipe: Recipe, document: Document, name: str) -> list[str]:
         seen.add(identity)
         if isinstance(option.default, bool) != (option.type == "bool"):
             problems.append(document.error((*place, "default"), f"the default is not of type {option.type}"))
+        elif option.choices and option.default not in option.choices:
+            problems.append(document.error((*place, "default"), "the default is not one of the choices"))
     for part, conditions in (("options", recipe.options), ("steps", recipe.steps)):
         problems += condition_problems(document, part, [each.when for each in conditions], recipe)
     return problems

@@ -17,7 +17,8 @@ from kiln.recipe.source import Source
 class Option:
     """A choice that a recipe offers; it becomes a command-line option.
 
-    `when` are conditions on the variant's axes: elsewhere there is no such choice.
+    `when` are conditions on the variant's axes: elsewhere there is no such choice. `choices` are the values that it
+    takes; without them any text is one.
     `in_name` are the values that the wheel's own name tells (true: all of them), so that its version need not.
     """
 
@@ -27,6 +28,7 @@ class Option:
     help: str
     when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     in_name: bool | tuple[Value, ...] = False
+    choices: tuple[str, ...] = ()
 
     __pydantic_config__ = STRICT
 

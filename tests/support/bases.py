@@ -13,7 +13,6 @@ suite: bookworm
 python: "3.11"
 glibc: "2.36"
 compilers: [9, 10, 11, 12]
-older: bullseye
 packages: [apt]
 runtime: [python3]
 """

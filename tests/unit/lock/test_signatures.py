@@ -40,7 +40,7 @@ def resolve(
     for path in (folder / "archive").rglob("*"):
         if path.is_file():
             site.put(f"/{path.relative_to(folder / 'archive')}", content(path.read_bytes()))
-    base = replace(recipe_bases.base(repository.make(folder / "root"), "bookworm"), older=None)
+    base = recipe_bases.base(repository.make(folder / "root"), "bookworm")
     asked = folder / "resolve"
     asked.mkdir()
     locking.ask(asked, base, WANTED, site.address, key.keyring)
@@ -79,9 +79,8 @@ def test_a_signed_suite_is_taken_and_recorded(tmp_path: Path, site: Site, key: K
     (toy,) = found.images["base"]
     assert (toy.name, toy.version, toy.pool) == ("toy", "1.0", "pool/main/t/toy/toy_1.0_all.deb")
     assert toy.sha256 == packages.sha256(tmp_path / toy.pool.rpartition("/")[2])
-    (suite,) = found.suites
-    assert suite.date == "2026-07-11T10:16:37Z"
-    assert suite.inrelease == packages.sha256(tmp_path / "archive/dists/bookworm/InRelease")
+    assert found.suite.date == "2026-07-11T10:16:37Z"
+    assert found.suite.inrelease == packages.sha256(tmp_path / "archive/dists/bookworm/InRelease")
 
 
 def test_a_suite_that_was_valid_until_yesterday_has_expired(tmp_path: Path, site: Site, key: Key) -> None:

@@ -221,7 +221,7 @@ def test_tensorflow_for_cuda_10_is_compiled_with_the_gcc_that_is_compiled_before
 
 
 def test_tensorflow_for_cuda_10_refuses_a_newer_compiler() -> None:
-    with pytest.raises(UsageError, match="gcc 7 at most, and --compiler is gcc-9: give gcc-7"):
+    with pytest.raises(UsageError, match=r"--compiler of .* cannot be 'gcc-9': choose gcc-7"):
         planner.make(
             Catalogue(ROOT), Request("tensorflow", device="cuda-10.0", options={"compiler": "gcc-9"})
         )
@@ -236,9 +236,19 @@ def test_a_gpu_too_new_for_the_toolkit_is_answered_with_the_toolkit_that_knows_i
         planner.make(Catalogue(ROOT), Request("tensorflow", device="cuda", options={"cuda_arch": "99.0"}))
 
 
+def test_a_compiler_that_the_base_does_not_have_is_compiled_from_its_pinned_source() -> None:
+    made = planner.make(Catalogue(ROOT), Request("tensorflow", options={"compiler": "gcc-9"}))
+    (gcc,) = (source for source in made.sources if source.name == "gcc")
+    assert gcc.file == "gcc-9.5.0.tar.xz"
+    assert "gcc" in {step.name for step in made.steps}
+    assert made.toolchain.image.name == "tensorflow", "the same image as without it"
+    with pytest.raises(UsageError, match="cannot be 'gcc-10': choose gcc-12 or gcc-9"):
+        planner.make(Catalogue(ROOT), Request("tensorflow", options={"compiler": "gcc-10"}))
+
+
 def test_tensorflow_for_the_processor_needs_no_file_of_cudas() -> None:
     made = planner.make(Catalogue(ROOT), Request("tensorflow"))
-    assert made.options["compiler"] == "gcc-9"
+    assert made.options["compiler"] == "gcc-12"
     assert not {"gcc", "nvidia-cuda-toolkit", "nvidia-cudnn"} & {each.name for each in made.sources}
 
 
