@@ -75,9 +75,7 @@ def answer(folder: Path, base: Base, wanted: Mapping[str, Sequence[str]]) -> Res
         raise SourceError(f"the InRelease of {name} has no date", "use another mirror")
     moment = parsedate_to_datetime(date[1]).astimezone(timezone.utc)
     suite = bases.Suite(name, f"{moment:%Y-%m-%dT%H:%M:%SZ}", sha256_of(file))
-    images = {
-        image: _found((folder / "found" / image).read_text(encoding="utf-8"), name) for image in wanted
-    }
+    images = {image: _found((folder / "found" / image).read_text(encoding="utf-8"), name) for image in wanted}
     return Resolved(suite, images)
 
 

@@ -67,7 +67,9 @@ def test_apts_lines_become_packages_with_their_suite(tmp_path: Path) -> None:
     folder = tmp_path / "resolve"
     folder.mkdir()
     locking.ask(folder, base, wanted, "http://m.example/debian")
-    assert (folder / "sources.list").read_text() == "deb [arch=amd64] http://m.example/debian bookworm main\n", (
+    assert (
+        folder / "sources.list"
+    ).read_text() == "deb [arch=amd64] http://m.example/debian bookworm main\n", (
         "the release pocket alone: what it has stays where it is"
     )
     for each in ("lists", "found"):
