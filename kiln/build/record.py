@@ -74,6 +74,16 @@ def keep(folder: Path, plan: Plan, wheel: Path, log: Path) -> Record:
     return _write(folder / plan.key, plan, {wheel.name: wheel, LOG: log}, {})
 
 
+def add(record: Record, name: str, text: str) -> Record:
+    """A finished build with one file more, or another in its place: all of it is written anew, whole or not at all."""
+    with _whole(record.folder) as copy:
+        for file in sorted(record.folder.iterdir()):
+            shutil.copyfile(file, copy / file.name)
+        (copy / name).write_text(text, encoding="utf-8")
+        _sum(copy)
+    return _whole_record(record.folder)
+
+
 def find(results: Path, key: str) -> Record | Damage | None:
     """The finished build of a key, after every file in it was compared with its SHA256SUMS."""
     folder = results / key
@@ -135,9 +145,14 @@ def _write(folder: Path, plan: Plan, files: Mapping[str, Path], texts: Mapping[s
             shutil.copyfile(file, copy / name)
         for name, text in {PLAN: plan.to_json(), TOOLCHAIN: plan.toolchain.to_json(), **texts}.items():
             (copy / name).write_text(text, encoding="utf-8")
-        lines = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(copy.iterdir())]
-        (copy / SUMS).write_text("".join(lines), encoding="utf-8")
+        _sum(copy)
     return _whole_record(folder)
+
+
+def _sum(folder: Path) -> None:
+    files = sorted(path for path in folder.iterdir() if path.name != SUMS)
+    lines = [f"{sha256_of(path)}  {path.name}\n" for path in files]
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
 def _whole_record(folder: Path) -> Record:

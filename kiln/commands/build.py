@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from kiln.build import (
 )
 from kiln.commands.printing import short_path
 from kiln.core import Console, Home, duration, give, remove
-from kiln.engine import connect, doctor, toolchain
+from kiln.engine import Conditions, connect, doctor, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
 from kiln.sources import licences
@@ -47,6 +47,7 @@ class BuildSettings:
     bundle: Path | None = None
     accept_licences: bool = False
     budget: Budget | None = None
+    conditions: Conditions = field(default_factory=Conditions)
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
         cache.configure(home.ccache, cache_size)
         with connect(settings.environment) as engine:
             workspace, wheel = _prepared(root, planned, earlier, settings, engine, console)
+            if not earlier:
+                record.keep(home.untested, planned, wheel.path, workspace.log)
             tested = _tested(workspace, wheel, console)
             with console.station("record"):
                 reports = [tested.report, workspace.build / smoke.PAGE]
@@ -92,6 +95,24 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
             workspace.discard()
             cache.prune(home.ccache, cache_size)
     return Result(planned, published, built=earlier is None)
+
+
+def compile_only(catalogue: Catalogue, request: Request, settings: BuildSettings, console: Console) -> Record:
+    """The wheel of a request in the home's `untested`, without the stations after `wheel`.
+
+    Raises KilnError, whose kinds are the exit codes.
+    """
+    planned, home = plan.make(catalogue, request), settings.home
+    with home.in_use(console), home.lock(planned.key, console):
+        kept = _sound(record.find(home.untested, planned.key), console)
+        if kept:
+            return kept
+        cache.configure(home.ccache, cache.limit(settings.environment))
+        with connect(settings.environment, conditions=settings.conditions) as engine:
+            workspace, wheel = _prepared(catalogue.root, planned, None, settings, engine, console)
+            kept = record.keep(home.untested, planned, wheel.path, workspace.log)
+            workspace.discard()
+    return kept
 
 
 def show(result: Result, console: Console) -> None:
@@ -159,7 +180,6 @@ def _prepared(
         compile_wheel(runner, console)
     with console.station("wheel"):
         wheel = finish_wheel(runner, console)
-    record.keep(home.untested, planned, wheel.path, workspace.log)
     return workspace, wheel
 
 

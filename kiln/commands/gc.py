@@ -181,6 +181,10 @@ def survey(needed: Needs, home: Home, engine: Engine | None, cache_size: int, re
             _item("wheel", path, True, "built, its suite not passed: remove the folder by hand")
             for path in _in(home.untested)
         ),
+        *(
+            _item("verify", path, True, "not finished: `./inv verify` goes on from it, or remove it by hand")
+            for path in _in(home.verify)
+        ),
         *_named("interpreter", home.interpreters, needed.interpreters),
         *_named("venv", home.venvs, needed.venvs),
         *_environments(home, needed),

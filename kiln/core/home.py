@@ -82,6 +82,11 @@ class Home:
         return self.path / "environments"
 
     @property
+    def verify(self) -> Path:
+        """Rebuilds under way of recorded wheels, by build key: each with a home of its own."""
+        return self.path / "verify"
+
+    @property
     def work(self) -> Path:
         """Temporary files; nothing in it is ever read by another run."""
         return self.path / "work"

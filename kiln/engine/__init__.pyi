@@ -2,8 +2,10 @@ from . import doctor as doctor
 from . import gpu as gpu
 from . import start as start
 from . import toolchain as toolchain
+from .conditions import Conditions as Conditions
 from .connection import connect as connect
 from .connection import docker_socket as docker_socket
+from .connection import other_engine as other_engine
 from .engine import Engine as Engine
 from .machine import cores as cores
 from .machine import jobs as jobs

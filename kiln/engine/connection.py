@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from kiln.core import EngineError
 from kiln.engine import podman
+from kiln.engine.conditions import USUAL, Conditions
 
 # The client takes longer to import than a finished build is looked up.
 if TYPE_CHECKING:
@@ -34,11 +35,13 @@ def docker_socket() -> Literal["answers", "forbidden", "silent"]:
 
 
 @contextlib.contextmanager
-def connect(environment: Mapping[str, str], patience: int = PATIENCE) -> Iterator[Engine]:
+def connect(
+    environment: Mapping[str, str], patience: int = PATIENCE, conditions: Conditions = USUAL
+) -> Iterator[Engine]:
     """A connection to the engine that answers.
 
-    `patience` is how many seconds the engine may take to answer. Raises EngineError if no engine answers, with what to
-    install or start.
+    `patience` is how many seconds the engine may take to answer, `conditions` what its containers have beside what they
+    are asked for. Raises EngineError if no engine answers, with what to install or start.
     """
     import docker
     import docker.errors
@@ -54,12 +57,30 @@ def connect(environment: Mapping[str, str], patience: int = PATIENCE) -> Iterato
             cure = "`podman info` shows whether podman works"
         try:
             client = docker.DockerClient(base_url=address, timeout=patience)
-            engine = stack.enter_context(contextlib.closing(Engine(client, address, patience)))
+            engine = stack.enter_context(contextlib.closing(Engine(client, address, patience, conditions)))
         except (docker.errors.DockerException, *LOST) as error:
             raise EngineError(
                 f"the container engine at {address} does not answer ({first_line(error)})", cure
             ) from error
         yield engine
+
+
+@contextlib.contextmanager
+def other_engine(environment: Mapping[str, str], name: str) -> Iterator[Mapping[str, str] | None]:
+    """The environment in which `connect` takes an engine that is not `name` (Docker or Podman); None where none answers."""
+    with contextlib.ExitStack() as stack:
+        address = ""
+        if name == "Docker" and shutil.which("podman"):
+            address = stack.enter_context(podman.service(environment))
+        elif name == "Podman" and docker_socket() == "answers":
+            address = f"unix://{SOCKET}"
+        changed = {**environment, "DOCKER_HOST": address}
+        yield changed if address and _name(changed) != name else None
+
+
+def _name(environment: Mapping[str, str]) -> str:
+    with connect(environment) as engine:
+        return engine.name
 
 
 def _address(environment: Mapping[str, str]) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import docker
@@ -13,18 +13,18 @@ from docker.models.containers import Container
 from docker.types import Mount as DockerMount
 from docker.types import Ulimit
 
-from kiln.engine.run import Run
+from kiln.engine.run import Mount, Run
 from kiln.plan import Limits
 
 OPEN_FILES = 16384
 
 
-def host_config(api: docker.APIClient, run: Run) -> dict[str, Any]:
-    """The settings of the run's container, in the form of the engine's API."""
+def host_config(api: docker.APIClient, run: Run, more: Iterable[Mount] = ()) -> dict[str, Any]:
+    """The settings of the run's container, with `more` mounts, in the form of the engine's API."""
     settings: dict[str, Any] = api.create_host_config(
         mounts=[
             DockerMount(mount.target, str(mount.source), type="bind", read_only=not mount.writable)
-            for mount in run.mounts
+            for mount in (*run.mounts, *more)
         ],
         network_mode=run.limits.network,
         read_only=run.limits.root_file_system == "read-only",

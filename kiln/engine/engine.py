@@ -16,6 +16,7 @@ from docker.types import Mount as DockerMount
 
 from kiln.core import SourceError
 from kiln.engine import container, podman
+from kiln.engine.conditions import USUAL, Conditions
 from kiln.engine.failures import LOST, engine_errors, first_line
 from kiln.engine.run import Mount, Run
 from kiln.plan import Limits
@@ -28,13 +29,16 @@ PLAIN_USER = 1000
 class Engine:
     """A connection to a container engine.
 
-    `patience` is how many seconds the engine may take to answer. Every method raises EngineError where the engine
-    refuses a request or stops answering.
+    `patience` is how many seconds the engine may take to answer, `conditions` what its containers have beside what they
+    are asked for. Every method raises EngineError where the engine refuses a request or stops answering.
     """
 
-    def __init__(self, client: docker.DockerClient, url: str, patience: int) -> None:
+    def __init__(
+        self, client: docker.DockerClient, url: str, patience: int, conditions: Conditions = USUAL
+    ) -> None:
         self._client = client
         self._patience = patience
+        self._conditions = conditions
         with engine_errors(url):
             info = client.info()
             # Podman 4 has a field for it; Docker lists it among its security options.
@@ -52,7 +56,9 @@ class Engine:
     @property
     def owner(self) -> int | None:
         """The user id that must own a build's writable folders; None where this user's own id is right."""
-        return PLAIN_USER if os.getuid() == 0 and not self._rootless else None
+        if os.getuid() or self._rootless:
+            return None
+        return PLAIN_USER if self._conditions.user is None else self._conditions.user
 
     def has_image(self, tag: str) -> bool:
         with engine_errors(self.name):
@@ -227,15 +233,16 @@ class Engine:
         return self._client.containers.list(all=True, filters={"label": f"{LABEL}={label}"})
 
     def _create(self, run: Run) -> Container:
-        api = self._client.api
-        host = container.host_config(api, run)
+        api, conditions = self._client.api, self._conditions
+        host = container.host_config(api, run, conditions.mounts)
         if self._podman and self._rootless:
             # The user's own id inside the container, too. The SDK accepts only Docker's values of this setting.
             host["UsernsMode"] = "keep-id"
         created = api.create_container(
             run.image,
-            list(run.command),
-            environment=dict(run.environment),
+            [*conditions.prefix, *run.command],
+            hostname=conditions.hostname or None,
+            environment={**conditions.environment, **run.environment},
             labels={LABEL: run.label},
             working_dir=run.workdir,
             user=self._user(),
