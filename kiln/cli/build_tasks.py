@@ -16,18 +16,32 @@ from kiln.cli.recipe_tasks import REQUEST_HELP, RUN_HELP
 from kiln.cli.settings import accepts_licences, catalogue_of, fetch_settings, root_of
 
 if TYPE_CHECKING:
+    from kiln.commands.build import BuildSettings
     from kiln.plan import Request
 
 
 def build(context: Context, request: Request, given: Mapping[str, Any]) -> None:
+    commands.build.run(catalogue_of(context), request, _build_settings(given), core.Console())
+
+
+def verify(context: Context, request: Request, given: Mapping[str, Any]) -> None:
+    from kiln import attest, smoke
+
+    chosen = attest.choose(given["vary"], given["no_vary"])
+    catalogue, wheel = catalogue_of(context), ""
+    if request.recipe.endswith(".whl") or not request.recipe:
+        wheel = request.recipe or str(smoke.newest_wheel(catalogue.root / "dist"))
+    commands.verify.run(catalogue, request, wheel, _build_settings(given), chosen, core.Console())
+
+
+def _build_settings(given: Mapping[str, Any]) -> BuildSettings:
     from kiln.build import Budget
     from kiln.engine import jobs
 
-    fetching = fetch_settings(given)
-    settings = commands.build.BuildSettings(
+    return commands.build.BuildSettings(
         home=core.Home.of(os.environ),
         environment=os.environ,
-        sources=fetching,
+        sources=fetch_settings(given),
         jobs=jobs(given["jobs"]),
         setup=given["setup"],
         keep=given["keep"],
@@ -35,7 +49,6 @@ def build(context: Context, request: Request, given: Mapping[str, Any]) -> None:
         accept_licences=accepts_licences(given["accept_cuda_eula"]),
         budget=Budget.of(given["time_budget"]),
     )
-    commands.build.run(catalogue_of(context), request, settings, core.Console())
 
 
 def plan(context: Context, request: Request, given: Mapping[str, Any]) -> None:

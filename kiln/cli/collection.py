@@ -9,7 +9,7 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.tasks import Task
 
-from kiln import core
+from kiln import attest, core
 from kiln.cli import build_tasks, develop_tasks, index_tasks, model_tasks
 from kiln.cli.recipe_tasks import CONSENT, FOLDER, GIT_MIRROR, RUN_HELP, options_of, recipe_task
 from kiln.recipe import Catalogue
@@ -38,9 +38,19 @@ def _recipe_tasks(catalogue: Catalogue, note: Callable[[str], None]) -> Iterator
         if each.problem:
             note(each.problem.splitlines()[0])
     every = options_of(outlines)
+    variations = "; ".join(f"{name}: {what}" for name, what in attest.VARIATIONS.items())
     yield recipe_task(
         build_tasks.build, every, True, "build", "Build a recipe's wheel, test it and record it."
     )
+    yield recipe_task(
+        build_tasks.verify, every, True, "verify", "Build a recorded wheel again, differently, and compare the bytes.",
+        extra={
+            "vary": ("", f"vary only these, with commas between (default: all): {variations}"),
+            "no_vary": ("", "do not vary these"),
+        },
+        argument="the recipe, as NAME or NAME/RELEASE, or a wheel's file (default: the newest under dist/)",
+        required=False,
+    )  # fmt: skip
     yield recipe_task(
         build_tasks.plan, every, False, "plan", "Print a build's inputs with hashes, its steps, limits and key.",
         extra={"json": (False, "for programs")},

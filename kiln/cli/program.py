@@ -26,6 +26,7 @@ ARGUMENTS = {
     "serve": "folder",
     "sets": "folder",
     "smoke": "wheel",
+    "verify": "recipe",
 }
 
 

@@ -48,6 +48,7 @@ RUN_DEFAULTS: dict[str, Any] = {
     **{key: default for key, (default, _) in CONSENT.items()},
     "time_budget": "",
 }  # fmt: skip
+RECIPE_HELP = "the recipe, as NAME or NAME/RELEASE"
 GIT_MIRROR = {"git_mirror": ("", RUN_HELP["git_mirror"])}
 FOLDER = {"folder": ("", RUN_HELP["folder"])}
 
@@ -60,14 +61,18 @@ def recipe_task(
     doc: str,
     recipe_name: str = "",
     extra: Mapping[str, tuple[Any, str]] | None = None,
+    argument: str = RECIPE_HELP,
+    required: bool = True,
 ) -> Task[Any]:
     """A task that takes a recipe's options, and the common ones.
 
     With a `recipe_name` the task is for that recipe; else the recipe is its first argument, as NAME or
-    NAME/RELEASE. `run` adds the options of tasks that build. `extra` are further options: default, help.
+    NAME/RELEASE, which `argument` explains; where it is not `required` it may be left out. A file's name ending in .whl
+    is passed on as it is. `run` adds the options of tasks that build. `extra` are further options: default, help.
     """
     extra = extra or {}
-    parameters: dict[str, Any] = {} if recipe_name else {"recipe": inspect.Parameter.empty}
+    default = inspect.Parameter.empty if required else ""
+    parameters: dict[str, Any] = {} if recipe_name else {"recipe": default}
     parameters |= {**REQUEST_DEFAULTS, "cuda": ""}
     parameters |= {option.name: option.default for option in options}
     parameters |= RUN_DEFAULTS if run else {}
@@ -77,7 +82,7 @@ def recipe_task(
 
     def call(context: Context, **given: Any) -> None:
         named = recipe_name or given.pop("recipe")
-        first, _, version = named.partition("/")
+        first, _, version = (named, "", "") if named.endswith(".whl") else named.partition("/")
         given["device"] = device(given["device"], given.pop("cuda"))
         from kiln.plan import Request
 
@@ -100,7 +105,7 @@ def recipe_task(
     body_of_task = guarded(call)
     body_of_task.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
     help_texts = {
-        **({} if recipe_name else {"recipe": "the recipe, as NAME or NAME/RELEASE"}),
+        **({} if recipe_name else {"recipe": argument}),
         **REQUEST_HELP,
         "cuda": CUDA_HELP,
         **{option.name: option.help for option in options},

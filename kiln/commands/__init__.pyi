@@ -13,3 +13,4 @@ from . import patch as patch
 from . import plan as plan
 from . import smoke as smoke
 from . import sources as sources
+from . import verify as verify

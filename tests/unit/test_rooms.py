@@ -17,7 +17,7 @@ FLOORS = (
     ("plan", "sources"),
     ("lock", "engine"),
     ("build",),
-    ("smoke",),
+    ("smoke", "attest"),
     ("index", "models"),
     ("commands",),
     ("cli",),
