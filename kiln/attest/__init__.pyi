@@ -17,10 +17,10 @@ from .reproduced import Environment as Environment
 from .reproduced import Reproduced as Reproduced
 from .shuffled import shuffled as shuffled
 from .shuffled import unmount as unmount
-from .variations import VARIATIONS as VARIATIONS
-from .variations import choose as choose
 from .stage import copy_checkout as copy_checkout
 from .stage import link_sources as link_sources
 from .state import State as State
 from .state import begin as begin
 from .state import now as now
+from .variations import VARIATIONS as VARIATIONS
+from .variations import choose as choose

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kiln.engine import Conditions, Mount
 
-if TYPE_CHECKING:
-    from kiln.engine import Engine
-
 # Debian's package of what a variation needs.
-PACKAGES = {"clock": "libfaketime", "order": "disorderfs"}
+PACKAGES = {"locale": "locales-all", "clock": "libfaketime", "order": "disorderfs"}
 YEARS = 2
 
 OTHER_UMASK = 0o002
 USER = 4321
-_LOCALE = {"LANG": "tr_TR.UTF-8", "LC_ALL": "tr_TR.UTF-8", "LANGUAGE": "tr"}
+_TURKISH = "tr_TR.UTF-8"
+_LOCALE = {"LANG": _TURKISH, "LC_ALL": _TURKISH, "LANGUAGE": "tr"}
 _ZONE = {"TZ": "XYZ-14"}
 _NOISE = {
     "CFLAGS": "-O0 -DNOISE", "CXXFLAGS": "-O0 -DNOISE", "CPPFLAGS": "-DNOISE", "LDFLAGS": "-Wl,--build-id=sha1",
@@ -63,29 +61,36 @@ def usual_umask() -> int:
 
 def packages(chosen: Collection[str]) -> list[str]:
     """The Debian packages that are missing here for the variations `chosen` and for the report."""
-    absent = {"clock": not _faketime(), "order": not shutil.which("disorderfs")}
+    absent = {
+        "locale": not _speaks_turkish(),
+        "clock": not _faketime(),
+        "order": not shutil.which("disorderfs"),
+    }
     found = [PACKAGES[name] for name, missing in absent.items() if missing and name in chosen]
     return found + ([] if shutil.which("diffoscope") else ["diffoscope-minimal"])
 
 
 def arrange(
-    chosen: tuple[str, ...], environment: Mapping[str, str], jobs: int, engine: Engine, folder: Path
+    chosen: tuple[str, ...], environment: Mapping[str, str], jobs: int, any_user: bool, folder: Path
 ) -> Arrangement:
     """The arrangement of the variations `chosen` on this machine; `folder` is for files that containers are given.
 
-    `environment` already names the engine of the rebuild. What takes a mount on this machine, `order`, is not here.
+    `environment` already names the engine of the rebuild, in whose containers Kiln may be `any_user` or not. What takes a
+    mount on this machine, `order`, is not here.
     """
     missing: dict[str, str] = {}
     prefix: list[str] = []
     inside: dict[str, str] = {}
     mounts: list[Mount] = []
     around = dict(environment)
+    if "locale" in chosen and not _speaks_turkish():
+        missing["locale"] = f"the locale {_TURKISH} is missing: install {PACKAGES['locale']}"
     for name, more in (("locale", _LOCALE), ("timezone", _ZONE), ("environment", _NOISE)):
-        if name in chosen:
+        if name in chosen and name not in missing:
             around |= more
     if "environment" in chosen:
         inside["NOISE"] = "1"
-    if "user" in chosen and engine.owner is None:
+    if "user" in chosen and not any_user:
         missing["user"] = "a build without root runs as its own user: run as root"
     processors = sorted(os.sched_getaffinity(0))
     if "processors" in chosen:
@@ -130,6 +135,13 @@ def _clock(library: Path, folder: Path) -> list[Mount]:
         Mount(library.resolve(), _CLOCK),
         *(Mount(folder / name, f"/etc/{name}") for name in texts),
     ]
+
+
+def _speaks_turkish() -> bool:
+    if not shutil.which("locale"):
+        return False
+    done = subprocess.run(["locale", "--all-locales"], capture_output=True)
+    return _TURKISH.lower().replace("-", "").encode() in done.stdout.lower().split()
 
 
 def _faketime() -> Path | None:

@@ -52,18 +52,22 @@ def listing(found: list[Difference]) -> str:
 
 
 def diffoscope(recorded: Path, rebuilt: Path, found: list[Difference], html: Path, text: Path) -> bool:
-    """Write diffoscope's two reports on the members that differ, in the order of `found`; False where it is not installed.
+    """Write diffoscope's two reports; False where it is not installed, or fails.
 
-    It also returns False where diffoscope fails.
+    They are on the members whose content differs, in the order of `found`; without any they are on the two wheels.
     """
     program = shutil.which(DIFFOSCOPE)
     if not program:
         return False
     with tempfile.TemporaryDirectory() as folder:
         sides = {"recorded": recorded, "rebuilt": rebuilt}
+        content = [each for each in found if each.size]
         for side, wheel in sides.items():
-            # diffoscope goes through a folder by name: the numbers keep the smallest cause first.
-            _extract(wheel, found, Path(folder, side))
+            if content:
+                # diffoscope goes through a folder by name: the numbers keep the smallest cause first.
+                _extract(wheel, content, Path(folder, side))
+            else:
+                shutil.copyfile(wheel, Path(folder, side))
         done = subprocess.run(
             [
                 program, "--exclude-directory-metadata=yes", f"--max-report-size={_LARGEST}",

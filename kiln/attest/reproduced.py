@@ -43,9 +43,9 @@ class Environment:
 class Reproduced:
     """A rebuild with equal bytes.
 
-    `usual` is what builds have on the machine of the rebuild: no record says what the first build had. `begun` and `ended` are in
-    UTC, `seconds` is how long the builds took in all `runs`. `not_varied` gives the reason for each variation
-    that was wanted and not possible; `left_out` are those that were not wanted.
+    `usual` is what builds have on the machine of the rebuild: no record says what the first build had. `begun` and
+    `ended` are in UTC, `seconds` is how long the build took in all `runs`. `not_varied` gives the reason for each
+    variation that was wanted and not possible; `left_out` are those that were not wanted.
     """
 
     build_key: str

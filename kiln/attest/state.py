@@ -32,7 +32,7 @@ class State:
 
 def begin(folder: Path, chosen: tuple[str, ...]) -> State:
     """The state of a rebuild that earlier runs have begun with the same variations; else a new one in an empty folder."""
-    with contextlib.suppress(OSError, ValueError, TypeError):
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         value = json.loads((folder / _FILE).read_text(encoding="utf-8"))
         state = State(**{**value, "chosen": tuple(value["chosen"])})
         if state.chosen == chosen:

@@ -16,7 +16,6 @@ from kiln.cli.recipe_tasks import REQUEST_HELP, RUN_HELP
 from kiln.cli.settings import accepts_licences, catalogue_of, fetch_settings, root_of
 
 if TYPE_CHECKING:
-    from kiln.commands.build import BuildSettings
     from kiln.plan import Request
 
 
@@ -34,7 +33,7 @@ def verify(context: Context, request: Request, given: Mapping[str, Any]) -> None
     commands.verify.run(catalogue, request, wheel, _build_settings(given), chosen, core.Console())
 
 
-def _build_settings(given: Mapping[str, Any]) -> BuildSettings:
+def _build_settings(given: Mapping[str, Any]) -> commands.build.BuildSettings:
     from kiln.build import Budget
     from kiln.engine import jobs
 

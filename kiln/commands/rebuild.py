@@ -110,7 +110,9 @@ def _raised(said: Mapping[str, str]) -> KilnError:
 def _read(value: dict[str, Any]) -> Rebuild:
     request, conditions, budget = value["request"], value["conditions"], value["budget"]
     given = {name: Path(path) for name, path in request["substitute"].items()}
-    mounts = tuple(Mount(Path(each["source"]), each["target"], each["writable"]) for each in conditions["mounts"])
+    mounts = tuple(
+        Mount(Path(each["source"]), each["target"], each["writable"]) for each in conditions["mounts"]
+    )
     return Rebuild(
         request=Request(**{**request, "substitute": given}),
         checkout=Path(value["checkout"]),

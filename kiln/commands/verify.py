@@ -26,6 +26,7 @@ from kiln.sources import Obtained, Vault, licences
 # What of a request a wheel itself says.
 _OF_WHEEL = ("release", "device", "base", "python", "cpu_features", "options")
 _LISTED = 10
+_FILES, _HOME = "files", "another-home-of-kiln"
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,7 @@ def run(
     """
     if settings.setup and (missing := attest.packages(chosen)):
         doctor.install(missing, settings.environment, console)
-    if wheel:
-        subject = _of_wheel(catalogue, Path(wheel), asked)
-    else:
-        subject = _of_request(catalogue, asked, settings, console)
+    subject = _subject(catalogue, asked, wheel, settings, console)
     home, root, name = settings.home, catalogue.root, subject.plan.key[:16]
     licences.require(licences.terms(root, subject.plan.sources), home, settings.accept_licences, console)
     doctor.require(settings.setup, settings.environment, console)
@@ -101,6 +99,14 @@ def run(
         _record(root, subject, about, console)
 
 
+def _subject(
+    catalogue: Catalogue, asked: Request, wheel: str, settings: BuildSettings, console: Console
+) -> Subject:
+    if wheel:
+        return _of_wheel(catalogue, Path(wheel), asked, settings.home)
+    return _of_request(catalogue, asked, settings, console)
+
+
 def _of_request(catalogue: Catalogue, asked: Request, settings: BuildSettings, console: Console) -> Subject:
     """The wheel of a request: as it is recorded, or built now."""
     planned = plan.make(catalogue, asked)
@@ -113,8 +119,11 @@ def _of_request(catalogue: Catalogue, asked: Request, settings: BuildSettings, c
     return Subject(asked, planned, found[0].wheel, found)
 
 
-def _of_wheel(catalogue: Catalogue, path: Path, asked: Request) -> Subject:
-    """A wheel's file, with the record beside it if there is one. Raises UsageError where it was not built by this checkout."""
+def _of_wheel(catalogue: Catalogue, path: Path, asked: Request, home: Home) -> Subject:
+    """A wheel's file, with its records beside it and in the home, if there are any.
+
+    Raises UsageError where this checkout does not build it.
+    """
     if any(getattr(asked, name) for name in _OF_WHEEL):
         raise UsageError("a wheel says itself what it is", "leave out the options that choose a variant")
     path = path.absolute()
@@ -130,13 +139,16 @@ def _of_wheel(catalogue: Catalogue, path: Path, asked: Request) -> Subject:
             f"{path.name} has the build key {found.key[:16]}, and this checkout builds {planned.key[:16]}",
             "check out the commit that it was built from, and give the same --substitute",
         )
-    return Subject(request, planned, path, _recorded(planned, (path.parent,)))
+    return Subject(
+        request, planned, path, _recorded(planned, (path.parent, home.results / planned.key), path)
+    )
 
 
-def _recorded(planned: Plan, places: tuple[Path, ...]) -> tuple[Record, ...]:
-    """The sound records of a plan among some folders."""
-    found = (record.read(place) for place in places if place.exists())
-    return tuple(each for each in found if isinstance(each, Record) and each.plan.key == planned.key)
+def _recorded(planned: Plan, places: tuple[Path, ...], wheel: Path | None = None) -> tuple[Record, ...]:
+    """The sound records of a plan among some folders: those of `wheel`, else of the first wheel that is found."""
+    read = (record.read(place) for place in places if place.exists())
+    found = [each for each in read if isinstance(each, Record) and each.plan.key == planned.key]
+    return tuple(each for each in found if _same(wheel or found[0].wheel, each.wheel))
 
 
 def _machine(
@@ -151,7 +163,7 @@ def _machine(
     """What the rebuild is given, and the folder for its files; mounts and engines stay as long as `stack`."""
     home, environment = settings.home, settings.environment
     missing: dict[str, str] = {}
-    work = folder / "files"
+    work = folder / _FILES
     work.mkdir(exist_ok=True)
     if "order" in chosen:
         missing["order"] = stack.enter_context(attest.shuffled(work, folder / "seen"))
@@ -171,7 +183,7 @@ def _machine(
         with console.station("toolchain"):
             image = toolchain.ensure(root, planned, engine, home, settings.sources, console).toolchain
         inside = _fresh(folder / "inside")
-        arranged = attest.arrange(chosen, environment, settings.jobs, engine, inside)
+        arranged = attest.arrange(chosen, environment, settings.jobs, engine.owner is not None, inside)
         before = attest.see(engine, image, str(folder), attest.lay_out(inside / "order"))
     with connect(environment, conditions=arranged.conditions) as engine:
         now = attest.see(engine, image, str(folder), attest.lay_out(_fresh(work / "inside") / "order"))
@@ -194,8 +206,10 @@ def _rebuilt(
 ) -> Rebuilt:
     """The wheel, built again below `work`."""
     planned, arranged, checkout = subject.plan, machine.arranged, root
-    home = Home(work / "another-home-of-kiln")
-    attest.link_sources(machine.obtained, Vault(settings.home.sources), Vault(home.sources))
+    home = Home(work / _HOME)
+    # A hard link goes to the disk itself, not through what is mounted on it.
+    vault = Vault(Home(folder / _FILES / _HOME).sources)
+    attest.link_sources(machine.obtained, Vault(settings.home.sources), vault)
     around = {**arranged.environment, "KILN_HOME": str(home.path)}
     if "paths" in arranged.chosen:
         checkout = work / "another" / "checkout"
@@ -214,7 +228,9 @@ def _rebuilt(
         state.write(folder)
     made = record.find(home.untested, planned.key)
     if not isinstance(made, Record):
-        raise UsageError(f"{home.untested} was changed while the wheel was built", "run the same command again")
+        raise UsageError(
+            f"{home.untested} was changed while the wheel was built", "run the same command again"
+        )
     return Rebuilt(made.wheel, made.log, state, checkout, home.path)
 
 
@@ -273,19 +289,22 @@ def _record(root: Path, subject: Subject, about: Reproduced, console: Console) -
 def _different(root: Path, subject: Subject, rebuilt: Rebuilt, console: Console) -> DifferenceError:
     """Keep both wheels and the reports under dist/verify/; the error names them, and the first differences."""
     folder = _fresh(root / "dist/verify" / subject.plan.folder)
-    wheels = []
+    kept: list[Path] = []
     for side, wheel in (("recorded", subject.wheel), ("rebuilt", rebuilt.wheel)):
         (folder / side).mkdir()
-        wheels.append(Path(shutil.copyfile(wheel, folder / side / wheel.name)))
+        kept.append(Path(shutil.copyfile(wheel, folder / side / wheel.name)))
     shutil.copyfile(rebuilt.log, folder / "rebuilt" / record.LOG)
-    found = attest.differences(*wheels)
+    recorded, again = kept
+    found = attest.differences(recorded, again)
     html, text, listed = (folder / name for name in ("difference.html", "difference.txt", "members.txt"))
     listed.write_text(attest.listing(found), encoding="utf-8")
     with console.status("comparing with diffoscope"):
-        if attest.diffoscope(*wheels, found, html, text):
+        if attest.diffoscope(recorded, again, found, html, text):
             reports = [listed, text, html]
         else:
-            console.note("diffoscope did not make its report: install diffoscope-minimal and run again for one")
+            console.note(
+                "diffoscope did not make its report: install diffoscope-minimal and run again for one"
+            )
             reports = [listed]
     shown = attest.listing(found[:_LISTED]).splitlines()
     more = [f"and {len(found) - _LISTED} more"] if len(found) > _LISTED else []

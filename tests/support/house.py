@@ -145,7 +145,8 @@ def own_vault(house: House) -> None:
 def copy(house: House, folder: Path) -> House:
     """The same checkout and home in `folder`, with what was built; the vault stays one."""
     for path, name in ((house.root, "house"), (house.home, "home")):
-        shutil.copytree(path, folder / name, symlinks=True)
+        # A process of its own may still be deleting what the build has left.
+        shutil.copytree(path, folder / name, symlinks=True, ignore=shutil.ignore_patterns("trash-*"))
     return House(folder / "house", folder / "home")
 
 

@@ -53,6 +53,19 @@ def test_what_is_not_a_plan_is_not_read_as_one(tmp_path: Path, text: str) -> Non
     assert record.read_plan(tmp_path) is None
 
 
+def test_a_file_that_is_added_later_is_in_the_sums_and_all_else_stays(tmp_path: Path, made: Plan) -> None:
+    before = written(tmp_path, made)
+    wheel = before.wheel.read_bytes()
+    for text in ("{}", "[]"):
+        after = record.add(before, "reproduced.json", text)
+        assert after == record.find(tmp_path / "results", made.key)
+        assert (after.folder / "reproduced.json").read_text() == text
+        assert after.wheel.read_bytes() == wheel and after.smoke_key == made.smoke_key
+    (after.folder / "reproduced.json").write_text("{}")
+    damage = record.find(tmp_path / "results", made.key)
+    assert isinstance(damage, Damage) and damage.file == "reproduced.json"
+
+
 def test_there_is_no_result_of_another_key(tmp_path: Path, made: Plan) -> None:
     written(tmp_path, made)
     assert record.find(tmp_path / "results", "f" * 64) is None
