@@ -3,6 +3,7 @@ from .arrange import Arrangement as Arrangement
 from .arrange import arrange as arrange
 from .arrange import packages as packages
 from .arrange import usual_umask as usual_umask
+from .compare import DIFFOSCOPE as DIFFOSCOPE
 from .compare import Difference as Difference
 from .compare import differences as differences
 from .compare import diffoscope as diffoscope

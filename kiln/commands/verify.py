@@ -302,16 +302,16 @@ def _different(root: Path, subject: Subject, rebuilt: Rebuilt, console: Console)
         if attest.diffoscope(recorded, again, found, html, text):
             reports = [listed, text, html]
         else:
-            console.note(
-                "diffoscope did not make its report: install diffoscope-minimal and run again for one"
-            )
+            failed = "failed: run it on the two wheels to see why"
+            absent = "is not installed: install diffoscope-minimal and run again for its report"
+            console.note(f"diffoscope {failed if shutil.which(attest.DIFFOSCOPE) else absent}")
             reports = [listed]
     shown = attest.listing(found[:_LISTED]).splitlines()
     more = [f"and {len(found) - _LISTED} more"] if len(found) > _LISTED else []
     paths = [f"both wheels: {short_path(folder)}", *(f"report: {short_path(each)}" for each in reports)]
     return DifferenceError(
         f"{subject.wheel.name} was built again with other bytes: {len(found)} of its members differ",
-        "find the cause of the first, and build again with one variation (--vary NAME) to see which it follows",
+        "find the cause of the first; --vary NAME verifies with one variation alone",
         detail="\n".join(f"  {line}" for line in (*shown, *more, *paths)),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import difflib
+import json
 import os
 import re
 import shutil
@@ -19,7 +20,7 @@ import pytest
 from kiln.engine import connect
 from kiln.lock.starlark.workspace import read_workspace
 from tests.projects import flow
-from tests.support.house import House
+from tests.support.house import House, needs_verify
 
 pytestmark = pytest.mark.usefixtures("finished")
 
@@ -85,6 +86,14 @@ def test_the_workspace_becomes_a_wheel_that_is_installed_and_called(house: House
     assert f"bazel build -c opt --config=v1 --copt=-mfpmath=both --copt=-msse4.2 --config=opt {target}" in log
     assert re.search(r"smoke: [1-9]\d* passed", done.stderr)
     assert processes(log)[0] > 10
+
+
+@needs_verify
+def test_the_workspace_is_built_again_under_other_conditions_with_the_same_bytes(house: House) -> None:
+    done = house.run("verify", "flow")
+    assert done.returncode == 0, done.stderr
+    said = json.loads((house.root / VARIANT / "reproduced.json").read_text(encoding="utf-8"))
+    assert {"paths", "hostname", "jobs", "kernel"} <= set(said["varied"])
 
 
 def test_the_externals_that_are_read_are_those_that_bazel_itself_resolves(house: House) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from kiln.core.home import Home
 from kiln.sources.vault import Vault
+from tests.support.house import needs_verify
 from tests.support.repository import ROOT
 
 pytestmark = pytest.mark.usefixtures("finished")
@@ -52,3 +53,13 @@ def test_the_wheel_imports_in_a_clean_environment_of_this_machine(result: Path, 
     code = "import cv2; print(cv2.__version__, 'Intel IPP' in cv2.getBuildInformation(), cv2.__file__)"
     said = subprocess.run([python, "-c", code], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
     assert said[:2] == ["4.3.0", "True"] and said[2].startswith(str(tmp_path))
+
+
+@needs_verify
+def test_opencv_is_built_again_under_other_conditions_with_the_same_bytes(result: Path) -> None:
+    (wheel,) = result.glob("*.whl")
+    command = [sys.executable, ROOT / "tasks.py", "verify", wheel]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 0, done.stderr
+    said = json.loads((result / "reproduced.json").read_text(encoding="utf-8"))
+    assert {"paths", "hostname", "jobs", "kernel"} <= set(said["varied"])

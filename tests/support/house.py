@@ -13,12 +13,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from kiln.archive import tree_digest
 from kiln.engine import connect
 from tests.support.repository import ROOT
 
 NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
 VARIANT = "cp311-cpu-bookworm-sse4.2"
+needs_verify = pytest.mark.skipif(
+    "KILN_TEST_VERIFY" not in os.environ,
+    reason="set KILN_TEST_VERIFY=1: it builds all of it again, which takes minutes",
+)
 
 
 @dataclass(frozen=True)
