@@ -7,7 +7,7 @@ from kiln.core import UsageError
 # Each with what it changes, for the help and the output.
 VARIATIONS = {
     "paths": "other folders: home, checkout, TMPDIR",
-    "umask": "0002 for Kiln and the files of the checkout",
+    "umask": "0002 for Kiln and, with paths, the files of the checkout",
     "locale": "Kiln runs in Turkish",
     "timezone": "Kiln runs 14 hours ahead of UTC",
     "environment": "variables that compilers read, around Kiln, and one more in each container",

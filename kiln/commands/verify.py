@@ -216,8 +216,11 @@ def _rebuilt(
         attest.copy_checkout(root, planned, checkout, arranged.umask)
         # Podman's socket lies there, and the name of a socket may not be long.
         around["TMPDIR"] = stack.enter_context(tempfile.TemporaryDirectory(prefix="another-"))
+    # The process has another current folder.
+    given = {name: path.absolute() for name, path in subject.request.substitute.items()}
+    request = replace(subject.request, python_prefix=planned.interpreter.prefix, substitute=given)
     process = rebuild.Rebuild(
-        subject.request, checkout, home.path, arranged.jobs, settings.keep, settings.budget,
+        request, checkout, home.path, arranged.jobs, settings.keep, settings.budget,
         arranged.conditions,
     )  # fmt: skip
     begun = time.monotonic()
