@@ -25,3 +25,6 @@ from .state import begin as begin
 from .state import now as now
 from .variations import VARIATIONS as VARIATIONS
 from .variations import choose as choose
+from . import provenance as provenance
+from .checkout import Checkout as Checkout
+from .checkout import checkout_of as checkout_of

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiln import plan, smoke, sources
+from kiln import attest, plan, smoke, sources
 from kiln.archive import Wheel, inspect_wheel
 from kiln.build import (
     Budget,
@@ -24,7 +25,7 @@ from kiln.build import (
     record,
 )
 from kiln.commands.printing import short_path
-from kiln.core import Console, Home, duration, give, remove
+from kiln.core import Console, Home, duration, give, remove, sha256_of
 from kiln.engine import Conditions, connect, doctor, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
@@ -83,13 +84,17 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
         cache_size = cache.limit(settings.environment)
         cache.configure(home.ccache, cache_size)
         with connect(settings.environment) as engine:
+            begun = time.time()
             workspace, wheel = _prepared(root, planned, earlier, settings, engine, console)
-            if not earlier:
-                record.keep(home.untested, planned, wheel.path, workspace.log)
+            if earlier:
+                described = earlier.described
+            else:
+                described = _described(workspace, wheel, begun)
+                record.keep(home.untested, planned, wheel.path, workspace.log, described)
             tested = _tested(workspace, wheel, console)
             with console.station("record"):
                 reports = [tested.report, workspace.build / smoke.PAGE]
-                finished = record.write(home.results, planned, wheel.path, workspace.log, reports)
+                finished = record.write(home.results, planned, wheel.path, workspace.log, reports, described)
                 published = _publish(finished, target, home, console)
             remove(home.untested / planned.key)
             workspace.discard()
@@ -181,6 +186,17 @@ def _prepared(
     with console.station("wheel"):
         wheel = finish_wheel(runner, console)
     return workspace, wheel
+
+
+def _described(workspace: Workspace, wheel: Wheel, begun: float) -> dict[str, str]:
+    """What is written of the build of a wheel: the files of its record by name."""
+    invocation = attest.provenance.Invocation(attest.checkout_of(workspace.root), begun, time.time())
+    vault = sources.Vault(workspace.home.sources)
+    return {
+        record.PROVENANCE: attest.provenance.statement(
+            wheel.path.name, sha256_of(wheel.path), workspace.plan, workspace.obtained, vault, invocation
+        ),
+    }
 
 
 def _tested(workspace: Workspace, wheel: Wheel, console: Console) -> smoke.SmokeResult:
