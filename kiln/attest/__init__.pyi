@@ -28,3 +28,4 @@ from .variations import choose as choose
 from . import provenance as provenance
 from .checkout import Checkout as Checkout
 from .checkout import checkout_of as checkout_of
+from .sbom import sbom_of as sbom_of

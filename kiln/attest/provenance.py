@@ -14,17 +14,10 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
-
 from kiln import __version__
 from kiln.attest.checkout import Checkout, public_url
 from kiln.plan import File, Plan
-from kiln.recipe import DebianOrigin, FileOrigin, GitOrigin, NpmOrigin, Origin, Package, PypiOrigin
+from kiln.recipe import FileOrigin, Package, uri_of
 from kiln.sources import Obtained, Vault
 
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -94,33 +87,10 @@ def request(plan: Plan) -> dict[str, Any]:
     }
 
 
-def uri_of(origin: Origin) -> str:
-    """An origin as a URL or a package URL; empty for a file of one machine."""
-    if isinstance(origin, PypiOrigin):
-        version = _version(origin.file)
-        at = f"@{quote(version)}" if version else ""
-        return f"pkg:pypi/{origin.pypi.lower()}{at}?file_name={quote(origin.file)}"
-    if isinstance(origin, NpmOrigin):
-        return f"pkg:npm/{quote(origin.npm)}@{quote(origin.version)}"
-    if isinstance(origin, GitOrigin):
-        return f"git+{origin.git}@{origin.commit}"
-    if isinstance(origin, DebianOrigin):
-        name, version, arch = f"{origin.filename[: -len('.deb')]}__".split("_")[:3]
-        return f"pkg:deb/debian/{name}@{quote(version)}?arch={arch}"
-    return public_url(origin.url)
-
-
 def came_from(text: str) -> str:
     """A place that a file was taken from, as the vault recorded it, with nothing that is only this machine's."""
     text = re.sub(r"(?<![\w:/])(?:file://)?/\S+", "a file of the building machine", text)
     return re.sub(r"[a-z][a-z0-9+.-]*://\S+", lambda url: public_url(url[0].rstrip(",")), text)
-
-
-def _version(file: str) -> str:
-    try:
-        return str((parse_wheel_filename if file.endswith(".whl") else parse_sdist_filename)(file)[1])
-    except (InvalidWheelFilename, InvalidSdistFilename):
-        return ""
 
 
 def _checkout(found: Checkout) -> Iterator[Dependency]:
@@ -135,7 +105,7 @@ def _checkout(found: Checkout) -> Iterator[Dependency]:
 
 def _source(each: Obtained, vault: Vault) -> Dependency:
     source, origin = each.source, each.origin_value
-    uri = uri_of(origin)
+    uri = public_url(origin.url) or uri_of(origin)
     place = vault.origin_of(origin.sha256) or vault.origin_of(each.path.name) or each.origin
     annotations: dict[str, Any] = {
         "kind": "source",

@@ -192,7 +192,9 @@ def _described(workspace: Workspace, wheel: Wheel, begun: float) -> dict[str, st
     """What is written of the build of a wheel: the files of its record by name."""
     invocation = attest.provenance.Invocation(attest.checkout_of(workspace.root), begun, time.time())
     vault = sources.Vault(workspace.home.sources)
+    sbom = attest.sbom_of(wheel.path)
     return {
+        **({record.SBOM: sbom} if sbom else {}),
         record.PROVENANCE: attest.provenance.statement(
             wheel.path.name, sha256_of(wheel.path), workspace.plan, workspace.obtained, vault, invocation
         ),

@@ -22,6 +22,8 @@ from .outline import Choice as Choice
 from .outline import Outline as Outline
 from .registry import Installed as Installed
 from .registry import RegistryImage as RegistryImage
+from .purl import described as described
+from .purl import uri_of as uri_of
 from .releases import for_release as for_release
 from .source import (
     DebianOrigin as DebianOrigin,
