@@ -25,6 +25,7 @@ ARGUMENTS = {
     "lock": "recipe",
     "serve": "folder",
     "sets": "folder",
+    "sign": "target",
     "smoke": "wheel",
     "verify": "recipe",
 }

@@ -11,6 +11,7 @@ from . import netron as netron
 from . import onnx as onnx
 from . import patch as patch
 from . import plan as plan
+from . import sign as sign
 from . import smoke as smoke
 from . import sources as sources
 from . import verify as verify

@@ -24,6 +24,7 @@ from kiln.build import (
     finish_wheel,
     record,
 )
+from kiln.commands import sign
 from kiln.commands.printing import short_path
 from kiln.core import Console, Home, duration, give, remove, sha256_of
 from kiln.engine import Conditions, connect, doctor, toolchain
@@ -49,6 +50,7 @@ class BuildSettings:
     accept_licences: bool = False
     budget: Budget | None = None
     conditions: Conditions = field(default_factory=Conditions)
+    signer: attest.Signer | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
     with home.in_use(console), home.lock(planned.key, console):
         finished = _sound(record.find(home.results, planned.key), console)
         if finished and finished.smoke_key == planned.smoke_key:
-            return Result(planned, _publish(finished, target, home, console), built=False)
+            published = _publish(_signed(finished, settings), target, home, console)
+            return Result(planned, published, built=False)
         earlier = finished or _sound(record.find(home.untested, planned.key), console)
         licences.require(licences.terms(root, planned.sources), home, settings.accept_licences, console)
         doctor.require(settings.setup, settings.environment, console)
@@ -95,7 +98,7 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
             with console.station("record"):
                 reports = [tested.report, workspace.build / smoke.PAGE]
                 finished = record.write(home.results, planned, wheel.path, workspace.log, reports, described)
-                published = _publish(finished, target, home, console)
+                published = _publish(_signed(finished, settings), target, home, console)
             remove(home.untested / planned.key)
             workspace.discard()
             cache.prune(home.ccache, cache_size)
@@ -131,6 +134,8 @@ def show(result: Result, console: Console) -> None:
     console.say(f"times    {times}")
     console.say(f"results  {short_path(result.record.folder)}")
     console.say(f"wheel    {wheel.name} ({size:.1f} MB)")
+    if not (wheel.parent / record.SIGNATURES).exists():
+        console.say("signed   no: `./inv sign` or --sign does it")
     console.say(f"install  pip install {shlex.quote(str(short_path(wheel)))}")
     if result.plan.variant.device != "cpu":
         # The container of the smoke run is given no GPU.
@@ -143,6 +148,14 @@ def _sound(found: Record | Damage | None, console: Console) -> Record | None:
         console.note(f"{found.folder / found.file} is damaged: building again")
         return None
     return found
+
+
+def _signed(finished: Record, settings: BuildSettings) -> Record:
+    """The build with the signatures that were asked for."""
+    signer = settings.signer
+    if signer is None or sign.is_signed_by(finished, signer):
+        return finished
+    return sign.sign_record(finished, signer, settings.home)
 
 
 def _publish(finished: Record, target: Path, home: Home, console: Console) -> Record:

@@ -12,11 +12,14 @@ import zipfile
 from io import BytesIO
 from pathlib import Path
 
+from kiln.attest import Checkout, provenance
 from kiln.build import record
+from kiln.core import sha256_of
 from kiln.core.fields import Value
 from kiln.plan import planner
 from kiln.plan.planner import Request
 from kiln.recipe import Catalogue
+from kiln.sources import Vault
 from tests.support import repository
 
 PASSED = '<testsuite><testcase classname="test_toy" name="test_toy"/></testsuite>'
@@ -85,7 +88,11 @@ def result(
     (folder / "build.log").write_text("a log of one machine", encoding="utf-8")
     (folder / "smoke.xml").write_text(smoke, encoding="utf-8")
     (folder / "results").mkdir(exist_ok=True)
-    return record.write(folder / "results", made, built, folder / "build.log", [folder / "smoke.xml"]).folder
+    invocation = provenance.Invocation(Checkout("1" * 40, "", True), 0, 60)
+    stated = provenance.statement(built.name, sha256_of(built), made, [], Vault(folder / "vault"), invocation)
+    described = {record.PROVENANCE: stated}
+    reports = [folder / "smoke.xml"]
+    return record.write(folder / "results", made, built, folder / "build.log", reports, described).folder
 
 
 class Venv:
