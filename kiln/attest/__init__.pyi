@@ -29,6 +29,10 @@ from . import dsse as dsse
 from . import provenance as provenance
 from .checkout import Checkout as Checkout
 from .checkout import checkout_of as checkout_of
+from .claims import Claim as Claim
+from .claims import Evidence as Evidence
+from .claims import claims as claims
+from .claims import evidence as evidence
 from .keys import PublicKey as PublicKey
 from .keys import Signer as Signer
 from .keys import given_passphrase as given_passphrase
