@@ -27,8 +27,6 @@ from .variations import VARIATIONS as VARIATIONS
 from .variations import choose as choose
 from . import dsse as dsse
 from . import provenance as provenance
-from .checkout import Checkout as Checkout
-from .checkout import checkout_of as checkout_of
 from .claims import Claim as Claim
 from .claims import Evidence as Evidence
 from .claims import claims as claims
@@ -40,6 +38,8 @@ from .keys import make_key as make_key
 from .keys import public_key as public_key
 from .keys import signer as signer
 from .keys import terminal_prompt as terminal_prompt
+from .revision import Revision as Revision
+from .revision import revision_of as revision_of
 from .sbom import sbom_of as sbom_of
 from .signing import RECORD as RECORD
 from .signing import opened as opened

@@ -155,10 +155,10 @@ def _provenance(found: Evidence) -> str:
     if {"name": found.wheel.name, "digest": {"sha256": found.digest}} not in value["subject"]:
         raise _FalseError("it is about another wheel")
     dependencies = value["predicate"]["buildDefinition"]["resolvedDependencies"]
-    listed = {digest for each in dependencies for digest in each["digest"].values()}
-    for name, digest in _pinned(plan["inputs"]):
-        if digest not in listed:
-            raise _FalseError(f"{name} of the plan is not in it")
+    listed = {(each["name"], digest) for each in dependencies for digest in each["digest"].values()}
+    for each in _pinned(plan["inputs"]):
+        if each not in listed:
+            raise _FalseError(f"{each[0]} of the plan is not in it")
     checkout = [each for each in dependencies if each["annotations"]["kind"] == "checkout"]
     if not checkout:
         return f"{len(dependencies)} inputs; from no git checkout"
@@ -181,8 +181,7 @@ def _sbom(found: Evidence) -> str:
 
 def _reproduced(found: Evidence) -> str:
     """Whatever else it says, it has to be about this wheel."""
-    text = (found.folder / record.REPRODUCED).read_text(encoding="utf-8")
-    if not isinstance(json.loads(text), dict) or found.digest not in text:
+    if found.json(record.REPRODUCED)["sha256"] != found.digest:
         raise _FalseError("it is about another wheel")
     return "built again elsewhere, with the same bytes"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,6 +28,10 @@ class Envelope:
         """What the signatures are over."""
         kind = self.type.encode()
         return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(self.payload), self.payload)
+
+    @property
+    def payload_sha256(self) -> str:
+        return hashlib.sha256(self.payload).hexdigest()
 
     def accepted_by(self, keys: Iterable[PublicKey]) -> PublicKey | None:
         """The first of some keys that made one of the signatures; a key's id alone proves nothing."""

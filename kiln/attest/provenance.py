@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from kiln import __version__
-from kiln.attest.checkout import Checkout, public_url
+from kiln.attest.revision import Revision, public_url
 from kiln.plan import File, Plan
 from kiln.recipe import FileOrigin, Package, uri_of
 from kiln.sources import Obtained, Vault
@@ -34,7 +34,7 @@ Dependency = dict[str, Any]
 class Invocation:
     """When a build ran, in seconds since 1970, and from which checkout."""
 
-    checkout: Checkout
+    checkout: Revision
     started: float
     finished: float
 
@@ -93,7 +93,7 @@ def came_from(text: str) -> str:
     return re.sub(r"[a-z][a-z0-9+.-]*://\S+", lambda url: public_url(url[0].rstrip(",")), text)
 
 
-def _checkout(found: Checkout) -> Iterator[Dependency]:
+def _checkout(found: Revision) -> Iterator[Dependency]:
     if found.commit:
         yield {
             "name": "kiln",

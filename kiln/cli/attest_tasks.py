@@ -12,7 +12,23 @@ from kiln import commands, core
 from kiln.cli.guard import guarded
 from kiln.cli.settings import signer_of
 
-SIGN_HELP = "sign with this key: a file, or `agent` or `agent:NAME` for a key of the ssh agent"
+
+@task(
+    auto_shortflags=False,
+    iterable=["key"],
+    help={
+        "target": "a finished wheel, its folder, an index's folder, or an index's URL",
+        "key": "the public half of a key that must have signed it; may be given again",
+        "json": "for programs",
+    },
+)
+@guarded
+def check(context: Context, target: str = "", key: list[str] | None = None, json: bool = False) -> None:
+    """Check what is claimed of a wheel or an index: `./inv check WHEEL|FOLDER|URL [--key FILE.pub]`."""
+    if not target:
+        raise core.UsageError("nothing is checked", "name a wheel, its folder, an index's folder, or its URL")
+    keys = [Path(each) for each in key or ()]
+    commands.check.run(target, keys, core.Home.of(os.environ), json, core.Console())
 
 
 @task(

@@ -21,6 +21,7 @@ from kiln.core import UsageError
 # Tasks whose arguments may be left out, and the option that each argument stands for.
 ARGUMENTS = {
     "bench": "name",
+    "check": "target",
     "index": "folder",
     "lock": "recipe",
     "serve": "folder",

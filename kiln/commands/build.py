@@ -87,12 +87,12 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
         cache_size = cache.limit(settings.environment)
         cache.configure(home.ccache, cache_size)
         with connect(settings.environment) as engine:
-            begun = time.time()
+            begun, revision = time.time(), attest.revision_of(root)
             workspace, wheel = _prepared(root, planned, earlier, settings, engine, console)
             if earlier:
                 described = earlier.described
             else:
-                described = _described(workspace, wheel, begun)
+                described = _described(workspace, wheel, revision, begun)
                 record.keep(home.untested, planned, wheel.path, workspace.log, described)
             tested = _tested(workspace, wheel, console)
             with console.station("record"):
@@ -201,9 +201,9 @@ def _prepared(
     return workspace, wheel
 
 
-def _described(workspace: Workspace, wheel: Wheel, begun: float) -> dict[str, str]:
+def _described(workspace: Workspace, wheel: Wheel, revision: attest.Revision, begun: float) -> dict[str, str]:
     """What is written of the build of a wheel: the files of its record by name."""
-    invocation = attest.provenance.Invocation(attest.checkout_of(workspace.root), begun, time.time())
+    invocation = attest.provenance.Invocation(revision, begun, time.time())
     vault = sources.Vault(workspace.home.sources)
     sbom = attest.sbom_of(wheel.path)
     return {

@@ -84,15 +84,19 @@ def require_key(folder: Path, signer: Signer | None) -> None:
         )
 
 
-def check_published(source: Listing, files: Mapping[str, str], there: Listing | None, place: str) -> None:
-    """DifferenceError where the files at a place would not be those of the list, or the list there is a newer one."""
-    if there and (
-        there.version > source.version or (there.version == source.version and there.files != source.files)
-    ):
+def check_newer(source: Listing, there: Listing | None, place: str) -> None:
+    """DifferenceError where the list at a place is a newer one, or another one of the same version."""
+    if there is None or there.version < source.version:
+        return
+    if there.version > source.version or there.files != source.files:
         raise DifferenceError(
             f"{place} has version {there.version} of the signed list, and this is version {source.version}",
             "make the index from what is published there, and sign that",
         )
+
+
+def check_files(source: Listing, files: Mapping[str, str], place: str) -> None:
+    """DifferenceError where the files of a place, by their sha256, would not be those of the list."""
     wrong = sorted(name for name in {*source.files, *files} if source.files.get(name) != files.get(name))
     if wrong:
         raise DifferenceError(

@@ -11,7 +11,7 @@ from in_toto_attestation.predicates.provenance.v1.provenance_pb2 import Provenan
 from in_toto_attestation.v1.resource_descriptor import ResourceDescriptor
 from in_toto_attestation.v1.statement import Statement
 
-from kiln.attest import Checkout, checkout_of, provenance
+from kiln.attest import Revision, provenance, revision_of
 from kiln.plan import Plan, Request, make
 from kiln.recipe import Catalogue
 from kiln.sources import Obtained, Vault
@@ -26,7 +26,7 @@ def plan(tmp_path: Path) -> Plan:
     return make(Catalogue(repository.make(tmp_path / "root")), Request("toy", options={"fast": False}))
 
 
-def stated(plan: Plan, vault: Vault, checkout: Checkout = Checkout("1" * 40, "", True)) -> dict[str, Any]:  # noqa: B008
+def stated(plan: Plan, vault: Vault, checkout: Revision = Revision("1" * 40, "", True)) -> dict[str, Any]:  # noqa: B008
     obtained = [
         Obtained(source, vault.path(source.digest), str(source.origins[0]), source.origins[0])
         for source in plan.sources
@@ -42,7 +42,7 @@ def stated(plan: Plan, vault: Vault, checkout: Checkout = Checkout("1" * 40, "",
 def test_it_is_an_in_toto_statement_with_slsa_provenance_by_the_standards_own_library(
     plan: Plan, tmp_path: Path
 ) -> None:
-    value = stated(plan, Vault(tmp_path / "vault"), Checkout("1" * 40, "https://git.example/kiln", False))
+    value = stated(plan, Vault(tmp_path / "vault"), Revision("1" * 40, "https://git.example/kiln", False))
     subject = [ResourceDescriptor(**each).pb for each in value["subject"]]
     Statement(subject, value["predicateType"], value["predicate"]).validate()
     assert value["_type"] == "https://in-toto.io/Statement/v1"
@@ -91,15 +91,15 @@ def git(folder: Path, *arguments: str) -> None:
 
 def test_the_checkout_is_clean_only_where_all_files_are_the_commits(tmp_path: Path) -> None:
     root = repository.make(tmp_path / "root")
-    assert checkout_of(root) == Checkout()
+    assert revision_of(root) == Revision()
     git(root, "init")
     git(root, "add", ".")
     git(root, "commit", "-m", "x")
-    found = checkout_of(root)
+    found = revision_of(root)
     assert len(found.commit) == 40 and found.clean and found.repository == ""
-    assert checkout_of(root / "recipes") == Checkout()  # a folder inside is not the checkout
+    assert revision_of(root / "recipes") == Revision()  # a folder inside is not the checkout
     (root / "docker/common/new.sh").write_text("new")
-    assert not checkout_of(root).clean
+    assert not revision_of(root).clean
 
 
 @pytest.mark.parametrize(
@@ -114,4 +114,4 @@ def test_a_remote_is_recorded_without_a_login(tmp_path: Path, remote: str, url: 
     root = repository.make(tmp_path / "root")
     git(root, "init")
     git(root, "remote", "add", "origin", remote)
-    assert checkout_of(root).repository == url
+    assert revision_of(root).repository == url

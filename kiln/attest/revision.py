@@ -12,7 +12,7 @@ from kiln.sources import without_login
 
 
 @dataclass(frozen=True)
-class Checkout:
+class Revision:
     """`commit` is empty where the folder is not a git checkout; `repository` where it has no remote with a URL.
 
     A checkout is `clean` where all its files are the commit's.
@@ -23,13 +23,13 @@ class Checkout:
     clean: bool = False
 
 
-def checkout_of(root: Path) -> Checkout:
+def revision_of(root: Path) -> Revision:
     """The state of the checkout whose top folder is `root`."""
     top = _git(root, "rev-parse", "--show-toplevel")
     if not top or Path(top).resolve() != root.resolve():
-        return Checkout()
+        return Revision()
     changed = _git(root, "status", "--porcelain")
-    return Checkout(
+    return Revision(
         commit=_git(root, "rev-parse", "--verify", "--quiet", "HEAD") or "",
         repository=public_url(_git(root, "remote", "get-url", "origin") or ""),
         clean=changed == "",
