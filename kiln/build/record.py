@@ -107,16 +107,6 @@ def add(record: Record, name: str, text: str) -> Record:
     return _whole_record(record.folder)
 
 
-def add(record: Record, name: str, text: str) -> Record:
-    """A finished build with one file more, or another in its place: all of it is written anew, whole or not at all."""
-    with _whole(record.folder) as copy:
-        for file in sorted(record.folder.iterdir()):
-            shutil.copyfile(file, copy / file.name)
-        (copy / name).write_text(text, encoding="utf-8")
-        _sum(copy)
-    return _whole_record(record.folder)
-
-
 def find(results: Path, key: str) -> Record | Damage | None:
     """The finished build of a key, after every file in it was compared with its SHA256SUMS."""
     folder = results / key

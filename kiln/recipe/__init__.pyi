@@ -20,10 +20,10 @@ from .model import Step as Step
 from .model import options as options
 from .outline import Choice as Choice
 from .outline import Outline as Outline
-from .registry import Installed as Installed
-from .registry import RegistryImage as RegistryImage
 from .purl import described as described
 from .purl import uri_of as uri_of
+from .registry import Installed as Installed
+from .registry import RegistryImage as RegistryImage
 from .releases import for_release as for_release
 from .source import (
     DebianOrigin as DebianOrigin,
