@@ -1,5 +1,6 @@
 from . import dsse as dsse
 from . import provenance as provenance
+from . import recorded as recorded
 from .arrange import VARIABLES as VARIABLES
 from .arrange import Arrangement as Arrangement
 from .arrange import arrange as arrange
@@ -25,6 +26,7 @@ from .probe import Seen as Seen
 from .probe import lay_out as lay_out
 from .probe import see as see
 from .probe import unseen as unseen
+from .recorded import Recorded as Recorded
 from .reproduced import REPRODUCED as REPRODUCED
 from .reproduced import Environment as Environment
 from .reproduced import Reproduced as Reproduced

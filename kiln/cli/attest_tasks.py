@@ -10,7 +10,8 @@ from invoke.tasks import task
 
 from kiln import commands, core
 from kiln.cli.guard import guarded
-from kiln.cli.settings import signer_of
+from kiln.cli.recipe_tasks import RUN_HELP
+from kiln.cli.settings import root_of, signer_of
 
 
 @task(
@@ -29,6 +30,37 @@ def check(context: Context, target: str = "", key: list[str] | None = None, json
         raise core.UsageError("nothing is checked", "name a wheel, its folder, an index's folder, or its URL")
     keys = [Path(each) for each in key or ()]
     commands.check.run(target, keys, core.Home.of(os.environ), json, core.Console())
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "provenance": "a provenance.intoto.jsonl, or its URL",
+        "repository": "take the commit from this repository (default: this checkout, then the recorded one)",
+        **{name: RUN_HELP[name] for name in ("jobs", "setup", "time_budget", "accept_cuda_eula")},
+    },
+)
+@guarded
+def rebuild(
+    context: Context,
+    provenance: str = "",
+    repository: str = "",
+    jobs: int = 0,
+    setup: bool = False,
+    time_budget: str = "",
+    accept_cuda_eula: bool = False,
+) -> None:
+    """Build a published wheel again and compare the bytes: `./inv rebuild FILE|URL`."""
+    if not provenance:
+        raise core.UsageError("nothing is built again", "name a provenance.intoto.jsonl, or its URL")
+    extra = (
+        *(("--jobs", str(jobs)) if jobs else ()),
+        *(("--setup",) if setup else ()),
+        *(("--time-budget", time_budget) if time_budget else ()),
+        *(("--accept-cuda-eula",) if accept_cuda_eula else ()),
+    )
+    settings = commands.again.RebuildSettings(root_of(context), core.Home.of(os.environ), repository, extra)
+    commands.again.run(provenance, settings, core.Console())
 
 
 @task(

@@ -90,6 +90,7 @@ def _recipe_tasks(catalogue: Catalogue, note: Callable[[str], None]) -> Iterator
 def _other_tasks() -> tuple[Task[Any], ...]:
     return (
         attest_tasks.check,
+        attest_tasks.rebuild,
         attest_tasks.sign,
         build_tasks.doctor,
         build_tasks.gc,

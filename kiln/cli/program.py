@@ -24,6 +24,7 @@ ARGUMENTS = {
     "check": "target",
     "index": "folder",
     "lock": "recipe",
+    "rebuild": "provenance",
     "serve": "folder",
     "sets": "folder",
     "sign": "target",

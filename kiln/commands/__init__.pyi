@@ -1,3 +1,4 @@
+from . import again as again
 from . import base_lock as base_lock
 from . import build as build
 from . import bundle as bundle

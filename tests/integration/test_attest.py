@@ -1,8 +1,10 @@
-"""What is claimed of a wheel, on the real container engine: signed and checked."""
+"""What is claimed of a wheel, on the real container engine: signed, checked, and built again by a stranger."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from in_toto_attestation.v1.statement import Statement
 
 from kiln.index import server
 from tests.support.house import House
+
+INV = f'#!/bin/sh\nexec {sys.executable} "$(dirname "$0")/tasks.py" "$@"\n'
 
 
 def claims(house: House, target: Path | str, *options: str) -> dict[str, bool | None]:
@@ -65,3 +69,44 @@ def test_a_signed_build_is_checked_under_dist_and_in_a_served_index(built: House
     with built.wheel().open("ab") as wheel:
         wheel.write(b" ")
     assert "is not what was recorded" in refused(built, "check", str(about))
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ["-c", "user.name=x", "-c", "user.email=x@x.example"]
+    subprocess.run(["git", "-C", folder, *who, *arguments], check=True, capture_output=True)
+
+
+def test_a_stranger_builds_a_wheel_again_from_its_provenance_alone(house: House, tmp_path: Path) -> None:
+    (house.root / "inv").write_text(INV)
+    (house.root / ".gitignore").write_text("dist/\n__pycache__/\n")
+    git(house.root, "init")
+    git(house.root, "add", ".")
+    git(house.root, "commit", "-m", "toy")
+    made = house.run("build", "toy", "--ending", "fine")
+    assert made.returncode == 0, made.stderr
+    published = tmp_path / "provenance.intoto.jsonl"
+    (wheel,) = (house.root / "dist").glob("*/*/*/*.whl")
+    text = wheel.with_name(published.name).read_text()
+    published.write_text(text)
+
+    stranger = House(tmp_path / "clone", tmp_path / "stranger")
+    subprocess.run(["git", "clone", "-q", house.root, stranger.root], check=True)
+    # The commit is not what is checked out, nor what is newest.
+    (stranger.root / "docker/opencv/compile.sh").write_text("exit 1\n")
+    git(stranger.root, "commit", "-am", "later")
+    stranger.home.mkdir()
+    (stranger.home / "sources").symlink_to((house.home / "sources").readlink())
+    done = stranger.run("rebuild", str(published))
+    assert done.returncode == 0, done.stderr
+    assert f"equal    {wheel.name}" in done.stderr
+    assert not list((stranger.home / "rebuilds").iterdir())
+
+    other = json.loads(text)
+    other["subject"][0]["digest"]["sha256"] = "0" * 64
+    published.write_text(json.dumps(other))
+    assert "not equal" in refused(stranger, "rebuild", str(published))
+    (kept,) = (stranger.home / "rebuilds").iterdir()
+    other["predicate"]["buildDefinition"]["externalParameters"]["options"]["ending"] = "good"
+    published.write_text(json.dumps(other))
+    assert "gives another plan" in refused(stranger, "rebuild", str(published))
+    assert kept.exists()

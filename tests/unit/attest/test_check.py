@@ -53,7 +53,17 @@ def found(target: Path | str, home: Home, *keys: attest.PublicKey) -> dict[str, 
 
 
 def false(target: Path | str, home: Home, *keys: attest.PublicKey) -> dict[str, str]:
-    return {what: claim.text for what, claim in found(target, home, *keys).items() if claim.holds is False}
+    """What is false of every claim; the command then ends with the exit code 5."""
+    wrong = {what: claim.text for what, claim in found(target, home, *keys).items() if claim.holds is False}
+    home.path.mkdir(exist_ok=True)
+    files = [home.path / f"{number}.pub" for number, _ in enumerate(keys)]
+    for file, key in zip(files, keys):
+        file.write_text(key.to_ssh())
+    if wrong:
+        with pytest.raises(DifferenceError) as raised:
+            commands.check.run(str(target), files, home, True, Console())
+        assert raised.value.exit_code == 5
+    return wrong
 
 
 def test_a_sound_record_holds_in_everything_that_it_claims(
