@@ -96,11 +96,6 @@ def test_a_stranger_builds_a_wheel_again_from_its_provenance_alone(house: House,
     git(stranger.root, "commit", "-am", "later")
     stranger.home.mkdir()
     (stranger.home / "sources").symlink_to((house.home / "sources").readlink())
-    done = stranger.run("rebuild", str(published))
-    assert done.returncode == 0, done.stderr
-    assert f"equal    {wheel.name}" in done.stderr
-    assert not list((stranger.home / "rebuilds").iterdir())
-
     other = json.loads(text)
     other["subject"][0]["digest"]["sha256"] = "0" * 64
     published.write_text(json.dumps(other))
@@ -109,4 +104,8 @@ def test_a_stranger_builds_a_wheel_again_from_its_provenance_alone(house: House,
     other["predicate"]["buildDefinition"]["externalParameters"]["options"]["ending"] = "good"
     published.write_text(json.dumps(other))
     assert "gives another plan" in refused(stranger, "rebuild", str(published))
-    assert kept.exists()
+
+    published.write_text(text)
+    done = stranger.run("rebuild", str(published))
+    assert done.returncode == 0 and f"equal    {wheel.name}" in done.stderr, done.stderr
+    assert not kept.exists()
