@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes the wheel that is published from the raw one: with the lowest platform tag that it satisfies, with copies of the
-# shared libraries that this platform does not guarantee, with the variant in its version, and with bytes that depend only
-# on its content.
+# shared libraries that this platform does not guarantee, with the variant in its version, with the SBOM of what is in
+# it, and with bytes that depend only on its content.
 set -euo pipefail
 export PATH=$KILN_TOOLS/bin:$PATH
 raw=/kiln/out/raw
@@ -40,5 +40,6 @@ for wheel in "$repaired"/*.whl; do
     python3 /kiln/common/label.py "$wheel" "$labelled"
 done
 for wheel in "$labelled"/*.whl; do
+    python3 /kiln/common/sbom.py "$wheel"
     python3 /kiln/common/normalise.py "$wheel" "/kiln/out/${wheel##*/}"
 done

@@ -26,3 +26,15 @@ if [ -n "${KILN_CUDA:-}" ]; then
     if [ "$KILN_OPT_CUDA_LIBS" = bundled ]; then cp /kiln/build/cuda/licences/* "$licences/"; fi
 fi
 "$KILN_VENV/bin/python" /kiln/scripts/pack.py "$stage" "$licences" /kiln/out/raw
+
+# Linked once more, the same module comes out, and with it the linker's list of what it took from each library.
+(
+    cd "$build"
+    again=/kiln/build/again.so
+    target=lib/python3/${module##*/}
+    command=$(ninja -t commands "$target" | tail -n 1)
+    bash -c "${command/ -o $target / -o $again -Wl,-Map=/kiln/build/link.map }"
+    cmp "$target" "$again"
+    rm "$again"
+)
+python3 /kiln/scripts/linked.py /kiln/build/link.map /kiln/build/linked.json

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+
+from kiln.attest.revision import Revision
 
 REPRODUCED = "reproduced.json"
 FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Checkout:
-    """The commit of a checkout, empty where it is not one of git's, and whether it had no other changes."""
-
-    commit: str
-    clean: bool
-
-    @classmethod
-    def of(cls, root: Path) -> Checkout:
-        commit = _git(root, "rev-parse", "HEAD")
-        return cls(commit, bool(commit) and not _git(root, "status", "--porcelain"))
 
 
 @dataclass(frozen=True)
@@ -55,7 +42,7 @@ class Reproduced:
     ended: str
     runs: int
     seconds: float
-    kiln: Checkout
+    kiln: Revision
     varied: Sequence[str]
     not_varied: Mapping[str, str]
     left_out: Sequence[str]
@@ -64,11 +51,3 @@ class Reproduced:
 
     def to_json(self) -> str:
         return json.dumps({"format": FORMAT, **asdict(self)}, indent=2, sort_keys=True) + "\n"
-
-
-def _git(root: Path, *command: str) -> str:
-    try:
-        done = subprocess.run(["git", *command], cwd=root, capture_output=True, text=True)
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

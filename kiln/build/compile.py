@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from kiln import sources
@@ -9,6 +10,9 @@ from kiln.build.runner import INTERPRETER, BuildRunner
 from kiln.build.venvs import ensure_venvs
 from kiln.core import CompileError, Console, UsageError, give, remove
 from kiln.plan import VENVS_SCRIPT, ContainerStep, prepares
+
+# What is known of the pinned inputs, for the scripts that write the SBOM.
+PARTS = "parts.json"
 
 
 def compile_wheel(runner: BuildRunner, console: Console) -> Path:
@@ -18,6 +22,8 @@ def compile_wheel(runner: BuildRunner, console: Console) -> Path:
     """
     workspace = runner.workspace
     workspace.prepare()
+    parts = {"license": workspace.plan.recipe.license, "parts": workspace.plan.parts}
+    (workspace.build / PARTS).write_text(json.dumps(parts, sort_keys=True), encoding="utf-8")
     plan, owner = workspace.plan, workspace.engine.owner
     epoch = plan.recipe.source_date_epoch
     prepared = {prepares(source): source for source in plan.sources if source.prepare}

@@ -18,6 +18,11 @@ PLAN = "plan.json"
 LOG = "build.log"
 SMOKE_KEY = "smoke.key"
 TOOLCHAIN = "toolchain.json"
+PROVENANCE = "provenance.intoto.jsonl"
+SBOM = "sbom.cdx.json"
+REPRODUCED = "reproduced.json"
+SIGNATURES = "signatures.dsse.jsonl"
+ATTESTATIONS = (PROVENANCE, SBOM, REPRODUCED, SIGNATURES)
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,14 @@ class Record:
     reports: tuple[Path, ...]
     smoke_key: str
 
+    @property
+    def described(self) -> dict[str, str]:
+        """What was written of the build of the wheel, whatever was tested afterwards, by file name."""
+        names = (PROVENANCE, SBOM)
+        return {
+            name: (self.folder / name).read_text("utf-8") for name in names if (self.folder / name).exists()
+        }
+
 
 @dataclass(frozen=True)
 class Damage:
@@ -60,18 +73,28 @@ class Damage:
     file: str
 
 
-def write(results: Path, plan: Plan, wheel: Path, log: Path, reports: Sequence[Path]) -> Record:
+def write(
+    results: Path,
+    plan: Plan,
+    wheel: Path,
+    log: Path,
+    reports: Sequence[Path],
+    described: Mapping[str, str] | None = None,
+) -> Record:
     """Keep a finished build as `results/<key>`, whole or not at all; the caller holds the key's lock.
 
-    `reports` are the files of the smoke run.
+    `reports` are the files of the smoke run, `described` what is written of the build of the wheel, by file name.
     """
     files = {wheel.name: wheel, LOG: log, **{each.name: each for each in reports}}
-    return _write(results / plan.key, plan, files, {SMOKE_KEY: plan.smoke_key + "\n"})
+    texts = {SMOKE_KEY: plan.smoke_key + "\n", **(described or {})}
+    return _write(results / plan.key, plan, files, texts)
 
 
-def keep(folder: Path, plan: Plan, wheel: Path, log: Path) -> Record:
+def keep(
+    folder: Path, plan: Plan, wheel: Path, log: Path, described: Mapping[str, str] | None = None
+) -> Record:
     """Keep a wheel that is built and not tested yet as `folder/<key>`."""
-    return _write(folder / plan.key, plan, {wheel.name: wheel, LOG: log}, {})
+    return _write(folder / plan.key, plan, {wheel.name: wheel, LOG: log}, described or {})
 
 
 def add(record: Record, name: str, text: str) -> Record:
@@ -97,7 +120,7 @@ def read(folder: Path) -> Record | Damage:
     if plan is None:
         return Damage(folder, wrong or PLAN)
     wheel = next(folder.glob("*.whl"))
-    own = {wheel.name, PLAN, TOOLCHAIN, LOG, SMOKE_KEY, SUMS}
+    own = {wheel.name, PLAN, TOOLCHAIN, LOG, SMOKE_KEY, SUMS, *ATTESTATIONS}
     key = folder / SMOKE_KEY
     return Record(
         folder=folder,

@@ -13,7 +13,7 @@ from invoke.tasks import task
 from kiln import commands, core
 from kiln.cli.guard import guarded
 from kiln.cli.recipe_tasks import REQUEST_HELP, RUN_HELP
-from kiln.cli.settings import accepts_licences, catalogue_of, fetch_settings, root_of
+from kiln.cli.settings import accepts_licences, catalogue_of, fetch_settings, root_of, signer_of
 
 if TYPE_CHECKING:
     from kiln.plan import Request
@@ -47,6 +47,7 @@ def _build_settings(given: Mapping[str, Any]) -> commands.build.BuildSettings:
         bundle=Path(given["bundle"]) if given["bundle"] else None,
         accept_licences=accepts_licences(given["accept_cuda_eula"]),
         budget=Budget.of(given["time_budget"]),
+        signer=signer_of(given["sign"]),
     )
 
 

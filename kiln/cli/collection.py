@@ -10,7 +10,7 @@ from invoke.collection import Collection
 from invoke.tasks import Task
 
 from kiln import attest, core
-from kiln.cli import build_tasks, develop_tasks, index_tasks, model_tasks
+from kiln.cli import attest_tasks, build_tasks, develop_tasks, index_tasks, model_tasks
 from kiln.cli.recipe_tasks import CONSENT, FOLDER, GIT_MIRROR, RUN_HELP, options_of, recipe_task
 from kiln.recipe import Catalogue
 
@@ -89,6 +89,9 @@ def _recipe_tasks(catalogue: Catalogue, note: Callable[[str], None]) -> Iterator
 
 def _other_tasks() -> tuple[Task[Any], ...]:
     return (
+        attest_tasks.check,
+        attest_tasks.rebuild,
+        attest_tasks.sign,
         build_tasks.doctor,
         build_tasks.gc,
         build_tasks.lock,

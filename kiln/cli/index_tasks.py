@@ -12,7 +12,7 @@ from invoke.tasks import task
 from kiln import commands, core
 from kiln.cli.guard import guarded
 from kiln.cli.recipe_tasks import RUN_HELP
-from kiln.cli.settings import catalogue_of, root_of
+from kiln.cli.settings import catalogue_of, root_of, signer_of
 
 
 @task(
@@ -22,6 +22,7 @@ from kiln.cli.settings import catalogue_of, root_of
         "folder": "a folder with results; may be given again (default: dist)",
         "output": "the folder of the index (default: index)",
         "with_dependencies": "mirror what the wheels need, and add the pinned sets",
+        "sign": "sign a list of all files with this key: a file, or `agent` or `agent:NAME` for a key of the ssh agent",
         "offline": RUN_HELP["offline"],
     },
 )
@@ -31,13 +32,18 @@ def index(
     folder: list[str],
     output: str = "",
     with_dependencies: bool = False,
+    sign: str = "",
     offline: bool = False,
 ) -> None:
     """Add finished wheels to a static wheel index: `./inv index [--output DIR] [FOLDER…]`."""
     catalogue = catalogue_of(context)
     wheelhouse = commands.index.Wheelhouse.of(catalogue, folder, os.environ, offline)
     commands.index.update_index(
-        wheelhouse, Path(output or catalogue.root / "index"), with_dependencies, core.Console()
+        wheelhouse,
+        Path(output or catalogue.root / "index"),
+        with_dependencies,
+        core.Console(),
+        signer_of(sign),
     )
 
 

@@ -21,10 +21,13 @@ from kiln.core import UsageError
 # Tasks whose arguments may be left out, and the option that each argument stands for.
 ARGUMENTS = {
     "bench": "name",
+    "check": "target",
     "index": "folder",
     "lock": "recipe",
+    "rebuild": "provenance",
     "serve": "folder",
     "sets": "folder",
+    "sign": "target",
     "smoke": "wheel",
     "verify": "recipe",
 }

@@ -38,13 +38,14 @@ RUN_HELP = {
     "git_mirror": "git mirrors, such as /mirrors/{owner}/{repo}.git, asked before those of KILN_GIT_MIRRORS",
     "folder": "first take what is there of the sources from this folder, by hash, whatever the names",
     "bundle": "first take what is there of the sources and images from this file of `./inv bundle`",
+    "sign": "sign the result with this key: a file, or `agent` or `agent:NAME` for a key of the ssh agent",
     "keep": "keep the container of a failed step, for a shell in it",
     **{key: text for key, (_, text) in CONSENT.items()},
     "time_budget": "stop compiling this long after the start of the command (5h, 90m, 3600s) with exit code 75; the "
     "next run goes on from the caches. No other station is cut: a wheel that is compiled is tested and recorded",
 }
 RUN_DEFAULTS: dict[str, Any] = {
-    "jobs": 0, "setup": False, "offline": False, "git_mirror": "", "folder": "", "bundle": "", "keep": False,
+    "jobs": 0, "setup": False, "offline": False, "git_mirror": "", "folder": "", "bundle": "", "sign": "", "keep": False,
     **{key: default for key, (default, _) in CONSENT.items()},
     "time_budget": "",
 }  # fmt: skip

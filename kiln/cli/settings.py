@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 if TYPE_CHECKING:
+    from kiln.attest import Signer
     from kiln.recipe import Catalogue
     from kiln.sources import FetchSettings
 
@@ -32,6 +33,16 @@ def fetch_settings(given: Mapping[str, Any]) -> FetchSettings:
     return FetchSettings.from_environment(
         os.environ, given.get("offline", False), given.get("git_mirror", ""), given.get("folder", "")
     )
+
+
+def signer_of(key: str) -> Signer | None:
+    """The key to sign with, unlocked; none where none is asked for. Its passphrase leaves the environment in any case."""
+    if not key:
+        os.environ.pop("KILN_KEY_PASSPHRASE", None)
+        return None
+    from kiln import attest
+
+    return attest.signer(key, os.environ, attest.terminal_prompt())
 
 
 def accepts_licences(given: bool) -> bool:

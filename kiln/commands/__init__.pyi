@@ -1,6 +1,8 @@
+from . import again as again
 from . import base_lock as base_lock
 from . import build as build
 from . import bundle as bundle
+from . import check as check
 from . import doctor as doctor
 from . import fetch as fetch
 from . import gc as gc
@@ -11,6 +13,7 @@ from . import netron as netron
 from . import onnx as onnx
 from . import patch as patch
 from . import plan as plan
+from . import sign as sign
 from . import smoke as smoke
 from . import sources as sources
 from . import verify as verify

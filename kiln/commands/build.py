@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiln import plan, smoke, sources
+from kiln import attest, plan, smoke, sources
 from kiln.archive import Wheel, inspect_wheel
 from kiln.build import (
     Budget,
@@ -23,8 +24,9 @@ from kiln.build import (
     finish_wheel,
     record,
 )
+from kiln.commands import sign
 from kiln.commands.printing import short_path
-from kiln.core import Console, Home, duration, give, remove
+from kiln.core import Console, Home, duration, give, remove, sha256_of
 from kiln.engine import Conditions, connect, doctor, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
@@ -48,6 +50,7 @@ class BuildSettings:
     accept_licences: bool = False
     budget: Budget | None = None
     conditions: Conditions = field(default_factory=Conditions)
+    signer: attest.Signer | None = None
 
 
 @dataclass(frozen=True)
@@ -76,21 +79,26 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
     with home.in_use(console), home.lock(planned.key, console):
         finished = _sound(record.find(home.results, planned.key), console)
         if finished and finished.smoke_key == planned.smoke_key:
-            return Result(planned, _publish(finished, target, home, console), built=False)
+            published = _publish(_signed(finished, settings), target, home, console)
+            return Result(planned, published, built=False)
         earlier = finished or _sound(record.find(home.untested, planned.key), console)
         licences.require(licences.terms(root, planned.sources), home, settings.accept_licences, console)
         doctor.require(settings.setup, settings.environment, console)
         cache_size = cache.limit(settings.environment)
         cache.configure(home.ccache, cache_size)
         with connect(settings.environment) as engine:
+            begun, revision = time.time(), attest.revision_of(root)
             workspace, wheel = _prepared(root, planned, earlier, settings, engine, console)
-            if not earlier:
-                record.keep(home.untested, planned, wheel.path, workspace.log)
+            if earlier:
+                described = earlier.described
+            else:
+                described = _described(workspace, wheel, revision, begun)
+                record.keep(home.untested, planned, wheel.path, workspace.log, described)
             tested = _tested(workspace, wheel, console)
             with console.station("record"):
                 reports = [tested.report, workspace.build / smoke.PAGE]
-                finished = record.write(home.results, planned, wheel.path, workspace.log, reports)
-                published = _publish(finished, target, home, console)
+                finished = record.write(home.results, planned, wheel.path, workspace.log, reports, described)
+                published = _publish(_signed(finished, settings), target, home, console)
             remove(home.untested / planned.key)
             workspace.discard()
             cache.prune(home.ccache, cache_size)
@@ -126,6 +134,8 @@ def show(result: Result, console: Console) -> None:
     console.say(f"times    {times}")
     console.say(f"results  {short_path(result.record.folder)}")
     console.say(f"wheel    {wheel.name} ({size:.1f} MB)")
+    if not (wheel.parent / record.SIGNATURES).exists():
+        console.say("signed   no: `./inv sign` or --sign does it")
     console.say(f"install  pip install {shlex.quote(str(short_path(wheel)))}")
     if result.plan.variant.device != "cpu":
         # The container of the smoke run is given no GPU.
@@ -138,6 +148,14 @@ def _sound(found: Record | Damage | None, console: Console) -> Record | None:
         console.note(f"{found.folder / found.file} is damaged: building again")
         return None
     return found
+
+
+def _signed(finished: Record, settings: BuildSettings) -> Record:
+    """The build with the signatures that were asked for."""
+    signer = settings.signer
+    if signer is None or sign.is_signed_by(finished, signer):
+        return finished
+    return sign.sign_record(finished, signer, settings.home)
 
 
 def _publish(finished: Record, target: Path, home: Home, console: Console) -> Record:
@@ -181,6 +199,19 @@ def _prepared(
     with console.station("wheel"):
         wheel = finish_wheel(runner, console)
     return workspace, wheel
+
+
+def _described(workspace: Workspace, wheel: Wheel, revision: attest.Revision, begun: float) -> dict[str, str]:
+    """What is written of the build of a wheel: the files of its record by name."""
+    invocation = attest.provenance.Invocation(revision, begun, time.time())
+    vault = sources.Vault(workspace.home.sources)
+    sbom = attest.sbom_of(wheel.path)
+    return {
+        **({record.SBOM: sbom} if sbom else {}),
+        record.PROVENANCE: attest.provenance.statement(
+            wheel.path.name, sha256_of(wheel.path), workspace.plan, workspace.obtained, vault, invocation
+        ),
+    }
 
 
 def _tested(workspace: Workspace, wheel: Wheel, console: Console) -> smoke.SmokeResult:

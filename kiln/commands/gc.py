@@ -185,6 +185,12 @@ def survey(needed: Needs, home: Home, engine: Engine | None, cache_size: int, re
             _item("verify", path, True, "not finished: `./inv verify` goes on from it, or remove it by hand")
             for path in _in(home.verify)
         ),
+        *(
+            _item(
+                "rebuild", path, True, "not yet equal: `./inv rebuild` goes on from it, or remove it by hand"
+            )
+            for path in _in(home.rebuilds)
+        ),
         *_named("interpreter", home.interpreters, needed.interpreters),
         *_named("venv", home.venvs, needed.venvs),
         *_environments(home, needed),

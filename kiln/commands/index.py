@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiln import index, sources
+from kiln.attest import Signer
 from kiln.core import Console, DifferenceError, Home
 from kiln.index import Item
 from kiln.recipe import Catalogue, Source
@@ -57,15 +58,26 @@ class Wheelhouse:
                 yield index.make_sets(self.catalogue, built, obtain, Path(work))
 
 
-def update_index(house: Wheelhouse, output: Path, with_dependencies: bool, console: Console) -> None:
-    """Add every result to an index; `with_dependencies` also what they need, and the sets."""
+def update_index(
+    house: Wheelhouse,
+    output: Path,
+    with_dependencies: bool,
+    console: Console,
+    signer: Signer | None = None,
+) -> None:
+    """Add every result to an index; `with_dependencies` also what they need, and the sets; `signer` signs its list."""
     built = house.items()
     if with_dependencies:
         with house.sets(built, console) as made:
-            updated = index.update(output, [*built, *made.items], made.texts, console)
+            updated = index.update(output, [*built, *made.items], made.texts, console, signer)
     else:
-        updated = index.update(output, built, {}, console)
+        updated = index.update(output, built, {}, console, signer)
     _show(output, updated, console)
+    listed = index.listing.read(output)
+    if listed:
+        console.say(f"signed   version {listed.version} of {listed.date} by {', '.join(listed.signers)}")
+    else:
+        console.say("signed   no: --sign KEY makes changes by a mirror visible")
 
 
 def write_sets(house: Wheelhouse, output: Path, check: bool, console: Console) -> None:

@@ -259,7 +259,7 @@ def _reproduced(
         ended=attest.now(),
         runs=rebuilt.state.runs,
         seconds=rebuilt.state.seconds,
-        kiln=attest.Checkout.of(root),
+        kiln=attest.revision_of(root),
         varied=arranged.varied,
         not_varied=arranged.missing,
         left_out=[name for name in attest.VARIATIONS if name not in arranged.chosen],

@@ -87,6 +87,11 @@ class Home:
         return self.path / "verify"
 
     @property
+    def rebuilds(self) -> Path:
+        """The checkouts and homes of rebuilds from a provenance, by the first 16 digits of their keys."""
+        return self.path / "rebuilds"
+
+    @property
     def work(self) -> Path:
         """Temporary files; nothing in it is ever read by another run."""
         return self.path / "work"

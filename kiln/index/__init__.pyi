@@ -1,5 +1,7 @@
+from . import listing as listing
 from .folder import Updated as Updated
 from .folder import update as update
+from .published import PublishedIndex as PublishedIndex
 from .publisher import publish as publish
 from .publisher import publish_target as publish_target
 from .server import serve as serve

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from kiln.attest import Signer
 from kiln.core import DifferenceError, Notes, SourceError, UsageError, held, sha256_of
-from kiln.index import pages
+from kiln.index import listing, pages
 from kiln.index.wheelhouse import Entry, Item
 
 MANIFEST = "index.json"
@@ -84,9 +87,17 @@ def sets_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((folder / "sets").glob("*.txt"))}
 
 
-def update(target: Path, news: Iterable[Item], sets: Mapping[str, bytes], notes: Notes) -> Updated:
+def update(
+    target: Path,
+    news: Iterable[Item],
+    sets: Mapping[str, bytes],
+    notes: Notes,
+    signer: Signer | None = None,
+    listed: listing.Listing | None = None,
+) -> Updated:
     """Add files to the index in the folder `target`, which is made where it does not exist.
 
+    With a `signer` its files are then listed and signed; or it gets the list `listed`, whose files it has to have.
     Existing files stay: raises DifferenceError for a file whose name is taken by other bytes, SourceError for one
     that was changed since it was added.
     """
@@ -97,8 +108,15 @@ def update(target: Path, news: Iterable[Item], sets: Mapping[str, bytes], notes:
         known = read(target)
         for entry in known:
             _check(target, entry)
+        if listed is None:
+            listing.require_key(target, signer)
         entries = merged(known, (item.entry for item in news))
         before = {entry.file for entry in known}
+        if listed:
+            listing.check_newer(listed, listing.read(target), str(target))
+            new = rendered(entries, {**sets_of(target), **sets})
+            hashed = {name: hashlib.sha256(text).hexdigest() for name, text in new.items()}
+            listing.check_files(listed, {**listed.files, **hashed}, str(target))
         for item in news:
             if item.entry.file not in before:
                 _place(target, item)
@@ -106,7 +124,18 @@ def update(target: Path, news: Iterable[Item], sets: Mapping[str, bytes], notes:
                 _write(target / "records" / item.entry.file / path.name, path.read_bytes())
         for name, content in rendered(entries, {**sets_of(target), **sets}).items():
             _write(target / name, content)
+        signed = listing.made(target, signer, time.time()) if signer else None
+        if listed:
+            signed = _list_of(listed, target)
+        if signed:
+            _write(target / listing.NAME, signed.encode())
     return Updated(entries, tuple(entry for entry in entries if entry.file not in before))
+
+
+def _list_of(listed: listing.Listing, target: Path) -> str:
+    """The list of a published index for a folder that has all its files now."""
+    listing.check_files(listed, listing.files_of(target), str(target))
+    return listed.envelope.to_json()
 
 
 def merged(known: Iterable[Entry], news: Iterable[Entry]) -> tuple[Entry, ...]:

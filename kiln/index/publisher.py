@@ -18,6 +18,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from kiln.core import DifferenceError, Notes, SourceError, UsageError
 from kiln.index import folder as indexed
+from kiln.index import listing
 from kiln.index.wheelhouse import Entry, Item
 from kiln.sources import without_login
 
@@ -77,7 +78,8 @@ def publish(index: Path, to: Target, environment: Mapping[str, str], notes: Note
     """
     items = indexed.items(index)
     if isinstance(to, Folder):
-        updated = indexed.update(to.path, items, indexed.sets_of(index), notes)
+        listed = listing.read(index)
+        updated = indexed.update(to.path, items, indexed.sets_of(index), notes, listed=listed)
         return _done(items, [entry.file for entry in updated.added])
     if isinstance(to, Rsync):
         return _rsync(index, items, to, environment)
@@ -107,13 +109,14 @@ def _rsync(index: Path, items: Sequence[Item], to: Rsync, environment: Mapping[s
     for attempt in range(ATTEMPTS):
         with tempfile.TemporaryDirectory() as folder:
             there, stage = Path(folder, "there"), Path(folder, "stage")
-            call.fetch(there, "/index.json", "/sets/", "/sets/*.txt")
+            call.fetch(there, "/index.json", f"/{listing.NAME}", "/sets/", "/sets/*.txt")
             known = indexed.read(there)
             entries = indexed.merged(known, (item.entry for item in items))
             if whole and set(entries) == set(known):
                 return _done(items, [item.entry.file for item in items if item.entry.file not in before])
             before = before if attempt else {entry.file for entry in known}
             _stage(stage, entries, {**indexed.sets_of(there), **indexed.sets_of(index)})
+            _stage_list(index, stage, listing.read(there), to.place)
             try:
                 _put(call, index, stage, files)
                 whole = True
@@ -137,8 +140,9 @@ def _put(call: _Rsync, index: Path, stage: Path, files: Sequence[str]) -> None:
         )
     call.send(stage, "--include=/index.json")
     call.send(index, "--include=/records/", "--include=/records/**")
-    call.send(stage, "--exclude=/index.html", "--include=**")
+    call.send(stage, "--exclude=/index.html", f"--exclude=/{listing.NAME}", "--include=**")
     call.send(stage, "--include=/index.html")
+    call.send(stage, f"--include=/{listing.NAME}")
 
 
 def _stage(folder: Path, entries: Sequence[Entry], sets: Mapping[str, bytes]) -> None:
@@ -146,6 +150,26 @@ def _stage(folder: Path, entries: Sequence[Entry], sets: Mapping[str, bytes]) ->
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+
+
+def _stage_list(index: Path, stage: Path, there: listing.Listing | None, place: str) -> None:
+    """The signed list of an index, where all that will be at the place is in it.
+
+    DifferenceError where it is not, or where the place has a signed list and the index none.
+    """
+    listed = listing.read(index)
+    if listed is None:
+        if there:
+            raise DifferenceError(
+                f"{place} has a signed list, and {index} has none", "run `./inv index --sign KEY` first"
+            )
+        return
+    files = {**listing.files_of(stage)}
+    for name, digest in listing.files_of(index).items():
+        files.setdefault(name, digest)
+    listing.check_newer(listed, there, place)
+    listing.check_files(listed, files, place)
+    (stage / listing.NAME).write_text(listed.envelope.to_json(), encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -8,5 +8,6 @@ from .model import Limits as Limits
 from .model import Plan as Plan
 from .model import Request as Request
 from .model import Variant as Variant
+from .model import digest_of as digest_of
 from .model import prepares as prepares
 from .planner import make as make

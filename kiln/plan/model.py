@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from kiln.core import Value
 from kiln.plan.interpreter import Interpreter
-from kiln.recipe import Base, Image, Patch, Recipe, Source
+from kiln.recipe import Base, Image, Patch, Recipe, Source, described
 
 # A new number makes every key new: raise it when kiln itself changes what a build gives.
 FORMAT = 1
@@ -187,6 +187,11 @@ class Plan:
         return json.dumps(stamp, indent=2, sort_keys=True) + "\n"
 
     @property
+    def parts(self) -> list[dict[str, str]]:
+        """What the SBOM in the wheel says of each input."""
+        return [described(source) for source in self.sources if source.use == "input"]
+
+    @property
     def suite_folders(self) -> tuple[str, ...]:
         """The folders of this repository that the smoke run reads."""
         return suite_folders(self.recipe)
@@ -203,6 +208,7 @@ class Plan:
             "interpreter": self.interpreter.identity,
             "toolchain": self.toolchain.identity,
             "sources": self._pins({"input", "build", "tools"}),
+            "parts": digest_of([self.recipe.license, self.parts]),
             "patches": [{"tree": patch.tree, **asdict(file)} for patch, file in self.patches],
             "scripts": _rows(self.scripts),
             "steps": [asdict(step) for step in self.steps if step.station in ("compile", "wheel")],

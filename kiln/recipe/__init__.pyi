@@ -20,6 +20,8 @@ from .model import Step as Step
 from .model import options as options
 from .outline import Choice as Choice
 from .outline import Outline as Outline
+from .purl import described as described
+from .purl import uri_of as uri_of
 from .registry import Installed as Installed
 from .registry import RegistryImage as RegistryImage
 from .releases import for_release as for_release

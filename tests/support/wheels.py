@@ -12,11 +12,14 @@ import zipfile
 from io import BytesIO
 from pathlib import Path
 
+from kiln.attest import Revision, provenance
 from kiln.build import record
+from kiln.core import sha256_of
 from kiln.core.fields import Value
 from kiln.plan import planner
 from kiln.plan.planner import Request
 from kiln.recipe import Catalogue
+from kiln.sources import Obtained, Vault
 from tests.support import repository
 
 PASSED = '<testsuite><testcase classname="test_toy" name="test_toy"/></testsuite>'
@@ -24,9 +27,14 @@ FAILED = '<testsuite><testcase classname="test_toy" name="test_toy"><failure/></
 
 
 def wheel(
-    folder: Path, name: str = "toy", version: str = "1.0", says: str = "", requires: tuple[str, ...] = ()
+    folder: Path,
+    name: str = "toy",
+    version: str = "1.0",
+    says: str = "",
+    requires: tuple[str, ...] = (),
+    stamp: str = "",
 ) -> Path:
-    """A wheel whose module says what it is told to say, or else the wheel's version."""
+    """A wheel whose module says what it is told to say, or else the wheel's version. `stamp` is that of a build."""
     stem = f"{name.replace('-', '_')}-{version}"
     headers = [f"Requires-Dist: {each}\n" for each in requires]
     files = {
@@ -35,6 +43,8 @@ def wheel(
         f"Requires-Python: >=3.6\n{''.join(headers)}\n",
         f"{stem}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
+    if stamp:
+        files[f"{stem}.dist-info/kiln.json"] = stamp
     rows = [f"{path},sha256={_digest(text.encode())},{len(text.encode())}\n" for path, text in files.items()]
     files[f"{stem}.dist-info/RECORD"] = "".join([*rows, f"{stem}.dist-info/RECORD,,\n"])
     path = folder / f"{stem}-py3-none-any.whl"
@@ -81,11 +91,20 @@ def result(
     made = planner.make(Catalogue(root), Request("toy", **asked))  # type: ignore[arg-type]
     label = made.environment["KILN_LOCAL_VERSION"] if local is None else local
     version = "1.0" + (f"+{label}" if label else "")
-    built = wheel(folder / "built", name, version, says, requires)
+    built = wheel(folder / "built", name, version, says, requires, made.stamp)
     (folder / "build.log").write_text("a log of one machine", encoding="utf-8")
     (folder / "smoke.xml").write_text(smoke, encoding="utf-8")
     (folder / "results").mkdir(exist_ok=True)
-    return record.write(folder / "results", made, built, folder / "build.log", [folder / "smoke.xml"]).folder
+    vault = Vault(folder / "vault")
+    obtained = [
+        Obtained(each, vault.path(each.digest), str(each.origins[0]), each.origins[0])
+        for each in made.sources
+    ]
+    invocation = provenance.Invocation(Revision("1" * 40, "", True), 0, 60)
+    stated = provenance.statement(built.name, sha256_of(built), made, obtained, vault, invocation)
+    described = {record.PROVENANCE: stated}
+    reports = [folder / "smoke.xml"]
+    return record.write(folder / "results", made, built, folder / "build.log", reports, described).folder
 
 
 class Venv:
