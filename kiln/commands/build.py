@@ -25,7 +25,7 @@ from kiln.build import (
 )
 from kiln.commands.printing import short_path
 from kiln.core import Console, Home, duration, give, remove
-from kiln.engine import connect, doctor, toolchain
+from kiln.engine import connect, doctor, room, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
 from kiln.sources import licences
@@ -77,6 +77,10 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
         if finished and finished.smoke_key == planned.smoke_key:
             return Result(planned, _publish(finished, target, home, console), built=False)
         earlier = finished or _sound(record.find(home.untested, planned.key), console)
+        for shortage in room.shortages(
+            plan.advice(catalogue, planned).needs, planned.sources, home, settings.jobs
+        ):
+            console.note(shortage)
         licences.require(licences.terms(root, planned.sources), home, settings.accept_licences, console)
         doctor.require(settings.setup, settings.environment, console)
         cache_size = cache.limit(settings.environment)

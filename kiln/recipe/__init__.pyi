@@ -1,6 +1,7 @@
 from . import bases as bases
 from . import cpu as cpu
 from . import cuda as cuda
+from . import platforms as platforms
 from .bases import Base as Base
 from .bases import BaseLock as BaseLock
 from .bases import Image as Image
@@ -47,3 +48,6 @@ from .source import (
 from .source import (
     UrlOrigin as UrlOrigin,
 )
+from .verified import Needs as Needs
+from .verified import Run as Run
+from .verified import Verified as Verified
