@@ -75,6 +75,13 @@ def sources(context: Context, request: Request, given: Mapping[str, Any]) -> Non
     )  # fmt: skip
 
 
+@task(auto_shortflags=False, help={"recipe": "only this recipe, with more of it", "json": "for programs"})
+@guarded
+def recipes(context: Context, recipe: str = "", json: bool = False) -> None:
+    """Show what can be built, and how far it was seen to work: `./inv recipes [NAME]`."""
+    commands.recipes.run(catalogue_of(context), recipe, json)
+
+
 @task(
     auto_shortflags=False,
     help={

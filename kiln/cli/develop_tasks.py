@@ -34,6 +34,15 @@ TEST_PROGRAMS = {
 }
 
 
+@task(auto_shortflags=False, help={"shell": "bash, zsh or fish"})
+@guarded
+def completion(context: Context, shell: str) -> None:
+    """Print what makes a shell complete command lines: `eval "$(./inv completion bash)"`."""
+    from kiln.cli.completion import script
+
+    sys.stdout.write(script(shell))
+
+
 @task(
     auto_shortflags=False,
     help={

@@ -11,5 +11,6 @@ from . import netron as netron
 from . import onnx as onnx
 from . import patch as patch
 from . import plan as plan
+from . import recipes as recipes
 from . import smoke as smoke
 from . import sources as sources

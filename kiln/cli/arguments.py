@@ -1,0 +1,14 @@
+"""The arguments of tasks that may be left out."""
+
+from __future__ import annotations
+
+# Tasks whose arguments may be left out, and the option that each argument stands for.
+ARGUMENTS = {
+    "bench": "name",
+    "index": "folder",
+    "lock": "recipe",
+    "recipes": "recipe",
+    "serve": "folder",
+    "sets": "folder",
+    "smoke": "wheel",
+}
