@@ -5,6 +5,7 @@ from __future__ import annotations
 # Tasks whose arguments may be left out, and the option that each argument stands for.
 ARGUMENTS = {
     "bench": "name",
+    "doctor": "recipe",
     "index": "folder",
     "lock": "recipe",
     "recipes": "recipe",

@@ -60,14 +60,17 @@ def recipe_task(
     doc: str,
     recipe_name: str = "",
     extra: Mapping[str, tuple[Any, str]] | None = None,
+    recipe_optional: bool = False,
 ) -> Task[Any]:
     """A task that takes a recipe's options, and the common ones.
 
-    With a `recipe_name` the task is for that recipe; else the recipe is its first argument, as NAME or
-    NAME/RELEASE. `run` adds the options of tasks that build. `extra` are further options: default, help.
+    With a `recipe_name` the task is for that recipe; else the recipe is its first argument, as NAME or NAME/RELEASE, which
+    with `recipe_optional` may be left out: the request's recipe is empty then. `run` adds the options of tasks that build.
+    `extra` are further options: default, help; one whose default is None may be given more than once.
     """
     extra = extra or {}
-    parameters: dict[str, Any] = {} if recipe_name else {"recipe": inspect.Parameter.empty}
+    unnamed = "" if recipe_optional else inspect.Parameter.empty
+    parameters: dict[str, Any] = {} if recipe_name else {"recipe": unnamed}
     parameters |= {**REQUEST_DEFAULTS, "cuda": ""}
     parameters |= {option.name: option.default for option in options}
     parameters |= RUN_DEFAULTS if run else {}
@@ -107,7 +110,10 @@ def recipe_task(
         **(RUN_HELP if run else {}),
         **{key: text for key, (_, text) in extra.items()},
     }
-    return Task(body_of_task, name=name, help=help_texts, optional=("cuda",), auto_shortflags=False)
+    repeated = tuple(key for key, default in parameters.items() if default is None)
+    return Task(
+        body_of_task, name=name, help=help_texts, optional=("cuda",), iterable=repeated, auto_shortflags=False
+    )
 
 
 def _of_this_machine(options: Mapping[str, Value]) -> Mapping[str, Value]:

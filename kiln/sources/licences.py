@@ -59,12 +59,17 @@ def given(option: bool, environment: Mapping[str, str]) -> bool:
     return option or environment.get(VARIABLE, "0") not in ("", "0")
 
 
+def open_terms(wanted: Iterable[Terms], home: Home) -> list[Terms]:
+    """Those that nobody has accepted in this home yet."""
+    return [each for each in wanted if _remembered(home, each) != each.digest]
+
+
 def require(wanted: Iterable[Terms], home: Home, accept: bool, console: Console) -> None:
     """Make sure that every licence is accepted, and remember those that are now.
 
     Raises UsageError that shows what is to be read, and how to accept it.
     """
-    asked = [each for each in wanted if _remembered(home, each) != each.digest]
+    asked = open_terms(wanted, home)
     if not asked:
         return
     shown = "\n  ".join(str(each) for each in asked)
