@@ -12,5 +12,6 @@ from . import onnx as onnx
 from . import patch as patch
 from . import plan as plan
 from . import recipes as recipes
+from . import schemas as schemas
 from . import smoke as smoke
 from . import sources as sources

@@ -15,6 +15,7 @@ from .model import LeftOut as LeftOut
 from .model import LockFile as LockFile
 from .model import Option as Option
 from .model import Patch as Patch
+from .model import PatchList as PatchList
 from .model import Recipe as Recipe
 from .model import SourceList as SourceList
 from .model import Step as Step

@@ -38,7 +38,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class _List:
+class LicenceList:
     licences: tuple[Terms, ...]
 
     __pydantic_config__ = STRICT
@@ -50,7 +50,7 @@ def terms(root: Path, sources: Iterable[Source]) -> tuple[Terms, ...]:
     if not path.exists():
         return ()
     licences = {source.license for source in sources}
-    listed = typed(read_yaml(path), _List).licences
+    listed = typed(read_yaml(path), LicenceList).licences
     return tuple(each for each in listed if each.id in licences)
 
 
