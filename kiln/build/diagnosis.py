@@ -82,7 +82,7 @@ class Cure:
 
 
 @dataclass(frozen=True)
-class _Cures:
+class Cures:
     cures: tuple[Cure, ...]
 
     __pydantic_config__ = STRICT
@@ -93,7 +93,7 @@ def cures(root: Path, name: str) -> tuple[Cure, ...]:
     found: list[Cure] = []
     for path in (root / "recipes" / name / "cures.yaml", root / SHARED):
         if path.exists():
-            found += typed(read_yaml(path), _Cures).cures
+            found += typed(read_yaml(path), Cures).cures
     return tuple(found)
 
 

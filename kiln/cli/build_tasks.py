@@ -88,6 +88,13 @@ def sources(context: Context, request: Request, given: Mapping[str, Any]) -> Non
     )  # fmt: skip
 
 
+@task(auto_shortflags=False, help={"recipe": "only this recipe, with more of it", "json": "for programs"})
+@guarded
+def recipes(context: Context, recipe: str = "", json: bool = False) -> None:
+    """Show what can be built, and how far it was seen to work: `./inv recipes [NAME]`."""
+    commands.recipes.run(catalogue_of(context), recipe, json)
+
+
 @task(
     auto_shortflags=False,
     help={
@@ -176,18 +183,19 @@ def smoke(
     commands.smoke.run(catalogue_of(context), wheel, asked, settings, core.Console())
 
 
-@task(
-    auto_shortflags=False,
-    help={
-        "cuda": "show the GPUs instead, and whether what CUDA compiles runs on them",
-        "wheel": "with --cuda: whether this wheel does (may be given more than once)",
-    },
-    iterable=["wheel"],
-)
-@guarded
-def doctor(context: Context, cuda: bool = False, wheel: list[str] | None = None) -> None:
-    """Show what a build needs of this machine, and what is missing."""
-    commands.doctor.run(root_of(context), os.environ, cuda, [Path(each) for each in wheel or ()])
+def doctor(context: Context, request: Request, given: Mapping[str, Any]) -> None:
+    from kiln.engine import jobs
+
+    settings = commands.doctor.DoctorSettings(
+        environment=os.environ,
+        sources=fetch_settings(given),
+        jobs=jobs(given["jobs"]),
+        wheels=[Path(each) for each in given["wheel"] or ()],
+        accept_licences=accepts_licences(given["accept_cuda_eula"]),
+        json=given["json"],
+        fix=given["fix"],
+    )
+    commands.doctor.run(catalogue_of(context), request, settings)
 
 
 @task(

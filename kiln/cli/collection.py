@@ -80,6 +80,21 @@ def _recipe_tasks(catalogue: Catalogue, note: Callable[[str], None]) -> Iterator
             **GIT_MIRROR,
         },
     )  # fmt: skip
+    yield recipe_task(
+        build_tasks.doctor, every, False, "doctor",
+        "Show what a build needs of this machine, and what is missing: `./inv doctor [RECIPE]`.",
+        required=False,
+        extra={
+            "wheel": (None, "without a recipe: whether this wheel runs on the GPUs (may be given more than once)"),
+            "fix": (False, "do what is safe: drop damaged files of the vault, make Kiln's folders writable"),
+            "json": (False, "for programs"),
+            "jobs": (0, RUN_HELP["jobs"]),
+            "offline": (False, RUN_HELP["offline"]),
+            **FOLDER,
+            **GIT_MIRROR,
+            **CONSENT,
+        },
+    )  # fmt: skip
     for each in outlines:
         yield recipe_task(
             build_tasks.build, options_of([each]), True, each.command, f"Build {each.summary or each.name}.",
@@ -92,9 +107,9 @@ def _other_tasks() -> tuple[Task[Any], ...]:
         attest_tasks.check,
         attest_tasks.rebuild,
         attest_tasks.sign,
-        build_tasks.doctor,
         build_tasks.gc,
         build_tasks.lock,
+        build_tasks.recipes,
         build_tasks.smoke,
         index_tasks.ci_matrix,
         index_tasks.index,
@@ -105,7 +120,9 @@ def _other_tasks() -> tuple[Task[Any], ...]:
         model_tasks.onnx,
         model_tasks.patch,
         develop_tasks.bench,
+        develop_tasks.completion,
         develop_tasks.lint,
+        develop_tasks.schemas,
         develop_tasks.test,
         develop_tasks.test_layers,
     )

@@ -34,6 +34,24 @@ TEST_PROGRAMS = {
 }
 
 
+@task(auto_shortflags=False, help={"check": "write nothing; exit code 5 if a schema would change"})
+@guarded
+def schemas(context: Context, check: bool = False) -> None:
+    """Write the JSON Schemas of the YAML files, which editors read, from the dataclasses."""
+    from kiln.commands import schemas as writing
+
+    writing.run(root_of(context), check, core.Console())
+
+
+@task(auto_shortflags=False, help={"shell": "bash, zsh or fish"})
+@guarded
+def completion(context: Context, shell: str) -> None:
+    """Print what makes a shell complete command lines: `eval "$(./inv completion bash)"`."""
+    from kiln.cli.completion import script
+
+    sys.stdout.write(script(shell))
+
+
 @task(
     auto_shortflags=False,
     help={

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,23 +15,11 @@ from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 
 from kiln import __version__
+from kiln.cli.arguments import ARGUMENTS
 from kiln.cli.collection import collection
+from kiln.cli.groups import listing
 from kiln.cli.guard import exit_without_reader
 from kiln.core import UsageError
-
-# Tasks whose arguments may be left out, and the option that each argument stands for.
-ARGUMENTS = {
-    "bench": "name",
-    "check": "target",
-    "index": "folder",
-    "lock": "recipe",
-    "rebuild": "provenance",
-    "serve": "folder",
-    "sets": "folder",
-    "sign": "target",
-    "smoke": "wheel",
-    "verify": "recipe",
-}
 
 
 class KilnProgram(Program):
@@ -49,6 +38,11 @@ class KilnProgram(Program):
         }
         self.collection.configure({"given": sorted(given)})
 
+    def list_flat(self) -> None:
+        """All tasks, in groups by what a person wants to do."""
+        helps = {name: text or "" for name, text in self._make_pairs(self.scoped_collection)}
+        sys.stdout.write(listing(helps, shutil.get_terminal_size((100, 50)).columns) + "\n")
+
 
 @contextlib.contextmanager
 def _understood() -> Iterator[None]:
@@ -65,6 +59,12 @@ def main(root: Path) -> None:
     gc.set_threshold(50_000)
     _terminate_cleanly()
     tasks = collection(root)
+    if sys.argv[1:3] == ["--complete", "--"]:
+        from kiln.cli.completion import candidates
+
+        offered = candidates(sys.argv[3:], tasks, tasks.configuration()["catalogue"])
+        sys.stdout.write("".join(f"{each}\n" for each in offered))
+        return
     program = KilnProgram(name="Kiln", binary="./inv", version=__version__, namespace=tasks)
     try:
         program.run(["./inv", *rewritten(sys.argv[1:], tasks)])

@@ -69,7 +69,8 @@ def recipe_task(
 
     With a `recipe_name` the task is for that recipe; else the recipe is its first argument, as NAME or
     NAME/RELEASE, which `argument` explains; where it is not `required` it may be left out. A file's name ending in .whl
-    is passed on as it is. `run` adds the options of tasks that build. `extra` are further options: default, help.
+    is passed on as it is. `run` adds the options of tasks that build. `extra` are further options: default,
+    help; one whose default is None may be given more than once.
     """
     extra = extra or {}
     default = inspect.Parameter.empty if required else ""
@@ -113,7 +114,10 @@ def recipe_task(
         **(RUN_HELP if run else {}),
         **{key: text for key, (_, text) in extra.items()},
     }
-    return Task(body_of_task, name=name, help=help_texts, optional=("cuda",), auto_shortflags=False)
+    repeated = tuple(key for key, default in parameters.items() if default is None)
+    return Task(
+        body_of_task, name=name, help=help_texts, optional=("cuda",), iterable=repeated, auto_shortflags=False
+    )
 
 
 def _of_this_machine(options: Mapping[str, Value]) -> Mapping[str, Value]:

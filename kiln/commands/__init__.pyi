@@ -13,6 +13,8 @@ from . import netron as netron
 from . import onnx as onnx
 from . import patch as patch
 from . import plan as plan
+from . import recipes as recipes
+from . import schemas as schemas
 from . import sign as sign
 from . import smoke as smoke
 from . import sources as sources

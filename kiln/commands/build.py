@@ -27,7 +27,7 @@ from kiln.build import (
 from kiln.commands import sign
 from kiln.commands.printing import short_path
 from kiln.core import Console, Home, duration, give, remove, sha256_of
-from kiln.engine import Conditions, connect, doctor, toolchain
+from kiln.engine import Conditions, connect, doctor, room, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
 from kiln.sources import licences
@@ -82,6 +82,10 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
             published = _publish(_signed(finished, settings), target, home, console)
             return Result(planned, published, built=False)
         earlier = finished or _sound(record.find(home.untested, planned.key), console)
+        for shortage in room.shortages(
+            plan.advice(catalogue, planned).needs, planned.sources, home, settings.jobs
+        ):
+            console.note(shortage)
         licences.require(licences.terms(root, planned.sources), home, settings.accept_licences, console)
         doctor.require(settings.setup, settings.environment, console)
         cache_size = cache.limit(settings.environment)

@@ -109,7 +109,7 @@ class MatrixRow:
 
 
 @dataclass(frozen=True)
-class _Choice:
+class Choice:
     """Rows of ci/matrix.yaml: the values of the axes multiply, and an axis left out is the recipe's own choice."""
 
     recipe: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*/[A-Za-z0-9._+-]+$")]
@@ -124,8 +124,8 @@ class _Choice:
 
 
 @dataclass(frozen=True)
-class _Matrix:
-    rows: Annotated[tuple[_Choice, ...], Field(min_length=1)]
+class Matrix:
+    rows: Annotated[tuple[Choice, ...], Field(min_length=1)]
 
     __pydantic_config__ = STRICT
 
@@ -180,7 +180,7 @@ def declared(catalogue: Catalogue, wanted: Wanted, note: Callable[[str], None]) 
         note(problem)
     for each in every:
         variants = each.variants
-        choice = _Choice(f"{each.name}/{each.version}", variants.device, variants.base, variants.python)
+        choice = Choice(f"{each.name}/{each.version}", variants.device, variants.base, variants.python)
         for request in _requests(choice, {}):
             try:
                 rows.append(MatrixRow(plan.make(catalogue, request), parts.get(choice.recipe, 1)))
@@ -223,18 +223,18 @@ def _jobs(row: MatrixRow) -> Iterator[tuple[str, Mapping[str, Any]]]:
         )
 
 
-def _choices(root: Path) -> tuple[Document, tuple[_Choice, ...]]:
+def _choices(root: Path) -> tuple[Document, tuple[Choice, ...]]:
     written = read_yaml(root / "ci" / "matrix.yaml")
-    return written, typed(written, _Matrix).rows
+    return written, typed(written, Matrix).rows
 
 
-def _requests(choice: _Choice, options: Mapping[str, Value]) -> Iterator[Request]:
+def _requests(choice: Choice, options: Mapping[str, Value]) -> Iterator[Request]:
     name, _, version = choice.recipe.partition("/")
     for values in itertools.product(*(getattr(choice, axis) for axis in AXES)):
         yield Request(name, version, options=options, **dict(zip(AXES, values)))
 
 
-def _options(catalogue: Catalogue, choice: _Choice, written: Document, number: int) -> Mapping[str, Value]:
+def _options(catalogue: Catalogue, choice: Choice, written: Document, number: int) -> Mapping[str, Value]:
     """A row's options, each of the type that the recipe gives it."""
     name, _, version = choice.recipe.partition("/")
     known = {option.name: option for option in catalogue.describe(name, version).options}

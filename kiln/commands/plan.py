@@ -9,20 +9,21 @@ from dataclasses import asdict
 from kiln import plan
 from kiln.commands.printing import megabytes
 from kiln.core import Console
-from kiln.plan import Plan, Request
+from kiln.plan import Advice, Plan, Request
 from kiln.recipe import Catalogue, Image
 
 
 def run(catalogue: Catalogue, request: Request, json_wanted: bool) -> None:
     """Print the plan of a request."""
     made = plan.make(catalogue, request)
+    known = plan.advice(catalogue, made)
     if json_wanted:
-        sys.stdout.write(made.to_json())
+        sys.stdout.write(made.to_json(advice=known.value()))
     else:
-        show(made, Console.for_output())
+        show(made, known, Console.for_output())
 
 
-def show(plan: Plan, console: Console) -> None:
+def show(plan: Plan, known: Advice, console: Console) -> None:
     """Every input with its hash, every container step, the limits, and the build key."""
     title = f"{plan.recipe.name} {plan.recipe.version}  {plan.variant_name}"
     console.say(f"{title}\n{plan.recipe.summary}\n")
@@ -41,11 +42,32 @@ def show(plan: Plan, console: Console) -> None:
         "limits": ", ".join(
             f"{name.replace('_', ' ')}: {value}" for name, value in asdict(plan.limits).items()
         ),
+        "platform": _platform(known),
+        "installs on": _installs_on(known),
+        "verified": f"{known.seen.result} ({known.seen.recorded})"
+        if known.seen
+        else f"not this variant; `./inv recipes {plan.recipe.name}` shows which were",
+        "measured": f"{known.needs.memory / 1000:.1f} GB of memory with {known.needs.jobs} compilers at once, "
+        f"{known.needs.disk / 1000:.1f} GB of disk"
+        if known.needs
+        else "not what such a build uses of a machine",
         "results": f"dist/{plan.folder}",
         "build key": plan.key,
     }
     for name, value in facts.items():
         console.say(f"{name:<12} {value}")
+
+
+def _platform(known: Advice) -> str:
+    if known.measured:
+        return f"{known.tag}, which recorded builds of this recipe have; at most {known.ceiling}, the base's glibc"
+    return f"at most {known.ceiling}, the base's glibc: no build of this recipe is recorded"
+
+
+def _installs_on(known: Advice) -> str:
+    newer = ", ".join(f"{name} {version}" for name, version in known.works)
+    none = f"; no {' or '.join(known.too_old)} yet" if known.too_old else ""
+    return f"x86-64 with glibc {known.glibc} and pip 20.3 or newer: {newer or 'none known'}, and later ones{none}"
 
 
 def _packages(image: Image) -> str:

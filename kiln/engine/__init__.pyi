@@ -1,5 +1,7 @@
 from . import doctor as doctor
 from . import gpu as gpu
+from . import kernel as kernel
+from . import room as room
 from . import start as start
 from . import toolchain as toolchain
 from .conditions import Conditions as Conditions

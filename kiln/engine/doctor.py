@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kiln.core import Console, EngineError, Finding, Home
+from kiln.engine import kernel
 from kiln.engine.connection import connect, docker_socket
 from kiln.engine.machine import memory
 
@@ -18,21 +19,44 @@ ROOTLESS = ("uidmap", "fuse-overlayfs")
 
 
 def findings(environment: Mapping[str, str]) -> list[Finding]:
-    """Everything that a build needs of the machine, each with what was found and what to do if it is missing."""
+    """What any build needs of the machine, each with what was found and what to do if it is missing."""
     home = Home.of(environment)
     free = shutil.disk_usage(home.path).free / 2**30
     usable = memory() / 2**30
     return [
         _engine(environment),
+        *kernel.findings(),
         Finding("disk", free >= 10, f"{free:.0f} GiB free in {home.path}", "set KILN_HOME to a larger disk"),
         Finding("memory", usable >= 4, f"{usable:.0f} GiB", "give --jobs 1"),
+        _permissions(home),
     ]
+
+
+def _permissions(home: Home) -> Finding:
+    """Whether this user may write in all folders of the home; those that are its own are made writable."""
+    folders = [each for each in sorted(home.path.iterdir()) if each.is_dir()]
+    closed = [each for each in folders if not os.access(each, os.R_OK | os.W_OK | os.X_OK)]
+    if not closed:
+        return Finding("home", True, str(home.path))
+    own = [each for each in closed if each.stat().st_uid == os.getuid()]
+
+    def fix() -> None:
+        for each in own:
+            each.chmod(each.stat().st_mode | 0o700)
+
+    names = ", ".join(each.name for each in closed)
+    cure = "run `./inv doctor --fix`" if own == closed else f"as root: chown -R $USER {home.path}"
+    return Finding("home", False, f"{home.path}: {names} may not be written", cure, fix if own else None)
 
 
 def _engine(environment: Mapping[str, str]) -> Finding:
     try:
         with connect(environment) as engine:
-            return Finding("engine", True, f"{engine.name} {engine.version}", "")
+            return Finding(
+                "engine",
+                True,
+                f"{engine.name} {engine.version}{', with ' * bool(engine.runtime)}{engine.runtime}",
+            )
     except EngineError as error:
         packages = missing(environment)
         return Finding("engine", False, error.what, install_line(packages) if packages else error.cure)

@@ -46,6 +46,8 @@ class Engine:
             self._rootless = bool(info.get("Rootless")) or any("rootless" in option for option in options)
             self.version = str(client.version().get("Version", ""))
             components = client.version().get("Components") or []
+        # Podman's name for what runs containers is that of its default; Docker lists all that it has, too.
+        self.runtime = str(info.get("DefaultRuntime") or "")
         self._podman = any("podman" in str(part.get("Name", "")).lower() for part in components)
         self.name = "Podman" if self._podman else "Docker"
 

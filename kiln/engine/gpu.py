@@ -178,6 +178,19 @@ def findings(root: Path, gpus: Sequence[Gpu], wheels: Iterable[Path]) -> list[Fi
     return rows
 
 
+def of_build(root: Path, gpus: Sequence[Gpu], code: Code) -> list[Finding]:
+    """How a wheel with this code would run on the GPUs of this machine; a build itself needs none."""
+    if not gpus:
+        return [
+            Finding(
+                "gpu",
+                True,
+                "none with a driver: the wheel is built all the same, and its GPU's part not tested",
+            )
+        ]
+    return [_row(root, f"gpu {number}", code, gpu) for number, gpu in enumerate(gpus)]
+
+
 def _driver(gpus: Sequence[Gpu]) -> Finding:
     if not gpus:
         return Finding(

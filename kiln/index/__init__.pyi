@@ -7,6 +7,7 @@ from .publisher import publish_target as publish_target
 from .server import serve as serve
 from .sets import SETS as SETS
 from .sets import MadeSets as MadeSets
+from .sets import Sets as Sets
 from .sets import make_sets as make_sets
 from .sets import read_sets as read_sets
 from .wheelhouse import Entry as Entry

@@ -53,7 +53,7 @@ class Set:
 
 
 @dataclass(frozen=True)
-class _Sets:
+class Sets:
     sets: tuple[Set, ...]
 
     __pydantic_config__ = STRICT
@@ -91,7 +91,7 @@ def make_sets(catalogue: Catalogue, built: Sequence[Item], obtain: Obtain, work:
 
 def read_sets(root: Path) -> tuple[Set, ...]:
     """The sets that a repository lists; UsageError with file, line and key for a mistake."""
-    return typed(read_yaml(root / SETS), _Sets).sets
+    return typed(read_yaml(root / SETS), Sets).sets
 
 
 class _Maker:

@@ -62,7 +62,7 @@ class Bad:
 
 
 @dataclass(frozen=True)
-class _Refused:
+class Refused:
     versions: tuple[Bad, ...]
 
     __pydantic_config__ = STRICT
@@ -70,7 +70,7 @@ class _Refused:
 
 def known_bad(root: Path) -> tuple[Bad, ...]:
     """The versions that are refused; UsageError where their list cannot be read."""
-    return typed(read_yaml(root / "layers" / "export" / "known-bad.yaml"), _Refused).versions
+    return typed(read_yaml(root / "layers" / "export" / "known-bad.yaml"), Refused).versions
 
 
 def refuse(versions: Mapping[str, str], bad: Sequence[Bad]) -> None:

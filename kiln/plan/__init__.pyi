@@ -1,3 +1,5 @@
+from .advice import Advice as Advice
+from .advice import advice as advice
 from .interpreter import SOURCE_PREFIX as SOURCE_PREFIX
 from .interpreter import Interpreter as Interpreter
 from .model import VENVS as VENVS

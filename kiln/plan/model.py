@@ -254,8 +254,8 @@ class Plan:
         """The files of the Python packages for one use."""
         return [source.file for source in self.sources if source.use == use]
 
-    def to_json(self) -> str:
-        """The whole plan for programs: the key, its inputs, the smoke run, and every source's origins."""
+    def to_json(self, **more: Any) -> str:
+        """The whole plan for programs: the key, its inputs, the smoke run, every source's origins, and `more`."""
         sources = [
             {
                 "name": source.name,
@@ -281,6 +281,7 @@ class Plan:
             "smoke": smoke,
             "sources": sources,
             "images": self.toolchain.rows(),
+            **more,
         }
         return json.dumps(value, indent=2, sort_keys=True) + "\n"
 

@@ -208,15 +208,26 @@ def _toolkits(catalogue: Catalogue, name: str) -> Iterator[cuda.Toolkit]:
 
 
 def _release(catalogue: Catalogue, request: Request) -> str:
-    """The release to build where none is named: the newest that has the device, if the recipe's own choice has not."""
+    """The release to build where none is named: the newest with the device and Python, if the recipe's choice has not.
+
+    Without a device it is the recipe's own choice: no other release may be built for another device unasked.
+    """
     default = catalogue.default(request.recipe)
     if request.device != cuda.ANY and not request.device.startswith(cuda.PREFIX):
         return default
-    if cuda.pick(catalogue.describe(request.recipe).variants.device, request.device):
-        return default
-    line = catalogue.line(request.recipe)
-    having = [each.version for each in line if cuda.pick(each.variants.device, request.device)]
-    return having[-1] if having else default
+
+    def has(release: Recipe, python: str) -> bool:
+        fits = not python or python in release.variants.python
+        return fits and cuda.pick(release.variants.device, request.device) is not None
+
+    own = catalogue.describe(request.recipe)
+    for python in (request.python, ""):
+        if has(own, python):
+            return default
+        having = [each.version for each in catalogue.line(request.recipe) if has(each, python)]
+        if having:
+            return having[-1]
+    return default
 
 
 def _options(chosen: Recipe, given: Mapping[str, Value], facts: Mapping[str, Value]) -> dict[str, Value]:
@@ -244,7 +255,7 @@ def _variant(catalogue: Catalogue, chosen: Recipe, request: Request) -> Variant:
     for axis in ("device", "base", "python"):
         value, allowed = getattr(request, axis), getattr(variants, axis)
         if value and value not in allowed:
-            elsewhere = _elsewhere(catalogue, chosen) if axis == "device" and not request.release else ()
+            elsewhere = () if request.release else _elsewhere(catalogue, chosen, axis, request.device)
             raise UsageError(
                 f"{chosen.name} {chosen.version} is not built for {axis} {value!r}",
                 f"choose one of {', '.join((*allowed, *elsewhere))}",
@@ -257,14 +268,24 @@ def _variant(catalogue: Catalogue, chosen: Recipe, request: Request) -> Variant:
     )
 
 
-def _elsewhere(catalogue: Catalogue, chosen: Recipe) -> list[str]:
-    """The devices that other releases of a recipe are built for, each with the newest such release."""
-    newest = {device: each for each in catalogue.line(chosen.name) for device in each.variants.device}
+def _elsewhere(catalogue: Catalogue, chosen: Recipe, axis: str, device: str) -> list[str]:
+    """The values of an axis that only other releases of a recipe have, each with the newest such release.
+
+    Where that is not built for the `device` (by default the recipe's own), it says for which it is.
+    """
+    wanted = device or chosen.variants.defaults.device
+    newest = {value: each for each in catalogue.line(chosen.name) for value in getattr(each.variants, axis)}
     return [
-        f"{device} ({each.name} {each.version})"
-        for device, each in newest.items()
-        if device not in chosen.variants.device
+        f"{value} ({each.name} {each.version}{_devices(each, wanted) if axis != 'device' else ''})"
+        for value, each in newest.items()
+        if value not in getattr(chosen.variants, axis)
     ]
+
+
+def _devices(other: Recipe, wanted: str) -> str:
+    """What a release is built for, if that is not what is wanted."""
+    devices = other.variants.device
+    return "" if cuda.pick(devices, wanted) else f", for {', '.join(devices)} alone"
 
 
 def _check_unique(chosen: Recipe, sources: Iterable[Source]) -> None:

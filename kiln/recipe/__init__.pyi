@@ -1,6 +1,7 @@
 from . import bases as bases
 from . import cpu as cpu
 from . import cuda as cuda
+from . import platforms as platforms
 from .bases import Base as Base
 from .bases import BaseLock as BaseLock
 from .bases import Image as Image
@@ -14,6 +15,7 @@ from .model import LeftOut as LeftOut
 from .model import LockFile as LockFile
 from .model import Option as Option
 from .model import Patch as Patch
+from .model import PatchList as PatchList
 from .model import Recipe as Recipe
 from .model import SourceList as SourceList
 from .model import Step as Step
@@ -49,3 +51,6 @@ from .source import (
 from .source import (
     UrlOrigin as UrlOrigin,
 )
+from .verified import Needs as Needs
+from .verified import Run as Run
+from .verified import Verified as Verified

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kiln.recipe.cuda import Toolkit
     from kiln.recipe.model import Patch, Recipe
     from kiln.recipe.source import Source
+    from kiln.recipe.verified import Verified
 
 T = TypeVar("T")
 FILE = "recipe.yaml"
@@ -105,6 +106,12 @@ class Catalogue:
     def patch_folder(self, recipe: Recipe) -> Path:
         """Where a recipe's patches are, relative to the repository."""
         return "patches" / self.folder(recipe.name, recipe.version)
+
+    def verified(self, name: str, release: str = "") -> Verified:
+        """What was seen of the releases that are in one file with this one."""
+        from kiln.recipe.verified import verified
+
+        return self._once(verified, self._find(name, release).parent)
 
     def base(self, name: str) -> Base:
         """The base of a name; UsageError where there is none."""

@@ -1,6 +1,7 @@
 from . import debian as debian
 from . import gitarchive as gitarchive
 from . import licences as licences
+from . import reach as reach
 from .address import host as host
 from .address import without_login as without_login
 from .candidates import Candidate as Candidate

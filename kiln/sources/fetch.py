@@ -14,7 +14,7 @@ from typing import TypeVar
 from kiln import archive
 from kiln.core import SourceError, UsageError, sha256_of
 from kiln.recipe import Origin, Source
-from kiln.sources import trees
+from kiln.sources import certificates, trees
 from kiln.sources.candidates import Candidate, Candidates
 from kiln.sources.errors import AbsentError, OriginError
 from kiln.sources.obtained import Obtained
@@ -44,7 +44,7 @@ def obtain(
     as well.
 
     Raises SourceError that lists all sources that are not available, with the reasons and the ways to supply them;
-    UsageError where the folder cannot be listed.
+    UsageError where the folder cannot be listed, or a file of certificates that a variable names cannot be read.
     """
     if settings.folder:
         adopt(settings.folder, sources, vault)
@@ -131,6 +131,8 @@ class _Fetcher:
         found = self._in_vault(source, failures, useless)
         if found:
             return found
+        if not self.settings.offline:
+            certificates.require(self.settings.environment)
         absent: Counter[Origin] = Counter()
         for origin, candidate in self.candidates.of(source):
             try:

@@ -38,7 +38,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class _List:
+class LicenceList:
     licences: tuple[Terms, ...]
 
     __pydantic_config__ = STRICT
@@ -50,7 +50,7 @@ def terms(root: Path, sources: Iterable[Source]) -> tuple[Terms, ...]:
     if not path.exists():
         return ()
     licences = {source.license for source in sources}
-    listed = typed(read_yaml(path), _List).licences
+    listed = typed(read_yaml(path), LicenceList).licences
     return tuple(each for each in listed if each.id in licences)
 
 
@@ -59,12 +59,17 @@ def given(option: bool, environment: Mapping[str, str]) -> bool:
     return option or environment.get(VARIABLE, "0") not in ("", "0")
 
 
+def open_terms(wanted: Iterable[Terms], home: Home) -> list[Terms]:
+    """Those that nobody has accepted in this home yet."""
+    return [each for each in wanted if _remembered(home, each) != each.digest]
+
+
 def require(wanted: Iterable[Terms], home: Home, accept: bool, console: Console) -> None:
     """Make sure that every licence is accepted, and remember those that are now.
 
     Raises UsageError that shows what is to be read, and how to accept it.
     """
-    asked = [each for each in wanted if _remembered(home, each) != each.digest]
+    asked = open_terms(wanted, home)
     if not asked:
         return
     shown = "\n  ".join(str(each) for each in asked)

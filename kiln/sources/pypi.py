@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 
 from kiln.core import UsageError
 from kiln.recipe import PypiOrigin
+from kiln.sources import certificates
 from kiln.sources.address import without_login
 from kiln.sources.download import Downloader
 from kiln.sources.errors import AbsentError, OriginError
@@ -78,17 +79,32 @@ class Trusting(requests.adapters.HTTPAdapter):
 
 
 def configuration(environment: Mapping[str, str]) -> Pip:
-    """What the pip of this interpreter would use; where there is no pip, what its variables say."""
+    """What the pip of this interpreter would use; where there is no pip, what its variables say.
+
+    Raises UsageError for a place that is not a URL, and for certificates that cannot be read.
+    """
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"]
     result = subprocess.run(
         command, env=dict(environment), capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
     if result.returncode == 0:
-        return parse(result.stdout)
+        return _with_certificates(parse(result.stdout))
     variables = {
         name[4:].lower().replace("_", "-"): value for name, value in environment.items() if name[:4] == "PIP_"
     }
-    return parse("".join(f":env:.{name}={value!r}\n" for name, value in variables.items()))
+    return _with_certificates(
+        parse("".join(f":env:.{name}={value!r}\n" for name, value in variables.items()))
+    )
+
+
+def _with_certificates(pip: Pip) -> Pip:
+    problem = certificates.problem_of(Path(pip.cert)) if pip.cert else ""
+    if problem:
+        raise UsageError(
+            f"pip is configured with the certificates in {pip.cert}, which {problem}",
+            "correct `cert` where `pip config debug` shows it",
+        )
+    return pip
 
 
 def parse(listing: str) -> Pip:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiln.recipe import DebianOrigin, Source
-from kiln.sources import debian, fetch, trees
+from kiln.sources import certificates, debian, fetch, trees
 from kiln.sources.address import without_login
 from kiln.sources.candidates import Candidate
 from kiln.sources.errors import OriginError
@@ -88,6 +88,7 @@ def survey(
     if ask:
         from kiln.sources.download import Downloader
 
+        certificates.require(settings.environment)
         downloader = Downloader(settings.patience)
         archives = debian.mirrors(settings.environment)
         answers = fetch.each(lambda source: _asked(source, settings, archives, downloader), wanted, QUESTIONS)

@@ -154,6 +154,25 @@ def test_a_device_that_the_default_release_lacks_is_built_of_the_newest_release_
         planner.make(Catalogue(root), Request("toy", device="cuda-10.0"))
 
 
+def test_a_python_that_only_another_release_has_is_named_with_it_and_taken_for_its_device(root: Path) -> None:
+    defaults = '{device: cuda-11.8, base: bookworm, python: "3.11", cpu_features: sse4.2}'
+    later = f'{{variants: {{device: [cuda-11.8], python: ["3.11", "3.12"], defaults: {defaults}}}}}'
+    table = f'default: "1.0"\nreleases: {{"1.2": {later}, "1.0": {{}}}}\n'
+    text = WITH_CUDA.replace('releases: {"1.0": {}}\n', table)
+    (root / "recipes/toy/recipe.yaml").write_text(text, encoding="utf-8")
+    says = (
+        r"not built for python '3\.12': choose one of 3\.7, 3\.11, 3\.12 \(toy 1\.2, for cuda-11\.8 alone\)$"
+    )
+    with pytest.raises(UsageError, match=says):
+        planner.make(Catalogue(root), Request("toy", python="3.12"))
+    with pytest.raises(UsageError, match=r"choose one of 3\.7, 3\.11$"):
+        planner.make(Catalogue(root), Request("toy", release="1.0", python="3.12"))
+    # The release is the one with both; an interpreter for it is not there.
+    with pytest.raises(UsageError, match=r"no source of CPython 3\.12"):
+        planner.make(Catalogue(root), Request("toy", device="cuda", python="3.12"))
+    assert planner.make(Catalogue(root), Request("toy", device="cuda")).recipe.version == "1.0"
+
+
 def test_nvcc_calls_the_compiler_that_the_recipe_lets_be_chosen(tmp_path: Path) -> None:
     text = WITH_CUDA.replace(
         "sources:\n", "  - {name: compiler, type: str, default: gcc-9, help: which}\nsources:\n", 1

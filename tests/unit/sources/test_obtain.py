@@ -629,6 +629,25 @@ def test_a_folder_that_is_not_there_is_told(at: Machine, tmp_path: Path) -> None
         at.obtain(source(url("https://forge.example/x")), folder=tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize(
+    ("content", "problem"), [(None, "does not exist"), ("no PEM\n", "has no certificate in it")]
+)
+def test_certificates_that_a_variable_names_and_that_are_not_there_are_named_before_anything_is_asked(
+    at: Machine, site: Site, tmp_path: Path, content: str | None, problem: str
+) -> None:
+    bundle, wanted = tmp_path / "own.pem", source(url(site.put("/toy.tar.gz", web.content(DATA))))
+    if content:
+        bundle.write_text(content, encoding="utf-8")
+    for name in ("REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS"):
+        with pytest.raises(UsageError) as caught:
+            at.obtain(wanted, environment={name: str(bundle)})
+        assert str(caught.value).startswith(f"{name} names {bundle}, which {problem}: ")
+    assert not site.asked
+    # What is in the vault needs no server, and so no certificate.
+    at.obtain(wanted)
+    assert at.obtain(wanted, environment={"REQUESTS_CA_BUNDLE": str(bundle)})
+
+
 # Settings
 
 

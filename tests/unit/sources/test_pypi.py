@@ -208,3 +208,12 @@ def test_a_local_place_that_cannot_be_read_is_told() -> None:
     with pytest.raises(OriginError, match="cannot be read") as caught:
         local("/" + "x" * 300)
     assert not isinstance(caught.value, AbsentError)
+
+
+def test_certificates_of_pips_settings_that_are_not_there_are_named(tmp_path: Path) -> None:
+    (tmp_path / "pip.conf").write_text(f"[global]\ncert = {tmp_path}/own.pem\n", encoding="utf-8")
+    environment = {**os.environ, "PIP_CONFIG_FILE": str(tmp_path / "pip.conf")}
+    with pytest.raises(
+        UsageError, match=r"pip is configured with the certificates in .*own\.pem, which does not"
+    ):
+        pypi.configuration(environment)
