@@ -23,7 +23,7 @@ def build(context: Context, request: Request, given: Mapping[str, Any]) -> None:
     from kiln.build import Budget
     from kiln.engine import jobs
 
-    fetching = fetch_settings(given)
+    fetching = fetch_settings(context, given)
     settings = commands.build.BuildSettings(
         home=core.Home.of(os.environ),
         environment=os.environ,
@@ -48,7 +48,7 @@ def fetch(context: Context, request: Request, given: Mapping[str, Any]) -> None:
         catalogue_of(context),
         request,
         core.Home.of(os.environ),
-        fetch_settings(given),
+        fetch_settings(context, given),
         accept,
         core.Console(),
         given["json"],
@@ -59,7 +59,7 @@ def bundle(context: Context, request: Request, given: Mapping[str, Any]) -> None
     settings = commands.bundle.BundleSettings(
         home=core.Home.of(os.environ),
         environment=os.environ,
-        sources=fetch_settings(given),
+        sources=fetch_settings(context, given),
         output=given["output"],
         setup=given["setup"],
         accept_licences=accepts_licences(given["accept_cuda_eula"]),
@@ -70,7 +70,7 @@ def bundle(context: Context, request: Request, given: Mapping[str, Any]) -> None
 
 def sources(context: Context, request: Request, given: Mapping[str, Any]) -> None:
     commands.sources.run(
-        catalogue_of(context), request, core.Home.of(os.environ), fetch_settings(given),
+        catalogue_of(context), request, core.Home.of(os.environ), fetch_settings(context, given),
         check_origins=given["check_origins"], packages=given["packages"], json_wanted=given["json"],
     )  # fmt: skip
 
@@ -106,12 +106,12 @@ def lock(
     if bool(recipe) == bool(base):
         raise core.UsageError("one thing is locked at a time", "give a recipe, or --base and a base's name")
     if base:
-        home, settings = core.Home.of(os.environ), fetch_settings({"offline": offline})
+        home, settings = core.Home.of(os.environ), fetch_settings(context, {"offline": offline})
         commands.base_lock.run(root_of(context), base, check, home, settings, core.Console())
         return
     name, _slash, version = recipe.partition("/")
     request = commands.lock.Request(name, version, tree, needed, repositories, folder, output, check)
-    settings = fetch_settings({"offline": offline})
+    settings = fetch_settings(context, {"offline": offline})
     commands.lock.run(catalogue_of(context), request, core.Home.of(os.environ), settings, core.Console())
 
 
@@ -151,7 +151,7 @@ def smoke(
     settings = commands.smoke.SmokeSettings(
         home=core.Home.of(os.environ),
         environment=os.environ,
-        sources=fetch_settings({"offline": offline, "git_mirror": git_mirror}),
+        sources=fetch_settings(context, {"offline": offline, "git_mirror": git_mirror}),
         venv=venv,
         against=against,
         setup=setup,

@@ -24,7 +24,12 @@ FAILED = '<testsuite><testcase classname="test_toy" name="test_toy"><failure/></
 
 
 def wheel(
-    folder: Path, name: str = "toy", version: str = "1.0", says: str = "", requires: tuple[str, ...] = ()
+    folder: Path,
+    name: str = "toy",
+    version: str = "1.0",
+    says: str = "",
+    requires: tuple[str, ...] = (),
+    platform: str = "any",
 ) -> Path:
     """A wheel whose module says what it is told to say, or else the wheel's version."""
     stem = f"{name.replace('-', '_')}-{version}"
@@ -33,11 +38,11 @@ def wheel(
         f"{name.replace('-', '_')}.py": f"says = {says or version!r}\n",
         f"{stem}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         f"Requires-Python: >=3.6\n{''.join(headers)}\n",
-        f"{stem}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{stem}.dist-info/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-{platform}\n",
     }
     rows = [f"{path},sha256={_digest(text.encode())},{len(text.encode())}\n" for path, text in files.items()]
     files[f"{stem}.dist-info/RECORD"] = "".join([*rows, f"{stem}.dist-info/RECORD,,\n"])
-    path = folder / f"{stem}-py3-none-any.whl"
+    path = folder / f"{stem}-py3-none-{platform}.whl"
     folder.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         for each, text in files.items():
@@ -72,6 +77,7 @@ def result(
     smoke: str = PASSED,
     name: str = "toy",
     requires: tuple[str, ...] = (),
+    platform: str = "any",
     **asked: str | dict[str, Value],
 ) -> Path:
     """A result of the toy recipe in a folder of its own, with the local version of its variant."""
@@ -81,7 +87,7 @@ def result(
     made = planner.make(Catalogue(root), Request("toy", **asked))  # type: ignore[arg-type]
     label = made.environment["KILN_LOCAL_VERSION"] if local is None else local
     version = "1.0" + (f"+{label}" if label else "")
-    built = wheel(folder / "built", name, version, says, requires)
+    built = wheel(folder / "built", name, version, says, requires, platform)
     (folder / "build.log").write_text("a log of one machine", encoding="utf-8")
     (folder / "smoke.xml").write_text(smoke, encoding="utf-8")
     (folder / "results").mkdir(exist_ok=True)
