@@ -8,6 +8,9 @@ mkdir -p /kiln/out/raw
 # setuptools writes into the folder that it builds.
 cp -R --no-preserve=mode "/kiln/trees/$KILN_NAME" "$project"
 python=$KILN_VENV/bin/python
+if [ -n "${KILN_OPT_PROJECT_URL:-}" ]; then
+    "$python" /kiln/scripts/links.py "$project" "$KILN_OPT_PROJECT_URL"
+fi
 cd "$project"
 "$python" -c 'from setuptools import build_meta; build_meta.build_wheel("/kiln/out/raw")'
 
