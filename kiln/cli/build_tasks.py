@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def build(context: Context, request: Request, given: Mapping[str, Any]) -> None:
-    commands.build.run(catalogue_of(context), request, _build_settings(given), core.Console())
+    commands.build.run(catalogue_of(context), request, _build_settings(context, given), core.Console())
 
 
 def verify(context: Context, request: Request, given: Mapping[str, Any]) -> None:
@@ -30,17 +30,17 @@ def verify(context: Context, request: Request, given: Mapping[str, Any]) -> None
     catalogue, wheel = catalogue_of(context), ""
     if request.recipe.endswith(".whl") or not request.recipe:
         wheel = request.recipe or str(smoke.newest_wheel(catalogue.root / "dist"))
-    commands.verify.run(catalogue, request, wheel, _build_settings(given), chosen, core.Console())
+    commands.verify.run(catalogue, request, wheel, _build_settings(context, given), chosen, core.Console())
 
 
-def _build_settings(given: Mapping[str, Any]) -> commands.build.BuildSettings:
+def _build_settings(context: Context, given: Mapping[str, Any]) -> commands.build.BuildSettings:
     from kiln.build import Budget
     from kiln.engine import jobs
 
     return commands.build.BuildSettings(
         home=core.Home.of(os.environ),
         environment=os.environ,
-        sources=fetch_settings(given),
+        sources=fetch_settings(context, given),
         jobs=jobs(given["jobs"]),
         setup=given["setup"],
         keep=given["keep"],
@@ -61,7 +61,7 @@ def fetch(context: Context, request: Request, given: Mapping[str, Any]) -> None:
         catalogue_of(context),
         request,
         core.Home.of(os.environ),
-        fetch_settings(given),
+        fetch_settings(context, given),
         accept,
         core.Console(),
         given["json"],
@@ -72,7 +72,7 @@ def bundle(context: Context, request: Request, given: Mapping[str, Any]) -> None
     settings = commands.bundle.BundleSettings(
         home=core.Home.of(os.environ),
         environment=os.environ,
-        sources=fetch_settings(given),
+        sources=fetch_settings(context, given),
         output=given["output"],
         setup=given["setup"],
         accept_licences=accepts_licences(given["accept_cuda_eula"]),
@@ -83,7 +83,7 @@ def bundle(context: Context, request: Request, given: Mapping[str, Any]) -> None
 
 def sources(context: Context, request: Request, given: Mapping[str, Any]) -> None:
     commands.sources.run(
-        catalogue_of(context), request, core.Home.of(os.environ), fetch_settings(given),
+        catalogue_of(context), request, core.Home.of(os.environ), fetch_settings(context, given),
         check_origins=given["check_origins"], packages=given["packages"], json_wanted=given["json"],
     )  # fmt: skip
 
@@ -126,12 +126,12 @@ def lock(
     if bool(recipe) == bool(base):
         raise core.UsageError("one thing is locked at a time", "give a recipe, or --base and a base's name")
     if base:
-        home, settings = core.Home.of(os.environ), fetch_settings({"offline": offline})
+        home, settings = core.Home.of(os.environ), fetch_settings(context, {"offline": offline})
         commands.base_lock.run(root_of(context), base, check, home, settings, core.Console())
         return
     name, _slash, version = recipe.partition("/")
     request = commands.lock.Request(name, version, tree, needed, repositories, folder, output, check)
-    settings = fetch_settings({"offline": offline})
+    settings = fetch_settings(context, {"offline": offline})
     commands.lock.run(catalogue_of(context), request, core.Home.of(os.environ), settings, core.Console())
 
 
@@ -171,7 +171,7 @@ def smoke(
     settings = commands.smoke.SmokeSettings(
         home=core.Home.of(os.environ),
         environment=os.environ,
-        sources=fetch_settings({"offline": offline, "git_mirror": git_mirror}),
+        sources=fetch_settings(context, {"offline": offline, "git_mirror": git_mirror}),
         venv=venv,
         against=against,
         setup=setup,
@@ -188,7 +188,7 @@ def doctor(context: Context, request: Request, given: Mapping[str, Any]) -> None
 
     settings = commands.doctor.DoctorSettings(
         environment=os.environ,
-        sources=fetch_settings(given),
+        sources=fetch_settings(context, given),
         jobs=jobs(given["jobs"]),
         wheels=[Path(each) for each in given["wheel"] or ()],
         accept_licences=accepts_licences(given["accept_cuda_eula"]),

@@ -50,7 +50,7 @@ def onnx(
 
     settings = commands.onnx.OnnxSettings(
         home=core.Home.of(os.environ),
-        sources=fetch_settings({"offline": offline, "git_mirror": git_mirror}),
+        sources=fetch_settings(context, {"offline": offline, "git_mirror": git_mirror}),
         opsets=opsets,
         output=Path(output) if output else None,
         wheel=Path(wheel) if wheel else None,
@@ -75,7 +75,7 @@ def onnx(
 @guarded
 def netron(context: Context, model: str, port: int = 0, offline: bool = False) -> None:
     """Show a model in the browser with Netron, on this machine only."""
-    offline = fetch_settings({"offline": offline}).offline
+    offline = fetch_settings(context, {"offline": offline}).offline
     home = core.Home.of(os.environ)
     commands.netron.run(root_of(context), home, Path(model), port, offline, os.environ, core.Console())
 

@@ -26,12 +26,16 @@ def root_of(context: Context) -> Path:
     return catalogue_of(context).root
 
 
-def fetch_settings(given: Mapping[str, Any]) -> FetchSettings:
+def fetch_settings(context: Context, given: Mapping[str, Any]) -> FetchSettings:
     """How sources are fetched, by those of these options that a task has: offline, git_mirror, folder."""
     from kiln.sources import FetchSettings
 
     return FetchSettings.from_environment(
-        os.environ, given.get("offline", False), given.get("git_mirror", ""), given.get("folder", "")
+        os.environ,
+        given.get("offline", False),
+        given.get("git_mirror", ""),
+        given.get("folder", ""),
+        root_of(context),
     )
 
 

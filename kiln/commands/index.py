@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -38,7 +37,7 @@ class Wheelhouse:
             catalogue=catalogue,
             folders=tuple(map(Path, folders)) or (catalogue.root / "dist",),
             home=Home.of(environment),
-            supply=sources.FetchSettings.from_environment(environment, offline),
+            supply=sources.FetchSettings.from_environment(environment, offline, root=catalogue.root),
         )
 
     def items(self) -> list[Item]:
@@ -47,15 +46,14 @@ class Wheelhouse:
 
     @contextmanager
     def sets(self, built: Sequence[Item], console: Console) -> Iterator[index.MadeSets]:
-        """The pinned sets and what they need, for as long as the files of pure projects are wanted."""
+        """The pinned sets and what they need, for as long as nothing of the vault may go."""
         vault = sources.Vault(self.home.sources)
         with self.home.in_use(console), console.transfers() as transfers:
 
             def obtain(wanted: Sequence[Source]) -> Sequence[Obtained]:
                 return sources.obtain(wanted, vault, self.supply, transfers)
 
-            with tempfile.TemporaryDirectory(dir=self.home.work) as work:
-                yield index.make_sets(self.catalogue, built, obtain, Path(work))
+            yield index.make_sets(self.catalogue, built, obtain)
 
 
 def update_index(

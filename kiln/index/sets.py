@@ -16,8 +16,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from kiln import recipe
-from kiln.core import STRICT, Name, RelativePath, UsageError, Value, read_yaml, typed
-from kiln.index import purewheel, wheelhouse
+from kiln.core import STRICT, Name, UsageError, Value, read_yaml, typed
+from kiln.index import wheelhouse
 from kiln.index.wheelhouse import Entry, Item
 from kiln.recipe import Catalogue, Source
 from kiln.sources import Obtained
@@ -39,14 +39,13 @@ class Published:
 
 @dataclass(frozen=True)
 class Set:
-    """An environment: recipes as NAME/RELEASE, of which the first one's pins win, and folders of pure Python."""
+    """An environment: recipes as NAME/RELEASE, of which the first one's pins win."""
 
     name: Name
     summary: str
     recipes: tuple[str, ...]
     python: tuple[str, ...]
     device: tuple[str, ...]
-    projects: tuple[RelativePath, ...] = ()
     published: tuple[Published, ...] = ()
 
     __pydantic_config__ = STRICT
@@ -67,12 +66,12 @@ class MadeSets:
     items: tuple[Item, ...]
 
 
-def make_sets(catalogue: Catalogue, built: Sequence[Item], obtain: Obtain, work: Path) -> MadeSets:
-    """Every set whose first wheel there is, with the wheels `built`. Pure wheels are made in the folder `work`.
+def make_sets(catalogue: Catalogue, built: Sequence[Item], obtain: Obtain) -> MadeSets:
+    """Every set whose first wheel there is, with the wheels `built`.
 
     Raises UsageError where a set's packages do not fit together, SourceError where one is not available.
     """
-    maker = _Maker(catalogue, {item.entry.file: item for item in built}, obtain, work)
+    maker = _Maker(catalogue, {item.entry.file: item for item in built}, obtain)
     texts: dict[str, bytes] = {}
     needed: dict[str, Item] = {}
     for each in read_sets(catalogue.root):
@@ -95,12 +94,10 @@ def read_sets(root: Path) -> tuple[Set, ...]:
 
 
 class _Maker:
-    def __init__(self, catalogue: Catalogue, built: Mapping[str, Item], obtain: Obtain, work: Path) -> None:
+    def __init__(self, catalogue: Catalogue, built: Mapping[str, Item], obtain: Obtain) -> None:
         self._catalogue = catalogue
-        self._root = catalogue.root
         self._built = built
         self._obtain = obtain
-        self._work = work
         self._known: dict[str, Item] = {}
 
     def set(self, wanted: Set, device: str, python: str) -> tuple[str, list[Item]] | None:
@@ -122,10 +119,6 @@ class _Maker:
             roots += [item] if item else []
             notes.append(_note(f"{name} {release}", item))
         first, _, release = wanted.recipes[0].partition("/")
-        builders = self._pins(first, release, self._facts(first, release, {"python": wanted.python[-1]}))
-        for project in wanted.projects:
-            roots.append(self._pure(project, builders))
-            notes.append(f"# {roots[-1].entry.project}: made from the folder {project}/")
         where = f"the set {wanted.name} for Python {python} on {device} in {SETS}"
         items = self._closure(roots, pins, python, where)
         facts = self._facts(first, release, {"device": device, "python": python})
@@ -168,7 +161,10 @@ class _Maker:
         return {canonicalize_name(source.name): source for source in chosen}
 
     def _own(self, name: str, release: str, device: str, python: str) -> Item | None:
-        """The wheel that was built of a recipe's own choices; of several revisions the newest."""
+        """The wheel that was built of a recipe's own choices; of several revisions the newest.
+
+        One without machine code is for every Python 3 and every device, whatever it was built with.
+        """
         wheels = [
             item
             for item in self._built.values()
@@ -176,7 +172,10 @@ class _Maker:
             and item.entry.is_default
             and not item.entry.built.choices
             and (item.entry.built.recipe, item.entry.built.release) == (name, release)
-            and (item.entry.built.device, item.entry.built.python) == (device, python)
+            and (
+                item.entry.is_universal
+                or (item.entry.built.device, item.entry.built.python) == (device, python)
+            )
         ]
         return max(wheels, key=lambda item: item.entry.version, default=None)
 
@@ -185,13 +184,6 @@ class _Maker:
             if each.recipe == name and recipe.holds(each.source.when, facts):
                 return self._item(each.source)
         return None
-
-    def _pure(self, project: str, pins: Mapping[str, Source]) -> Item:
-        if project not in self._known:
-            builders = [self._item(pins[name]).path for name in BUILDERS]
-            wheel = purewheel.build(self._root / project, builders, self._work)
-            self._known[project] = wheelhouse.item(wheel)
-        return self._known[project]
 
     def _item(self, source: Source) -> Item:
         if source.digest not in self._known:

@@ -73,6 +73,11 @@ class Entry:
         return project_and_version(self.file)[1]
 
     @property
+    def is_universal(self) -> bool:
+        """Whether it is a wheel for every Python 3 on every machine."""
+        return self.file.endswith("-py3-none-any.whl")
+
+    @property
     def is_default(self) -> bool:
         """Whether a plain requirement chooses it: the local part of its version is a number, or empty."""
         return (self.version.local or "1").isdigit()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -26,9 +25,6 @@ from kiln.plan.model import (
     suite_folders,
 )
 from kiln.recipe import Base, Catalogue, Patch, Recipe, Source, bases, cpu, cuda
-
-# What tools and editors leave behind, and no build reads: caches, hidden files, backups, swap files.
-_UNREAD = re.compile(r"__pycache__|\..*|.*~|#.*#|.*\.(pyc|swp|bak|orig|rej)")
 
 
 def make(catalogue: Catalogue, request: Request) -> Plan:
@@ -88,7 +84,7 @@ def _toolchain(root: Path, name: str, base: Base, compiler: str, host: str) -> T
     compilers = bases.toolchain_packages(root, name).compilers
     extra = compilers.get(compiler or host.replace("g++", "gcc"), ())
     runtime = bases.image(root, base, lock, bases.RUNTIME)
-    image = bases.image(root, base, lock, bases.image_name(name, extra))
+    image = bases.image(root, base, lock, bases.toolchain_image(root, name, extra))
     # What the recipe's own option names may be compiled first.
     if host and not compiler and host not in {package.name for package in image.packages}:
         raise UsageError(
@@ -121,10 +117,12 @@ def _steps(
         for step in chosen.steps
         if recipe.holds(step.when, facts)
     ]
-    steps.append(ContainerStep("wheel", "repair", "common/repair.sh", "toolchain"))
+    there = {file.path for file in scripts}
+    # auditwheel refuses wheels without machine code: their toolchain has a script of its own.
+    repair = "scripts" if f"docker/{chosen.toolchain}/repair.sh" in there else "common"
+    steps.append(ContainerStep("wheel", "repair", f"{repair}/repair.sh", "toolchain"))
     steps.append(ContainerStep("smoke", "inspect", "smoke/common/inspect.sh", "toolchain"))
     steps.append(ContainerStep("smoke", "smoke", "smoke/common/run.sh", "runtime"))
-    there = {file.path for file in scripts}
     if f"{chosen.smoke.suite}/speed.py" in there:
         steps.append(ContainerStep("speed", "speed", "smoke/common/speed.sh", "runtime"))
     places = {"common": "docker/common", "cuda": "docker/cuda", "scripts": f"docker/{chosen.toolchain}"}
@@ -303,13 +301,7 @@ def _check_unique(chosen: Recipe, sources: Iterable[Source]) -> None:
 
 def _files(root: Path, folders: Iterable[Path]) -> tuple[File, ...]:
     """The files in some folders, or named themselves, without what no build reads."""
-    paths = (
-        path.relative_to(root)
-        for folder in folders
-        for path in ([root / folder] if (root / folder).is_file() else sorted((root / folder).rglob("*")))
-        if path.is_file()
-    )
-    return tuple(_file(root, path) for path in paths if not any(map(_UNREAD.fullmatch, path.parts)))
+    return tuple(_file(root, path) for path in recipe.files_in(root, folders))
 
 
 def _file(root: Path, path: Path) -> File:

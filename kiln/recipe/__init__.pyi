@@ -11,6 +11,8 @@ from .catalogue import FILE as FILE
 from .catalogue import LOCK as LOCK
 from .catalogue import Catalogue as Catalogue
 from .conditions import holds as holds
+from .folders import files_in as files_in
+from .folders import pack_folder as pack_folder
 from .model import LeftOut as LeftOut
 from .model import LockFile as LockFile
 from .model import Option as Option
@@ -32,6 +34,9 @@ from .source import (
 )
 from .source import (
     FileOrigin as FileOrigin,
+)
+from .source import (
+    FolderOrigin as FolderOrigin,
 )
 from .source import (
     GitOrigin as GitOrigin,

@@ -199,6 +199,7 @@ class Catalogue:
 
     def _load(self, path: Path, release: str) -> Recipe:
         from kiln.recipe.checks import source_problems
+        from kiln.recipe.folders import settled
 
         document, recipe = self._described(path, release)
         files = [(document, recipe.sources)]
@@ -206,7 +207,8 @@ class Catalogue:
         lock = path.with_name(LOCK)
         files += [self._locked(lock, path, recipe)] if lock.exists() else []
         _raise(source_problems(files, recipe))
-        return replace(recipe, sources=tuple(source for _, sources in files for source in sources))
+        found = (source for _, sources in files for source in sources)
+        return replace(recipe, sources=tuple(settled(self.root, source) for source in found))
 
     def _included(self, path: Path, release: str) -> tuple[Document, tuple[Source, ...]]:
         from kiln.recipe.model import SourceList

@@ -9,7 +9,7 @@ from kiln.archive import kind_of
 from kiln.core import Document, Value
 from kiln.recipe.conditions import is_range, is_sound_range
 from kiln.recipe.model import Patch, Recipe
-from kiln.recipe.source import Source
+from kiln.recipe.source import FolderOrigin, Source
 
 
 def recipe_problems(recipe: Recipe, document: Document, name: str) -> list[str]:
@@ -67,6 +67,10 @@ def source_problems(files: Iterable[tuple[Document, tuple[Source, ...]]], recipe
 
 def _hash_problems(source: Source) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Hashes that contradict each other, or that are missing: the key and the mistake."""
+    folders = [number for number, each in enumerate(source.origins) if isinstance(each, FolderOrigin)]
+    if folders:
+        yield from _folder_problems(source, folders[0])
+        return
     hashes = {origin.sha256 for origin in source.origins}
     if source.tree and source.sha256:
         yield ("sha256",), "a source is a tree or a file: remove this key or the key 'tree'"
@@ -88,6 +92,21 @@ def _hash_problems(source: Source) -> Iterator[tuple[tuple[str | int, ...], str]
             yield ("origins", number, "member"), "a member needs the key 'tree', or 'sha256' for a file"
         if source.sha256 and not origin.member and origin.sha256 != source.sha256:
             yield ("origins", number, "sha256"), "this is not the source's sha256, and there is no member"
+
+
+def _folder_problems(source: Source, number: int) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Keys that a source must not have whose digests are those of a folder of this repository."""
+    own = "a folder's digests are taken from this checkout: remove this key"
+    if len(source.origins) > 1:
+        yield ("origins",), "a folder of this repository is a source's only origin"
+    if source.use != "input":
+        yield ("use",), "a folder is not a Python package: remove this key"
+    for key in ("tree", "sha256", "tree_hash", "packed", "prepare", "without"):
+        if getattr(source, key):
+            yield (key,), own
+    for key in ("sha256", "size", "member"):
+        if getattr(source.origins[number], key) not in ("", None):
+            yield ("origins", number, key), own
 
 
 def condition_problems(

@@ -135,6 +135,30 @@ class DebianOrigin:
 
 
 @dataclass(frozen=True)
+class FolderOrigin:
+    """A folder of the repository that the recipe is in, or of it `only` some folders and files.
+
+    A recipe names no digest: those of the archive and of the tree are taken from the checkout when the recipe is loaded.
+    """
+
+    folder: RelativePath
+    only: tuple[RelativePath, ...] = ()
+    sha256: str = ""
+    size: Integer | None = None
+    member: RelativePath | None = None
+
+    url: ClassVar[str] = ""
+    __pydantic_config__ = STRICT
+
+    @property
+    def filename(self) -> str:
+        return f"{posixpath.basename(self.folder.rstrip('/'))}.tar"
+
+    def __str__(self) -> str:
+        return f"folder: {self.folder}"
+
+
+@dataclass(frozen=True)
 class FileOrigin:
     """A file of this machine that a person gives in place of a source, whose digest is `instead_of`.
 
@@ -159,7 +183,7 @@ class FileOrigin:
 
 
 # The keys of which an origin in a file has exactly one.
-_KINDS = ("url", "pypi", "npm", "git", "debian")
+_KINDS = ("url", "pypi", "npm", "git", "debian", "folder")
 
 
 def _origin_kind(value: Any) -> str | None:
@@ -177,6 +201,7 @@ Origin = Annotated[
         Annotated[GitOrigin, Tag("git origin")],
         Annotated[FileOrigin, Tag("file origin")],
         Annotated[DebianOrigin, Tag("debian origin")],
+        Annotated[FolderOrigin, Tag("folder origin")],
     ],
     Discriminator(
         _origin_kind,
@@ -236,6 +261,11 @@ class Source:
     def substituted(self) -> bool:
         """Whether it is a file that a person gave in place of what the recipe pins."""
         return isinstance(self.origins[0], FileOrigin)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine has it: no mirror is asked."""
+        return isinstance(self.origins[0], (FileOrigin, FolderOrigin))
 
     @property
     def instead_of(self) -> str | None:

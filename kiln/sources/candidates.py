@@ -14,8 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiln import archive
-from kiln.core import SourceError
-from kiln.recipe import DebianOrigin, FileOrigin, GitOrigin, NpmOrigin, Origin, PypiOrigin, Source, UrlOrigin
+from kiln.core import SourceError, UsageError
+from kiln.recipe import (
+    DebianOrigin,
+    FileOrigin,
+    FolderOrigin,
+    GitOrigin,
+    NpmOrigin,
+    Origin,
+    PypiOrigin,
+    Source,
+    UrlOrigin,
+    pack_folder,
+)
 from kiln.sources import debian, gitarchive, npm, settings, trees
 from kiln.sources.address import host, without_login
 from kiln.sources.errors import OriginError, UnreachableError, WrongContentError
@@ -64,8 +75,7 @@ class Candidates:
     def of(self, source: Source) -> Iterator[tuple[Origin, Candidate]]:
         """Every candidate for one of a source's files, once, in the order in which they are tried."""
         seen: set[tuple[str, str]] = set()
-        # No mirror has a file of this machine.
-        phases = (self._own,) if source.substituted else (self._mirrored, self._own, self._fallbacks)
+        phases = (self._own,) if source.is_local else (self._mirrored, self._own, self._fallbacks)
         for phase in phases:
             for origin in source.origins:
                 for candidate in phase(source, origin):
@@ -88,6 +98,8 @@ class Candidates:
             yield self._tarball(source, origin)
         elif isinstance(origin, FileOrigin):
             yield self._copy(str(origin), Path(origin.path), origin)
+        elif isinstance(origin, FolderOrigin):
+            yield self._folder(origin)
         elif isinstance(origin, DebianOrigin):
             for url in debian.urls(origin, self._archives, self._environment):
                 yield replace(self._download(url, source, origin), asked="Debian")
@@ -132,6 +144,22 @@ class Candidates:
                 raise OriginError("is another file") from error
 
         return Candidate(text, str(file), True, run)
+
+    def _folder(self, origin: FolderOrigin) -> Candidate:
+        root = self._settings.root
+
+        def run() -> Path:
+            if root is None:
+                raise OriginError("is a folder of a checkout, and none was named")
+            with self._vault.workspace(origin.sha256) as folder:
+                try:
+                    return self._vault.add(pack_folder(root, origin, folder), origin.sha256)
+                except UsageError as error:
+                    raise OriginError(str(error)) from error
+                except SourceError as error:
+                    raise OriginError("was changed after the build was planned: run again") from error
+
+        return Candidate(str(origin), "checkout", True, run)
 
     def _package(self, place: str, source: Source, origin: PypiOrigin) -> Candidate:
         from kiln.sources import pypi

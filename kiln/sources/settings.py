@@ -43,11 +43,13 @@ class FetchSettings:
 
     `mirrors` and `git_mirrors` are templates of URLs or absolute paths, asked before the origins themselves,
     `fallbacks` after them. They may hold logins, which are used and never shown. Files in `folder` that are sources,
-    by their hash, are taken before anything else. `environment` is what pip, npm, apt and git are run with.
+    by their hash, are taken before anything else. `root` is the checkout that folders of a recipe's own repository are
+    taken from. `environment` is what pip, npm, apt and git are run with.
     """
 
     offline: bool = False
     folder: Path | None = None
+    root: Path | None = None
     mirrors: tuple[str, ...] = ()
     git_mirrors: tuple[str, ...] = ()
     fallbacks: tuple[str, ...] = FALLBACKS
@@ -58,7 +60,12 @@ class FetchSettings:
 
     @classmethod
     def from_environment(
-        cls, environment: Mapping[str, str], offline: bool = False, git_mirrors: str = "", folder: str = ""
+        cls,
+        environment: Mapping[str, str],
+        offline: bool = False,
+        git_mirrors: str = "",
+        folder: str = "",
+        root: Path | None = None,
     ) -> FetchSettings:
         """The options of a command and the KILN_… variables; UsageError for what is not a template.
 
@@ -73,6 +80,7 @@ class FetchSettings:
         return cls(
             offline=offline or environment.get("KILN_OFFLINE", "0") not in ("", "0"),
             folder=Path(folder) if folder else None,
+            root=root,
             mirrors=variable("KILN_MIRRORS", web, PLACEHOLDERS),
             git_mirrors=(
                 *_templates("--git-mirror", git_mirrors, git, GIT_PLACEHOLDERS),

@@ -98,6 +98,16 @@ def symbolic_dtype(x: Tensor) -> str:
     return name
 
 
+class FloatingLayer(tf.keras.layers.Layer):
+    """A layer of floating-point tensors: it refuses others when the model is built."""
+
+    def compute_output_spec(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """What Keras 3 calls while a model is made; it would run `call`, which refuses them too, with the model alone."""
+        for x in tf.nest.flatten(inputs):
+            symbolic_dtype(x)
+        return super().compute_output_spec(inputs, *args, **kwargs)
+
+
 def dtype_name(dtype: Any) -> str:
     """The name of a floating-point type, or of one of Keras's policies of mixed types.
 

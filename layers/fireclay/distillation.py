@@ -59,7 +59,7 @@ def softmax_with_temperature(logits: Tensor, temperature: float = 1.0) -> Tensor
 
 
 @_keras.serializable
-class TemperatureSoftmax(tf.keras.layers.Layer):
+class TemperatureSoftmax(_keras.FloatingLayer):
     """softmax_with_temperature as a layer. Input and output: (..., classes)."""
 
     def __init__(self, temperature: float = 1.0, **kwargs: Any) -> None:

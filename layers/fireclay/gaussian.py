@@ -105,7 +105,7 @@ def depthwise(
 
 
 @_keras.serializable
-class GaussianFilter(tf.keras.layers.Layer):
+class GaussianFilter(_keras.FloatingLayer):
     """Blurs every channel with gaussian_kernel, as a fixed depthwise convolution: the layer has no weights.
 
     Input: (batch, rows, columns, channels), or (batch, channels, rows, columns) for "channels_first"; every size

@@ -51,7 +51,7 @@ def expand(x: _keras.Tensor, like: _keras.Tensor, kernel_size: int, nsig: float)
     return grown[:, : tf.shape(like)[1], : tf.shape(like)[2], :]
 
 
-class _Laplacian(tf.keras.layers.Layer):
+class _Laplacian(_keras.FloatingLayer):
     def __init__(
         self, kernel_size: int = 5, nsig: float = 3.0, data_format: Optional[str] = None, **kwargs: Any
     ) -> None:

@@ -58,7 +58,7 @@ def threshold_min_max_value(
 
 
 @_keras.serializable
-class ThresholdMinMax(tf.keras.layers.Layer):
+class ThresholdMinMax(_keras.FloatingLayer):
     """threshold_min_max_value as a layer.
 
     Input and output: any shape, floating-point. Args and errors: see threshold_min_max_value. Like Keras's own, the layer

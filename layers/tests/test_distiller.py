@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from teaching import accuracy, blobs, expert, network, softmax
 
-from fireclay import Distiller, TemperatureSoftmax
+from fireclay import Distiller, TemperatureSoftmax, resnet
 from fireclay.distillation import one_hot_labels
 
 
@@ -196,6 +196,18 @@ def test_teacher_that_ends_in_softmax_teaches_what_its_logits_do(mode, how):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_networks_as_resnet_gives_them_are_taken_for_what_they_are(mode):
+    """They end in a softmax unless they are asked for logits."""
+    given = {"n_blocks": (1,), "input_shape": (8, 8, 1), "classes": 3, "filters": 4}
+    teacher, logits, student = resnet(**given), resnet(activation=None, **given), resnet(**given)
+    logits.set_weights(teacher.get_weights())
+    x = np.random.RandomState(17).normal(0, 9, (20, 8, 8, 1)).astype("float32")
+    expected = softmax(logits.predict(x, verbose=0), 2)
+    assert expected.max() > 0.6
+    for each in (teacher, logits):
+        np.testing.assert_allclose(Distiller(student, each, temperature=2).soft_targets(x), expected, atol=1e-5)
+
+
 def test_soft_targets_of_a_sure_softmax_stay_sure():
     """With the probabilities taken for logits they would be .58, .21 and .21."""
     logits = tf.keras.Sequential([tf.keras.layers.Dense(3, input_shape=(2,))])
@@ -378,6 +390,27 @@ def test_class_weights_weigh_the_labelled_alone(mode):
     for one, two in zip(*found):
         np.testing.assert_allclose(one, two, atol=1e-6)
     assert max(np.abs(one - old).max() for one, old in zip(found[0], start)) > 1e-3
+
+
+def without_class_1(model):
+    """The model with the logit of class 1 at minus infinity."""
+    masked = tf.keras.layers.Lambda(lambda z: z + tf.constant([0, -np.inf, 0], "float32"))
+    return tf.keras.Sequential([model, masked])
+
+
+@pytest.mark.parametrize("form", ["cross-entropy", "kl"])
+@pytest.mark.parametrize("batches", [False, True])
+def test_models_that_mask_a_class_are_taught_about_the_others(mode, batches, form):
+    x, labels = blobs(96)
+    some = np.where(labels == 1, -1, labels)
+    teacher, student = without_class_1(expert()), without_class_1(network(8))
+    distiller = Distiller(student, teacher, temperature=2, alpha=0.2, form=form)
+    np.testing.assert_array_equal(distiller.soft_targets(x)[:, 1], np.zeros(96))
+    distiller.compile(tf.keras.optimizers.Adam(0.02))
+    data = (dataset(x, some),) if batches else (x, some)
+    history = distiller.fit(*data, epochs=10, **({} if batches else {"batch_size": 16}), verbose=0).history
+    assert np.isfinite(history["loss"]).all() and history["loss"][-1] < history["loss"][0]
+    assert accuracy(student, x[some >= 0], some[some >= 0]) > 0.9
 
 
 @pytest.mark.parametrize("form, value", [("cross-entropy", 0.5), ("kl", 0.0)])

@@ -33,6 +33,18 @@ def test_table_of_the_threshold():
     assert "\n".join(program("figures").threshold_table()) in readme()
 
 
+@pytest.mark.slow
+def test_table_of_the_gradients():
+    """Each release of TensorFlow draws other weights: the sizes are the same, the digits are not."""
+    table = re.search(r"<!-- gradients: .*?<!-- end of gradients -->", readme(), re.DOTALL).group()
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")][2:]
+    figures = program("figures")
+    for (_, *shown), (batch_norm, scale) in zip(rows, [(False, "glorot_uniform"), (True, "he_normal")]):
+        for number, kind in zip(shown, ["plain", 1, 2]):
+            computed = figures.gradient_norms(kind, batch_norm, scale)[0]
+            assert 1 / 5 < computed / float(number) < 5, (kind, batch_norm)
+
+
 def test_corner_of_a_white_image_is_the_one_that_readme_names():
     found = fireclay.GaussianFilter(3)(tf.ones((1, 8, 8, 1))).numpy()[0, 0, 0, 0]
     assert "{:.3f} in the corner of a white image, for 3 taps".format(found) in readme()

@@ -33,6 +33,7 @@ def wheel(
     says: str = "",
     requires: tuple[str, ...] = (),
     stamp: str = "",
+    platform: str = "any",
 ) -> Path:
     """A wheel whose module says what it is told to say, or else the wheel's version. `stamp` is that of a build."""
     stem = f"{name.replace('-', '_')}-{version}"
@@ -41,13 +42,13 @@ def wheel(
         f"{name.replace('-', '_')}.py": f"says = {says or version!r}\n",
         f"{stem}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         f"Requires-Python: >=3.6\n{''.join(headers)}\n",
-        f"{stem}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{stem}.dist-info/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-{platform}\n",
     }
     if stamp:
         files[f"{stem}.dist-info/kiln.json"] = stamp
     rows = [f"{path},sha256={_digest(text.encode())},{len(text.encode())}\n" for path, text in files.items()]
     files[f"{stem}.dist-info/RECORD"] = "".join([*rows, f"{stem}.dist-info/RECORD,,\n"])
-    path = folder / f"{stem}-py3-none-any.whl"
+    path = folder / f"{stem}-py3-none-{platform}.whl"
     folder.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         for each, text in files.items():
@@ -82,6 +83,7 @@ def result(
     smoke: str = PASSED,
     name: str = "toy",
     requires: tuple[str, ...] = (),
+    platform: str = "any",
     **asked: str | dict[str, Value],
 ) -> Path:
     """A result of the toy recipe in a folder of its own, with the local version of its variant."""
@@ -91,7 +93,7 @@ def result(
     made = planner.make(Catalogue(root), Request("toy", **asked))  # type: ignore[arg-type]
     label = made.environment["KILN_LOCAL_VERSION"] if local is None else local
     version = "1.0" + (f"+{label}" if label else "")
-    built = wheel(folder / "built", name, version, says, requires, made.stamp)
+    built = wheel(folder / "built", name, version, says, requires, made.stamp, platform)
     (folder / "build.log").write_text("a log of one machine", encoding="utf-8")
     (folder / "smoke.xml").write_text(smoke, encoding="utf-8")
     (folder / "results").mkdir(exist_ok=True)

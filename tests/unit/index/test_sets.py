@@ -25,6 +25,8 @@ from tests.support.loopback import Notes
 from tests.support.repository import ROOT
 from tests.support.wheels import Venv
 
+# What a wheel with machine code is for: it does not stand in for that of another Python.
+MACHINE = "linux_x86_64"
 SETS = """\
 sets:
   - name: all
@@ -100,11 +102,11 @@ def stock(shop: Shop) -> Callable[..., Path]:
 
 
 def test_a_set_holds_all_that_its_wheels_need_with_hashes_and_says_what_was_not_built(
-    shop: Shop, stock: Callable[..., Path], tmp_path: Path
+    shop: Shop, stock: Callable[..., Path]
 ) -> None:
     root = stock()
-    built = wheelhouse.read_result(wheels.result(shop.folder, requires=("needed>=2",)))
-    made = sets.make_sets(Catalogue(root), [built], shop.obtain, tmp_path)
+    built = wheelhouse.read_result(wheels.result(shop.folder, requires=("needed>=2",), platform=MACHINE))
+    made = sets.make_sets(Catalogue(root), [built], shop.obtain)
     assert list(made.texts) == ["all-cp37-cpu.txt", "all-cp311-cpu.txt"]
     others, ours = (text.decode() for text in made.texts.values())
     assert (
@@ -123,11 +125,22 @@ def test_a_set_holds_all_that_its_wheels_need_with_hashes_and_says_what_was_not_
 
 
 def test_a_set_is_not_made_where_its_first_wheel_is_not_there_and_a_variant_does_not_stand_in_for_it(
-    shop: Shop, stock: Callable[..., Path], tmp_path: Path
+    shop: Shop, stock: Callable[..., Path]
 ) -> None:
     root = stock()
-    built = wheelhouse.read_result(wheels.result(shop.folder, cpu_features="avx2"))
-    assert list(sets.make_sets(Catalogue(root), [built], shop.obtain, tmp_path).texts) == ["all-cp37-cpu.txt"]
+    built = wheelhouse.read_result(wheels.result(shop.folder, cpu_features="avx2", platform=MACHINE))
+    assert list(sets.make_sets(Catalogue(root), [built], shop.obtain).texts) == ["all-cp37-cpu.txt"]
+
+
+def test_a_wheel_without_machine_code_is_in_the_sets_of_every_python(
+    shop: Shop, stock: Callable[..., Path]
+) -> None:
+    root = stock()
+    built = wheelhouse.read_result(wheels.result(shop.folder, requires=("needed>=2",)))
+    made = sets.make_sets(Catalogue(root), [built], shop.obtain)
+    assert list(made.texts) == ["all-cp37-cpu.txt", "all-cp311-cpu.txt"]
+    for text in made.texts.values():
+        assert f"toy==1.0+1 \\\n    --hash=sha256:{built.entry.sha256}\n" in text.decode()
 
 
 @pytest.mark.parametrize(
@@ -138,12 +151,12 @@ def test_a_set_is_not_made_where_its_first_wheel_is_not_there_and_a_variant_does
     ],
 )
 def test_packages_that_do_not_fit_together_make_no_set(
-    shop: Shop, stock: Callable[..., Path], tmp_path: Path, requirement: str, message: str
+    shop: Shop, stock: Callable[..., Path], requirement: str, message: str
 ) -> None:
     root = stock()
     built = wheelhouse.read_result(wheels.result(shop.folder, requires=(requirement,)))
     with pytest.raises(UsageError, match=message):
-        sets.make_sets(Catalogue(root), [built], shop.obtain, tmp_path)
+        sets.make_sets(Catalogue(root), [built], shop.obtain)
 
 
 CUT = """
@@ -173,8 +186,8 @@ def test_a_set_is_installed_from_its_index_where_there_is_no_other_network(
     ):
         pytest.skip("this machine lets nobody have a network of his own")
     root = stock()
-    built = wheelhouse.read_result(wheels.result(shop.folder, requires=("needed>=2",)))
-    made = sets.make_sets(Catalogue(root), [built], shop.obtain, tmp_path)
+    built = wheelhouse.read_result(wheels.result(shop.folder, requires=("needed>=2",), platform=MACHINE))
+    made = sets.make_sets(Catalogue(root), [built], shop.obtain)
     folder = tmp_path / "index"
     index_folder.update(folder, [built, *made.items], made.texts, Notes())
     venv = Venv(tmp_path / "venv")
@@ -246,7 +259,7 @@ def test_a_checkout_without_the_wheel_that_a_set_names_leaves_the_set_as_it_is(
     listed.write_text(
         listed.read_text().replace('when: {python: ["3.7"]}', 'when: {python: ["3.7", "3.11"]}')
     )
-    result = wheels.result(shop.folder, requires=("needed>=2",))
+    result = wheels.result(shop.folder, requires=("needed>=2",), platform=MACHINE)
     house = Wheelhouse(
         Catalogue(root),
         (result,),

@@ -272,3 +272,20 @@ def test_what_is_known_of_a_bases_library_does_not_enter_the_key(tmp_path: Path)
     replace(repository.BASE, '"2.36"', '"2.37"')(root)
     after = planner.make(Catalogue(root), Request("toy"))
     assert (after.key, after.toolchain.digest) == (before.key, before.toolchain.digest)
+
+
+def test_a_toolchain_without_packages_has_the_image_of_the_runtime_and_may_repair_wheels_itself(
+    tmp_path: Path,
+) -> None:
+    files = {
+        "docker/plain/packages.yaml": "packages: []\n",
+        "docker/plain/compile.sh": "true\n",
+        "docker/plain/repair.sh": "true\n",
+    }
+    root = repository.make(tmp_path, RECIPE.replace("toolchain: opencv", "toolchain: plain"), **files)
+    made = planner.make(Catalogue(root), Request("toy"))
+    assert made.toolchain.image == made.toolchain.runtime
+    assert [step.script for step in made.steps if step.station == "wheel"] == ["scripts/repair.sh"]
+    (root / "docker/plain/repair.sh").unlink()
+    made = planner.make(Catalogue(root), Request("toy"))
+    assert [step.script for step in made.steps if step.station == "wheel"] == ["common/repair.sh"]

@@ -13,12 +13,13 @@ import pytest
 
 from kiln.archive import tree_digest
 from kiln.core.errors import SourceError, UsageError
+from kiln.recipe import Catalogue
 from kiln.recipe.source import GitOrigin, Origin, PypiOrigin, Source, UrlOrigin
 from kiln.sources import fetch, trees
 from kiln.sources.obtained import Obtained
 from kiln.sources.settings import FetchSettings, Patience
 from kiln.sources.vault import Vault
-from tests.support import archives, web
+from tests.support import archives, repository, web
 from tests.support.archives import File, pack
 from tests.support.gits import Repository
 from tests.support.repository import ROOT
@@ -687,3 +688,24 @@ def test_what_is_no_template_is_told_without_its_login(name: str, template: str)
         FetchSettings.from_environment({name: template.replace("//m", "//me:secret@m")})
     assert f"{name} has {template!r}, which is not a template" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_a_folder_of_the_checkout_is_taken_without_a_network_and_only_as_it_was_planned(
+    at: Machine, tmp_path: Path
+) -> None:
+    top, _, rest = repository.RECIPE.partition("sources:\n")
+    recipe = f"{top}sources:\n  - {{name: toy, origins: [{{folder: library}}]}}\nsteps:{rest.partition('steps:')[2]}"
+    root = repository.make(tmp_path / "root", recipe, **{"library/one.py": "one = 1\n"})
+    (source,) = Catalogue(root).load("toy").sources
+    assert "none was named" in at.refusal(source)
+    (root / "library/one.py").write_text("one = 2\n")
+    assert "was changed after the build was planned: run again" in at.refusal(source, root=root)
+    (root / "library/one.py").write_text("one = 1\n")
+    mirrors = {"mirrors": ("http://127.0.0.1:9/{sha256}",)}
+    (found,) = at.obtain(source, root=root, offline=True, **mirrors)
+    trees.unpack_tree(found, tmp_path / "tree", 0)
+    assert (tmp_path / "tree/one.py").read_text() == "one = 1\n"
+    assert found.origin == "folder: library"
+    # What the vault has needs no checkout: that is how a bundle gives it to another machine.
+    (again,) = at.obtain(source)
+    assert again.path == found.path
