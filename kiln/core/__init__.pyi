@@ -17,7 +17,9 @@ from .fields import NpmName as NpmName
 from .fields import RelativePath as RelativePath
 from .fields import Script as Script
 from .fields import Sha256 as Sha256
+from .fields import Size as Size
 from .fields import Value as Value
+from .fields import VersionNumber as VersionNumber
 from .fields import inside as inside
 from .fields import with_host as with_host
 from .finding import Finding as Finding
