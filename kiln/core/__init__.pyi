@@ -38,6 +38,10 @@ from .interpreters import find_python as find_python
 from .interpreters import pyenv_root as pyenv_root
 from .interpreters import python_program as python_program
 from .options import named_paths as named_paths
+from .shown import shown as shown
+from .shown import without_control as without_control
+from .shown import without_login as without_login
+from .shown import without_secrets as without_secrets
 from .yaml_file import Document as Document
 from .yaml_file import Place as Place
 from .yaml_file import read_yaml as read_yaml

@@ -2,7 +2,6 @@ from . import debian as debian
 from . import gitarchive as gitarchive
 from . import licences as licences
 from .address import host as host
-from .address import without_login as without_login
 from .candidates import Candidate as Candidate
 from .download import Downloader as Downloader
 from .errors import OriginError as OriginError

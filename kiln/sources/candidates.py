@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiln import archive
-from kiln.core import SourceError
+from kiln.core import SourceError, without_login
 from kiln.recipe import DebianOrigin, FileOrigin, GitOrigin, NpmOrigin, Origin, PypiOrigin, Source, UrlOrigin
 from kiln.sources import debian, gitarchive, npm, settings, trees
-from kiln.sources.address import host, without_login
+from kiln.sources.address import host
 from kiln.sources.errors import OriginError, UnreachableError, WrongContentError
 from kiln.sources.pinned import Pinned
 from kiln.sources.progress import Progress

@@ -17,9 +17,8 @@ import requests
 import urllib3
 from packaging.utils import canonicalize_name
 
-from kiln.core import UsageError
+from kiln.core import UsageError, without_login
 from kiln.recipe import PypiOrigin
-from kiln.sources.address import without_login
 from kiln.sources.download import Downloader
 from kiln.sources.errors import AbsentError, OriginError
 from kiln.sources.http import Logins, Session, raise_for_status

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kiln.core import without_login
 from kiln.recipe import DebianOrigin, Source
 from kiln.sources import debian, fetch, trees
-from kiln.sources.address import without_login
 from kiln.sources.candidates import Candidate
 from kiln.sources.errors import OriginError
 from kiln.sources.pinned import Pinned

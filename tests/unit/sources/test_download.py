@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from kiln.core import without_login
 from kiln.recipe import PypiOrigin
 from kiln.sources import pypi
-from kiln.sources.address import host, without_login
+from kiln.sources.address import host
 from kiln.sources.download import Downloader
 from kiln.sources.errors import OriginError, TransientError, WrongContentError
 from kiln.sources.http import Logins, Session
