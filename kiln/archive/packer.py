@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from kiln.core import BLOCK
+from kiln.core import BLOCK, SourceError
 
 Kind = Literal["tar", "tar.gz", "zip"]
 
@@ -30,6 +30,7 @@ def kind_of(filename: str) -> Kind | None:
 def pack(tree: Path, target: Path, kind: Kind) -> None:
     """Write the files and links of a tree as the new archive `target`: one order, one time, two modes.
 
+    Raises SourceError for a name that the form cannot hold.
     Nothing is compressed: what a compressor makes of the same bytes changes with its version.
     """
     with target.open("wb") as file:
@@ -60,7 +61,7 @@ def _tar(tree: Path, file: BinaryIO | _Stored) -> None:
             info = tarfile.TarInfo(name)
             info.mtime, info.mode = EPOCH, _mode(path)
             if path.is_symlink():
-                info.type, info.linkname = tarfile.SYMTYPE, os.fsdecode(path.readlink())
+                info.type, info.linkname = tarfile.SYMTYPE, os.readlink(path)  # noqa: PTH115  (Path would change it)
                 archive.addfile(info)
             else:
                 info.size = path.stat().st_size
@@ -71,17 +72,28 @@ def _tar(tree: Path, file: BinaryIO | _Stored) -> None:
 def _zip(tree: Path, file: BinaryIO) -> None:
     with zipfile.ZipFile(file, "w") as archive:
         for name, path in _files(tree):
+            _in_utf8(name)
             info = zipfile.ZipInfo(name, time.gmtime(EPOCH)[:6])
             info.create_system = 3  # Unix, whose modes these are
             if path.is_symlink():
                 info.external_attr = 0o120777 << 16
-                archive.writestr(info, os.fsencode(path.readlink()))
+                archive.writestr(info, os.readlink(os.fsencode(path)))  # noqa: PTH115
             else:
                 info.external_attr = (0o100000 | _mode(path)) << 16
                 info.file_size = path.stat().st_size
                 with path.open("rb") as content, archive.open(info, "w") as member:
                     while block := content.read(BLOCK):
                         member.write(block)
+
+
+def _in_utf8(name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise SourceError(
+            f"the name {name.encode(errors='surrogateescape')!r} is not UTF-8, which a zip needs",
+            "pack the tree as tar.gz",
+        ) from error
 
 
 class _Stored:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import email
 import zipfile
+import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,12 @@ from kiln.core import CompileError
 
 if TYPE_CHECKING:
     from installer.sources import WheelFile
+
+# What the libraries raise for files that are odd in some way: a name, a password, a method, rows of RECORD.
+_ODD = (
+    InvalidWheelFilename, zipfile.BadZipFile, zlib.error, csv.Error, EOFError, LookupError, OSError, RuntimeError,
+    ValueError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ def inspect_wheel(path: Path) -> Wheel:
             metadata = email.message_from_string(wheel.read_dist_info("METADATA"))
     except WheelFile.validation_error as error:
         raise _unsound(path, *error.issues) from error
-    except (InvalidWheelFilename, zipfile.BadZipFile, KeyError, OSError, ValueError) as error:
+    except _ODD as error:
         raise _unsound(path, str(error) or type(error).__name__) from error
     return Wheel(
         path=path,

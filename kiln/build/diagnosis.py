@@ -53,7 +53,7 @@ SHARED = "recipes/shared/cures.yaml"
 def _pattern(text: str) -> str:
     try:
         re.compile(text)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"not a regular expression ({error})") from error
     return text
 

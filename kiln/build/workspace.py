@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kiln.build import diagnosis
 from kiln.build.budget import Budget
 from kiln.build.trash import discard
-from kiln.core import BudgetError, CompileError, Home, KilnError, give
+from kiln.core import BudgetError, CompileError, Home, KilnError, give, shown
 from kiln.engine import Images, Mount, Run
 from kiln.plan import SOURCE_PREFIX, ContainerStep, Plan
 from kiln.sources import Obtained
@@ -124,7 +124,7 @@ class Workspace:
             log.write(f"== {step.station}: {step.name} ({step.script})\n")
 
             def both(text: str) -> None:
-                text = _COLOURS.sub("", text)
+                text = shown(_COLOURS.sub("", text))
                 log.write(text + "\n")
                 lines.append(text)
                 line(text)

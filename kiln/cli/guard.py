@@ -11,7 +11,7 @@ from typing import Any
 
 from invoke.exceptions import Exit
 
-from kiln.core import KilnError
+from kiln.core import KilnError, shown
 
 
 def exit_without_reader() -> Exit:
@@ -29,7 +29,7 @@ def guarded(body: Callable[..., None]) -> Callable[..., None]:
         try:
             body(*arguments, **options)
         except KilnError as error:
-            raise Exit(f"error: {error}", error.exit_code) from error
+            raise Exit(f"error: {shown(str(error))}", error.exit_code) from error
         except KeyboardInterrupt as error:
             raise Exit("stopped: run the same command again to go on from the caches", 130) from error
         except BrokenPipeError as error:

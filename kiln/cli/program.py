@@ -55,6 +55,16 @@ def _understood() -> Iterator[None]:
 
 def main(root: Path) -> None:
     """Run the tasks of the repository `root`, wherever the person is."""
+    try:
+        _run(root)
+    except BrokenPipeError:
+        sys.exit(exit_without_reader().code)
+    except KeyboardInterrupt:
+        # Before a task has begun there is nothing to say.
+        sys.exit(130)
+
+
+def _run(root: Path) -> None:
     # What a start makes stays: to look for garbage in it again and again takes a tenth of the time.
     gc.set_threshold(50_000)
     _terminate_cleanly()
@@ -66,11 +76,8 @@ def main(root: Path) -> None:
         sys.stdout.write("".join(f"{each}\n" for each in offered))
         return
     program = KilnProgram(name="Kiln", binary="./inv", version=__version__, namespace=tasks)
-    try:
-        program.run(["./inv", *rewritten(sys.argv[1:], tasks)])
-        sys.stdout.flush()
-    except BrokenPipeError:
-        sys.exit(exit_without_reader().code)
+    program.run(["./inv", *rewritten(sys.argv[1:], tasks)])
+    sys.stdout.flush()
 
 
 def rewritten(arguments: list[str], tasks: Collection) -> list[str]:

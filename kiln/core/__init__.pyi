@@ -17,7 +17,9 @@ from .fields import NpmName as NpmName
 from .fields import RelativePath as RelativePath
 from .fields import Script as Script
 from .fields import Sha256 as Sha256
+from .fields import Size as Size
 from .fields import Value as Value
+from .fields import VersionNumber as VersionNumber
 from .fields import inside as inside
 from .fields import with_host as with_host
 from .finding import Finding as Finding
@@ -36,6 +38,10 @@ from .interpreters import find_python as find_python
 from .interpreters import pyenv_root as pyenv_root
 from .interpreters import python_program as python_program
 from .options import named_paths as named_paths
+from .shown import shown as shown
+from .shown import without_control as without_control
+from .shown import without_login as without_login
+from .shown import without_secrets as without_secrets
 from .yaml_file import Document as Document
 from .yaml_file import Place as Place
 from .yaml_file import read_yaml as read_yaml

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from kiln.core.progress import Pace, count, total
+from kiln.core.shown import shown
 
 # Imported where it is used: lines of text need no library.
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ class Console:
         self._marked("•", "yellow", text)
 
     def say(self, text: str = "") -> None:
-        """Lines of text, as they are."""
+        """Lines of text, without what nobody may see and what a terminal would obey."""
+        text = shown(text)
         if self._made:
             # A bar may be on the screen, which rich alone can write above.
             self._made.print(text, markup=False, emoji=False)
@@ -139,7 +141,7 @@ class Console:
             return
         from rich.text import Text
 
-        self._rich.print(Text.assemble((mark, colour), f" {text}"))
+        self._rich.print(Text.assemble((mark, colour), f" {shown(text)}"))
 
     @contextlib.contextmanager
     def _progress(self, kind: str) -> Iterator[Progress | None]:
@@ -182,7 +184,7 @@ def _update(progress: Progress | None, task: TaskID | None, **values: object) ->
 
 
 def _cut(text: str, length: int = 60) -> str:
-    text = text.strip()
+    text = shown(text).strip()
     return text if len(text) <= length else text[: length - 1] + "…"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,59 +58,159 @@ class Document:
 # libyaml's parser, where PyYAML was built with it: locks have thousands of lines.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TEXT = "tag:yaml.org,2002:str"
+# What a file may have: bytes, levels of nesting, and parts that stand there only because an alias repeats them.
+MAX_SIZE, MAX_DEPTH, MAX_REPEATED = 16 << 20, 64, 10_000
+# The largest number: more is a mistake, and Python refuses to print what is much larger.
+_MAX_NUMBER = 1 << 63
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def read_yaml(path: Path) -> Document:
-    """The file as plain values; UsageError where it is unreadable, not YAML, or has a key twice."""
+    """The file as plain values; UsageError lists what is wrong in it.
+
+    That is a file that is unreadable, too large, not YAML or nested too deeply, has a key twice, a tag, a value that
+    cannot be read, or aliases that repeat too much.
+    """
+    text = _text(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        reading = _Reading(path, text)
+        if reading.problems:
+            raise UsageError("\n".join(reading.problems))
+        return Document(path, reading.value, reading.lines)
+    except yaml.YAMLError as error:
+        line, what = _mistake(error, text)
+        raise UsageError(f"this is not YAML: {what}", "correct that line", where=f"{path}:{line}") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.exists() and not path.is_file():
+            raise UsageError("this is not a file", "put a file there", where=f"{path}:1")
+        with path.open("rb") as stream:
+            content = stream.read(MAX_SIZE + 1)
+        if len(content) > MAX_SIZE:
+            raise UsageError(f"this file has more than {MAX_SIZE >> 20} MiB", "split it", where=f"{path}:1")
+        return content.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"this file cannot be read ({error})", "restore it from version control", where=f"{path}:1"
         ) from error
-    lines: dict[Place, int] = {}
-    problems: list[str] = []
-    loader = _Loader(text)
-    try:
-        node = loader.get_single_node()
-        value = _plain(node, (), lines, problems, loader) if node else {}
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        what = getattr(error, "problem", None) or str(error)
-        raise UsageError(f"this is not YAML: {what}", "correct that line", where=f"{path}:{line}") from error
-    finally:
-        loader.dispose()
-    if problems:
-        raise UsageError("\n".join(f"{path}:{problem}" for problem in problems))
-    return Document(path, value, lines)
 
 
-def _plain(
-    node: yaml.Node, place: Place, lines: dict[Place, int], problems: list[str], loader: yaml.SafeLoader
-) -> Any:
-    """A YAML node as dicts, tuples and scalars; records lines, and keys that appear twice."""
-    lines.setdefault(place, node.start_mark.line + 1)
-    if isinstance(node, yaml.ScalarNode):
-        return node.value if node.tag == _TEXT else loader.construct_object(node)
-    if isinstance(node, yaml.MappingNode):
+def _mistake(error: yaml.YAMLError, text: str) -> tuple[int, str]:
+    """The line of what is not YAML, and what it is."""
+    mark = getattr(error, "problem_mark", None)
+    what = getattr(error, "problem", None) or str(error).splitlines()[0]
+    if mark:
+        return mark.line + 1, what
+    # A character that must not be there has a position, which is one in the text or in its bytes.
+    position = getattr(error, "position", 0)
+    return text[:position].count("\n") + 1, what
+
+
+class _Reading:
+    """One pass over a file: its `value` in dicts, tuples and scalars, the `lines` of keys and items, the `problems`."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.lines: dict[Place, int] = {}
+        self.problems: list[str] = []
+        self._document = Document(path, {}, self.lines)
+        self._tagged: set[int] = set()
+        self._seen: set[int] = set()
+        self._repeated = 0
+        self.value: Any = {}
+        # Before any node is made: libyaml's composer goes as deep as the file says, until the stack ends.
+        if self._is_shallow(text):
+            self._loader = _Loader(text)
+            try:
+                node = self._loader.get_single_node()
+                self.value = self._plain(node, ()) if node else {}
+            finally:
+                self._loader.dispose()
+
+    def _is_shallow(self, text: str) -> bool:
+        depth = 0
+        for event in yaml.parse(text, Loader=_Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                where = f"{self._document.path}:{_line(event)}"
+                self.problems.append(
+                    f"{where}: this is nested in more than {MAX_DEPTH} levels; make it flatter"
+                )
+                return False
+            if getattr(event, "tag", None) is not None:
+                self._tagged.add(_index(event))
+        return True
+
+    def _problem(self, place: Place, message: str) -> None:
+        self.problems.append(self._document.error(place, message))
+
+    def _plain(self, node: yaml.Node, place: Place) -> Any:
+        """A node as a plain value."""
+        self.lines.setdefault(place, _line(node))
+        if not self._is_bounded(node, place):
+            return None
+        if _index(node) in self._tagged:
+            self._problem(place, "a tag such as !!int is not read here; remove it")
+            return None
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, place)
+        if isinstance(node, yaml.SequenceNode):
+            return tuple(self._plain(item, (*place, number)) for number, item in enumerate(node.value))
+        return self._scalar(node, place)
+
+    def _is_bounded(self, node: yaml.Node, place: Place) -> bool:
+        """Whether all that aliases repeat is little so far; an alias may also stand inside of what it repeats."""
+        self._repeated += id(node) in self._seen
+        self._seen.add(id(node))
+        if self._repeated == MAX_REPEATED or len(place) > MAX_DEPTH:
+            self._repeated = MAX_REPEATED
+            self._problem(place, "aliases repeat too much here; write it out")
+        # Nothing is read after that.
+        return self._repeated < MAX_REPEATED
+
+    def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = str(getattr(key_node, "value", ""))
-            line = key_node.start_mark.line + 1
-            if key in result:
-                problems.append(f"{line}: {key}: this key appears twice; remove one")
+            line = _line(key_node)
+            if not isinstance(key_node, yaml.ScalarNode) or _CONTROL.search(key_node.value):
+                self.lines.setdefault((*place, "?"), line)
+                self._problem((*place, "?"), "a key is a text on one line")
+                continue
+            key: str = key_node.value
             inner = (*place, key)
-            lines[inner] = line
-            result[key] = _plain(value_node, inner, lines, problems, loader)
+            self.lines[inner] = line
+            if key in result:
+                where = f"{self._document.path}:{line}"
+                self.problems.append(f"{where}: {key}: this key appears twice; remove one")
+            result[key] = self._plain(value_node, inner)
             if place and place[-1] == "when" and not isinstance(result[key], tuple):
                 result[key] = (result[key],)
         return result
-    if isinstance(node, yaml.SequenceNode):
-        return tuple(
-            _plain(item, (*place, number), lines, problems, loader) for number, item in enumerate(node.value)
-        )
-    return loader.construct_object(node)
+
+    def _scalar(self, node: yaml.Node, place: Place) -> Any:
+        try:
+            value = node.value if node.tag == _TEXT else self._loader.construct_object(node)
+        except (ValueError, OverflowError, yaml.constructor.ConstructorError):
+            shown = node.value if len(node.value) < 40 else f"{node.value[:40]}…"
+            self._problem(place, f"{shown} cannot be read as a value; correct it, or put it in quotes")
+            return None
+        if isinstance(value, int) and abs(value) >= _MAX_NUMBER:
+            self._problem(place, "this number is too large; correct it, or put it in quotes")
+            return None
+        if isinstance(value, str) and _CONTROL.search(value):
+            self._problem(place, "this text has a control character; remove it")
+            return None
+        return value
+
+
+def _line(part: yaml.Node | yaml.Event) -> int:
+    return part.start_mark.line + 1 if part.start_mark else 1
+
+
+def _index(part: yaml.Node | yaml.Event) -> int:
+    """Where in the text something begins, which is the same for an event and the node that is made of it."""
+    return part.start_mark.index if part.start_mark else 0
 
 
 def typed(document: Document, kind: type[T]) -> T:

@@ -96,7 +96,9 @@ class Engine:
     def export_root(self, tag: str, archive: Path) -> None:
         """Write the root file system of an image to `archive`, as a tar that differs from engine to engine."""
         with engine_errors(self.name), archive.open("wb") as file:
-            created = self._client.containers.create(tag, ["true"], labels={LABEL: "export"})
+            created = self._client.containers.create(
+                tag, ["true"], labels={LABEL: "export"}, use_config_proxy=False
+            )
             try:
                 file.writelines(created.export(chunk_size=1 << 20))  # type: ignore[arg-type]
             finally:
@@ -165,7 +167,9 @@ class Engine:
                     ulimits=container.ulimits(Limits()),
                 )
                 # As root, which is an image's own user: for one that is named, Podman mounts an /etc/passwd.
-                made = api.create_container(tag, list(command), labels={LABEL: label}, host_config=host)
+                made = api.create_container(
+                    tag, list(command), labels={LABEL: label}, host_config=host, use_config_proxy=False
+                )
                 created = self._client.containers.get(made["Id"])
                 created.start()
                 for text in container.output(created):
@@ -249,6 +253,8 @@ class Engine:
             working_dir=run.workdir,
             user=self._user(),
             host_config=host,
+            # The user's proxies, often with logins, are not for a container that has no network.
+            use_config_proxy=False,
         )
         return self._client.containers.get(created["Id"])
 

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Union
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from kiln.core import DifferenceError, Notes, SourceError, UsageError
+from kiln.core import DifferenceError, Notes, SourceError, UsageError, without_login
 from kiln.index import folder as indexed
 from kiln.index import listing
 from kiln.index.wheelhouse import Entry, Item
-from kiln.sources import without_login
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
             self._kind = preferred(self.headers)
             if self._kind == JSON:
                 self.path = path + "index.json"
-        if any(part.startswith(".") for part in unquote(path).split("/")):
+        if "\0" in unquote(path) or any(part.startswith(".") for part in unquote(path).split("/")):
             self.send_error(404)
             return None
         return super().send_head()

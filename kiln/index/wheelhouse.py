@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 from packaging.version import Version
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from kiln import archive, smoke
 from kiln.build import record
@@ -26,6 +27,7 @@ from kiln.core import STRICT, Sha256, SmokeError, SourceError, UsageError, sha25
 
 # The one file of a result that is not published: the log is long, and describes the machine.
 PRIVATE = {"build.log"}
+MAX_METADATA = 16 << 20  # bytes of a METADATA that is read
 
 
 def _file_name(text: str) -> str:
@@ -156,14 +158,24 @@ def item(path: Path, built: Built | None = None, records: tuple[Path, ...] = (),
         raise SourceError(
             f"{path} is not a package that an index can list ({error})", "give another file"
         ) from error
-    entry = Entry(
-        file=file,
-        sha256=sha256_of(path),
-        size=path.stat().st_size,
-        requires_python=fields.get("Requires-Python"),
-        metadata=hashlib.sha256(metadata).hexdigest() if metadata else None,
-        built=built,
-    )
+    requires = fields.get("Requires-Python")
+    value = {
+        "file": file,
+        "sha256": sha256_of(path),
+        "size": path.stat().st_size,
+        "requires_python": None if requires is None else str(requires),
+        "metadata": hashlib.sha256(metadata).hexdigest() if metadata else None,
+        "built": None if built is None else asdict(built),
+    }
+    try:
+        # By the rules of the manifest: what that would refuse must not get into it.
+        entry: Entry = TypeAdapter(Entry).validate_python(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SourceError(
+            f"{path} is not a package that an index can list ({key}: {first['msg']})", "give another file"
+        ) from error
     return Item(entry, path, metadata, records)
 
 
@@ -176,8 +188,13 @@ def _metadata(path: Path, file: str) -> bytes:
                 for each in archive.namelist()
                 if each.endswith(".dist-info/METADATA") and each.count("/") == 1
             )
-            return archive.read(name)
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
+            with archive.open(name) as stream:
+                content = stream.read(MAX_METADATA + 1)
+            if len(content) > MAX_METADATA:
+                raise ValueError(f"its metadata have more than {MAX_METADATA} bytes")
+            return content
+    # A password, and a method that Python does not know, are a RuntimeError and its NotImplementedError.
+    except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, EOFError, zlib.error) as error:
         raise SourceError(f"{path} ({file}) is not a wheel", "give the right file") from error
 
 

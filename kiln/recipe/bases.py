@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from kiln.core import STRICT, Integer, Name, Sha256, UsageError, read_yaml, typed
+from kiln.core import STRICT, Integer, Name, Sha256, Size, UsageError, VersionNumber, read_yaml, typed
 from kiln.recipe.registry import Installed, Reference, RegistryImage
 from kiln.recipe.source import DebianOrigin, Source
 
@@ -25,6 +25,20 @@ RUNTIME = "runtime"
 BASE = "base"
 # How long after its release a suite is in the snapshot service for certain; nothing in it changes before the next.
 PUBLISHED = timedelta(days=2)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.strptime(text.replace("Z", "+0000"), "%Y-%m-%dT%H:%M:%S%z")
+
+
+def _sound_date(text: str) -> str:
+    """A text that is a moment; ValueError for any other."""
+    try:
+        _moment(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a date") from error
+    return text
+
 
 Wish = Annotated[str, Field(pattern=r"^[a-z0-9?][^\s\x00-\x1f]*$")]
 
@@ -40,8 +54,8 @@ class Base:
     """
 
     suite: Name
-    python: str
-    glibc: str
+    python: VersionNumber
+    glibc: VersionNumber
     packages: tuple[Wish, ...]
     runtime: tuple[Wish, ...]
     name: str = ""
@@ -66,7 +80,7 @@ class Suite:
     """A suite as it was when the lock was made: its date, and the sha256 of the signed InRelease that lists it."""
 
     name: Name
-    date: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"), AfterValidator(_sound_date)]
     inrelease: Sha256
 
     __pydantic_config__ = STRICT
@@ -83,7 +97,7 @@ class Suite:
 
     @property
     def _date(self) -> datetime:
-        return datetime.strptime(self.date.replace("Z", "+0000"), "%Y-%m-%dT%H:%M:%S%z")
+        return _moment(self.date)
 
 
 @dataclass(frozen=True)
@@ -98,7 +112,7 @@ class Package:
     arch: Name
     suite: Name
     pool: str
-    size: Integer
+    size: Size
     sha256: Sha256
     sha1: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
     images: Annotated[tuple[Name, ...], Field(min_length=1)]
@@ -229,9 +243,16 @@ def made(root: Path, name: str) -> dict[str, dict[str, str]]:
     """What scripts of packages leave in a base's images: for each image what is at which path."""
     found: dict[str, dict[str, str]] = {}
     path = made_path(root, name)
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    for number, line in enumerate(lines, 1):
         if not line.startswith("#"):
-            place, what, images = line.split("\t")
+            try:
+                place, what, images = line.split("\t")
+            except ValueError as error:
+                raise UsageError(
+                    "this is not a path, what is there, and the images", f"run `./inv lock --base {name}`",
+                    where=f"{path}:{number}",
+                ) from error  # fmt: skip
             for image in images.split():
                 found.setdefault(image, {})[place] = what
     return found

@@ -198,10 +198,11 @@ class Catalogue:
         return document, recipe
 
     def _load(self, path: Path, release: str) -> Recipe:
-        from kiln.recipe.checks import source_problems
+        from kiln.recipe.checks import place_problems, source_problems
         from kiln.recipe.folders import settled
 
         document, recipe = self._described(path, release)
+        _raise(list(place_problems(recipe, document, self.root)))
         files = [(document, recipe.sources)]
         files += [self._included(self.root / "recipes" / part, release) for part in recipe.include]
         lock = path.with_name(LOCK)

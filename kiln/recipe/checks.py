@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from kiln.archive import kind_of
-from kiln.core import Document, Value
+from kiln.core import Document, Place, Value
 from kiln.recipe.conditions import is_range, is_sound_range
+from kiln.recipe.cuda import PREFIX
 from kiln.recipe.model import Patch, Recipe
 from kiln.recipe.source import FolderOrigin, Source
 
@@ -40,6 +41,26 @@ def recipe_problems(recipe: Recipe, document: Document, name: str) -> list[str]:
     for part, conditions in (("options", recipe.options), ("steps", recipe.steps)):
         problems += condition_problems(document, part, [each.when for each in conditions], recipe)
     return problems
+
+
+def place_problems(recipe: Recipe, document: Document, root: Path) -> Iterator[str]:
+    """What a recipe names that is not in the repository `root`."""
+    variants, smoke = recipe.variants, recipe.smoke
+    folders = (("suite",), smoke.suite), *((("folders", n), each) for n, each in enumerate(smoke.folders))
+    named: list[tuple[Place, Path]] = [
+        (("toolchain",), Path("docker", recipe.toolchain)),
+        *((("include", number), Path("recipes", part)) for number, part in enumerate(recipe.include)),
+        *((("smoke", *place), Path(folder)) for place, folder in folders),
+    ]
+    for number, name in enumerate(variants.base):
+        named.append((("variants", "base", number), Path("recipes", "bases", name, "base.yaml")))
+    for number, device in enumerate(variants.device):
+        if device.startswith(PREFIX):
+            file = Path("recipes", "cuda", device.removeprefix(PREFIX), "toolkit.yaml")
+            named.append((("variants", "device", number), file))
+    for place, path in named:
+        if not (root / path).exists():
+            yield document.error(place, f"there is no {path}; add it, or correct this")
 
 
 def _conditions(when: Mapping[str, tuple[Value, ...]]) -> str:

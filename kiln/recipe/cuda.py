@@ -11,7 +11,7 @@ from typing import Annotated
 from packaging.version import Version
 from pydantic import Field
 
-from kiln.core import STRICT, Integer, UsageError, read_yaml, typed
+from kiln.core import STRICT, Integer, UsageError, VersionNumber, read_yaml, typed
 
 PREFIX = "cuda-"
 # What `--cuda` without a version asks for: the first such device that the recipe lists.
@@ -30,13 +30,13 @@ class Toolkit:
     also compile its PTX.
     """
 
-    version: str
-    release: str
+    version: VersionNumber
+    release: VersionNumber
     newest_gcc: Integer
     capabilities: tuple[Capability, ...]
     defaults: tuple[Capability, ...]
-    driver: str
-    driver_ptx: str
+    driver: VersionNumber
+    driver_ptx: VersionNumber
 
     __pydantic_config__ = STRICT
 
@@ -85,7 +85,7 @@ def known(root: Path, version: str) -> Toolkit:
 def versions(root: Path) -> list[str]:
     """The versions of CUDA that the repository describes, the oldest first."""
     found = (path.parent.name for path in (root / "recipes" / "cuda").glob("*/toolkit.yaml"))
-    return sorted(found, key=Version)
+    return sorted((version for version in found if re.fullmatch(r"[0-9]+(\.[0-9]+)*", version)), key=Version)
 
 
 def host_compiler(kit: Toolkit, base: str, compilers: Iterable[int], asked: str = "") -> str:

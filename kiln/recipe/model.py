@@ -12,6 +12,12 @@ from kiln.core import STRICT, Integer, Name, RelativePath, Script, Value
 from kiln.recipe.conditions import holds
 from kiln.recipe.source import Source
 
+# What a zip archive can have as a date, in seconds since 1970: from 1980 until the end of 2107.
+EARLIEST, LATEST = 315532800, 4354819200
+
+Device = Annotated[str, Field(pattern=r"^(cpu|cuda-[0-9]+\.[0-9]+)$")]
+PythonVersion = Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+$")]
+
 
 @dataclass(frozen=True)
 class Option:
@@ -48,9 +54,9 @@ class Step:
 class Defaults:
     """The variant that is built when nothing else is asked for."""
 
-    device: str
-    base: str
-    python: str
+    device: Device
+    base: Name
+    python: PythonVersion
     cpu_features: str
 
     __pydantic_config__ = STRICT
@@ -60,9 +66,9 @@ class Defaults:
 class Variants:
     """The values that each axis of the recipe's matrix may take."""
 
-    device: tuple[str, ...]
-    base: tuple[str, ...]
-    python: tuple[str, ...]
+    device: tuple[Device, ...]
+    base: tuple[Name, ...]
+    python: tuple[PythonVersion, ...]
     defaults: Defaults
 
     __pydantic_config__ = STRICT
@@ -98,7 +104,7 @@ class Recipe:
     homepage: str
     license: str
     toolchain: Name
-    source_date_epoch: Annotated[Integer, Field(ge=315532800)]
+    source_date_epoch: Annotated[Integer, Field(ge=EARLIEST, lt=LATEST)]
     variants: Variants
     sources: tuple[Source, ...]
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]

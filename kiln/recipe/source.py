@@ -13,12 +13,12 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 from kiln.core import (
     STRICT,
     Commit,
-    Integer,
     Name,
     NpmName,
     RelativePath,
     Script,
     Sha256,
+    Size,
     Value,
     inside,
     with_host,
@@ -31,7 +31,7 @@ class UrlOrigin:
 
     url: Annotated[str, Field(pattern=r"^https?://[^/@\s]+/\S*$"), AfterValidator(with_host)]
     sha256: Sha256
-    size: Integer | None = None
+    size: Size | None = None
     member: RelativePath | None = None
 
     __pydantic_config__ = STRICT
@@ -51,7 +51,7 @@ class PypiOrigin:
     pypi: Name
     file: Name
     sha256: Sha256
-    size: Integer | None = None
+    size: Size | None = None
     member: RelativePath | None = None
 
     url: ClassVar[str] = ""
@@ -72,7 +72,7 @@ class NpmOrigin:
     npm: NpmName
     version: Name
     sha256: Sha256
-    size: Integer | None = None
+    size: Size | None = None
     member: RelativePath | None = None
 
     url: ClassVar[str] = ""
@@ -95,7 +95,7 @@ class GitOrigin:
     prefix: RelativePath
     format: Literal["tar.gz", "zip"]
     sha256: Sha256
-    size: Integer | None = None
+    size: Size | None = None
     member: RelativePath | None = None
 
     url: ClassVar[str] = ""
@@ -118,7 +118,7 @@ class DebianOrigin:
 
     debian: Annotated[str, Field(pattern=r"^pool/[A-Za-z0-9/._+~-]+\.deb$"), AfterValidator(inside)]
     sha256: Sha256
-    size: Integer | None = None
+    size: Size | None = None
     member: RelativePath | None = None
     sha1: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
     snapshot: Annotated[str, Field(pattern=r"^\d{8}T\d{6}Z$")] | None = None
@@ -168,7 +168,7 @@ class FileOrigin:
     path: str
     sha256: Sha256
     instead_of: Sha256
-    size: Integer | None = None
+    size: Size | None = None
     member: RelativePath | None = None
 
     url: ClassVar[str] = ""

@@ -3,7 +3,6 @@ from . import gitarchive as gitarchive
 from . import licences as licences
 from . import reach as reach
 from .address import host as host
-from .address import without_login as without_login
 from .candidates import Candidate as Candidate
 from .download import Downloader as Downloader
 from .errors import OriginError as OriginError

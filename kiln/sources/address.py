@@ -1,14 +1,8 @@
-"""URLs as texts: their host, and how they are shown."""
+"""URLs as texts: their host, and the site that a login belongs to."""
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlsplit
-
-
-def without_login(text: str) -> str:
-    """A URL, or a text with URLs in it, without what stands before their hosts: safe to show."""
-    return re.sub(r"(?<=://)[^/\s]*@", "", text)
 
 
 def host(url: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiln import archive
-from kiln.core import SourceError, UsageError
+from kiln.core import SourceError, UsageError, without_login
 from kiln.recipe import (
     DebianOrigin,
     FileOrigin,
@@ -28,11 +28,11 @@ from kiln.recipe import (
     pack_folder,
 )
 from kiln.sources import debian, gitarchive, npm, settings, trees
-from kiln.sources.address import host, without_login
+from kiln.sources.address import host
 from kiln.sources.errors import OriginError, UnreachableError, WrongContentError
 from kiln.sources.pinned import Pinned
 from kiln.sources.progress import Progress
-from kiln.sources.settings import FetchSettings
+from kiln.sources.settings import FetchSettings, Patience
 from kiln.sources.vault import Vault
 
 # Imported where a file is really fetched: a source in the vault needs no network library.
@@ -118,7 +118,7 @@ class Candidates:
                 yield self._download(place, source, origin)
 
     def _download(
-        self, url: str, source: Source, origin: Origin, session: Callable[[], Session] | None = None
+        self, url: str, source: Source, origin: Origin, session: Callable[[Patience], Session] | None = None
     ) -> Candidate:
         def run() -> Path:
             downloader = self._downloader(session or self._session)
@@ -189,7 +189,7 @@ class Candidates:
                     raise WrongContentError(f"gives another file at {without_login(url)}") from error
 
         def downloaded(url: str) -> Path:
-            return self._download(url, source, origin, lambda: self._session(url)).run()
+            return self._download(url, source, origin, lambda patience: self._session(patience, url)).run()
 
         def run() -> Path:
             urls = npm.urls(origin, self._environment, patience)
@@ -249,15 +249,15 @@ class Candidates:
         with self._lock:
             return self._hosts.setdefault(host(url), threading.Semaphore(self._settings.per_host))
 
-    def _session(self, *urls: str) -> Session:
+    def _session(self, patience: Patience, *urls: str) -> Session:
         """An HTTP session with the logins that are written in these URLs and in the mirrors'."""
         from kiln.sources.http import Logins, Session
 
-        session = Session()
+        session = Session(patience)
         session.auth = Logins.of((*urls, *self._settings.mirrors, *self._settings.fallbacks))
         return session
 
-    def _downloader(self, session: Callable[[], Session]) -> Downloader:
+    def _downloader(self, session: Callable[[Patience], Session]) -> Downloader:
         from kiln.sources.download import Downloader
 
         return Downloader(self._settings.patience, session, self._stopped, self._dead)

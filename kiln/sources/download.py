@@ -7,7 +7,6 @@ import os
 import random
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ import requests
 from kiln.core import BLOCK, Hash, hash_into
 from kiln.sources.address import server
 from kiln.sources.errors import OriginError, TransientError, WrongContentError
-from kiln.sources.http import Session, raise_for_status, reasons, redirected
+from kiln.sources.http import Session, content_length, raise_for_status, reasons, redirected
 from kiln.sources.pinned import Pinned
 from kiln.sources.progress import Progress
 from kiln.sources.settings import Patience
@@ -39,7 +38,7 @@ class Downloader:
     """
 
     patience: Patience = field(default_factory=Patience)
-    session: Callable[[], Session] = Session
+    session: Callable[[Patience], Session] = Session
     stopped: threading.Event = field(default_factory=threading.Event)
     dead: Mapping[str, str] = field(default_factory=dict)
 
@@ -52,7 +51,7 @@ class Downloader:
         resumed = partial.exists()
 
         def attempt() -> None:
-            with self.session() as session, partial.open("a+b", buffering=0) as file:
+            with self.session(self.patience) as session, partial.open("a+b", buffering=0) as file:
                 _Transfer(self, session, file, pinned, name, progress).run(url)
 
         try:
@@ -100,20 +99,13 @@ class Downloader:
         raise OriginError(f"redirects more than {MAX_REDIRECTS} times")
 
     def blocks(self, response: requests.Response) -> Iterator[bytes]:
-        """A body as it arrives; OriginError for one that only trickles, and where all downloads are ended."""
-        begun, count = time.monotonic(), 0
+        """A body as it arrives; OriginError where all downloads are ended."""
         while not self.stopped.is_set():
             # Not decoded: what is pinned are the bytes of the file itself.
             block: bytes = response.raw.read1(BLOCK, decode_content=False)
             if not block:
                 return
             yield block
-            count += len(block)
-            waited = time.monotonic() - begun
-            if waited > self.patience.stall:
-                if count < self.patience.slowest * waited:
-                    raise TransientError(f"stalls: {count} bytes in {waited:.0f} s")
-                begun, count = time.monotonic(), 0
         raise OriginError("was stopped")
 
     def read(self, response: requests.Response, limit: int) -> bytes:
@@ -177,16 +169,16 @@ class _Transfer:
         raise_for_status(response)
         begin = 0
         if response.status_code == 206:
-            found = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+            found = re.match(r"bytes ([0-9]{1,18})-", response.headers.get("Content-Range", ""))
             if not found or int(found[1]) != self.at:
                 raise OriginError("gives another part of the file than was asked for")
             begin = self.at
         page = "text/html" in response.headers.get("Content-Type", "")
         kind = " (a web page: a login, an error?)" if page else ""
-        length = response.headers.get("Content-Length", "")
-        if self.pinned.size is not None and length.isdecimal() and begin + int(length) != self.pinned.size:
+        length = content_length(response)
+        if self.pinned.size is not None and length is not None and begin + length != self.pinned.size:
             raise OriginError(
-                f"gives another file{kind}, of {begin + int(length)} bytes and not {self.pinned.size}"
+                f"gives another file{kind}, of {begin + length} bytes and not {self.pinned.size}"
             )
         return kind
 

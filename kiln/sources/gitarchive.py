@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from kiln.core import BLOCK
+from kiln.core import BLOCK, without_login
 from kiln.recipe import GitOrigin
-from kiln.sources.address import host, without_login
+from kiln.sources.address import host
 from kiln.sources.errors import OriginError, WrongContentError
 from kiln.sources.pinned import MAX_BYTES, Pinned
 

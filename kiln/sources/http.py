@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -13,6 +14,8 @@ import urllib3
 
 from kiln.sources.address import server, site
 from kiln.sources.errors import OriginError, TransientError, UnreachableError
+from kiln.sources.settings import Patience
+from kiln.sources.watched import WatchedAdapter
 
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 
@@ -40,10 +43,25 @@ class Logins(requests.auth.AuthBase):
 
 
 class Session(requests.Session):
-    """A session that follows no redirects: requests would first read all of their bodies."""
+    """A session that waits for no part of an answer longer than `patience` says.
+
+    It follows no redirects: requests would first read all of their bodies.
+    """
+
+    def __init__(self, patience: Patience | None = None) -> None:
+        super().__init__()
+        patience = patience or Patience()
+        self.mount("http://", WatchedAdapter(patience))
+        self.mount("https://", WatchedAdapter(patience))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """No target, whatever the answer says."""
+
+
+def content_length(response: requests.Response) -> int | None:
+    """How many bytes an answer says that it has; None where it does not say it in a sensible number."""
+    length = response.headers.get("Content-Length", "")
+    return int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
 
 
 def raise_for_status(response: requests.Response) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from kiln.core import without_login
 from kiln.recipe import NpmOrigin
-from kiln.sources.address import without_login
 from kiln.sources.errors import OriginError
 from kiln.sources.settings import Patience
 

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
-import requests.adapters
 import urllib3
 from packaging.utils import canonicalize_name
 
-from kiln.core import UsageError
+from kiln.core import UsageError, without_login
 from kiln.recipe import PypiOrigin
 from kiln.sources import certificates
-from kiln.sources.address import without_login
 from kiln.sources.download import Downloader
 from kiln.sources.errors import AbsentError, OriginError
 from kiln.sources.http import Logins, Session, raise_for_status
+from kiln.sources.settings import Patience
+from kiln.sources.watched import WatchedAdapter
 
 # It takes a tenth of a second to import, and is only needed where a page is read.
 if TYPE_CHECKING:
@@ -48,23 +48,23 @@ class Pip:
     client_cert: str | None = None
     proxy: str | None = None
 
-    def session(self) -> Session:
+    def session(self, patience: Patience) -> Session:
         """An HTTP session with pip's certificates, proxy and logins."""
-        session = Session()
+        session = Session(patience)
         session.auth = Logins.of((*self.indexes, *self.links))
         session.cert = self.client_cert
         # REQUESTS_CA_BUNDLE would win over the session's own setting; pip's is more specific.
-        session.mount("https://", Trusting(self.trusted, self.cert))
+        session.mount("https://", Trusting(self.trusted, self.cert, patience))
         if self.proxy:
             session.proxies = {"http": self.proxy, "https": self.proxy}
         return session
 
 
-class Trusting(requests.adapters.HTTPAdapter):
+class Trusting(WatchedAdapter):
     """Checks certificates as pip does: not those of trusted hosts, all others with pip's own authorities."""
 
-    def __init__(self, trusted: tuple[str, ...], cert: str | None) -> None:
-        super().__init__()
+    def __init__(self, trusted: tuple[str, ...], cert: str | None, patience: Patience) -> None:
+        super().__init__(patience)
         self._trusted = trusted
         self._cert = cert
 
@@ -163,7 +163,7 @@ def locate(origin: PypiOrigin, place: str, pip: Pip, downloader: Downloader) -> 
     """
     if is_local(place):
         return _local(origin, _path(place), index=place in pip.indexes)
-    with pip.session() as session:
+    with pip.session(downloader.patience) as session:
         page = downloader.patiently(lambda: _page(origin, place, place in pip.indexes, session, downloader))
     url = without_login(_listed(origin, page))
     # A page of somebody else must not point to files of this machine, nor lead away from TLS.

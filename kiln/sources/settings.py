@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kiln.core import UsageError
+from kiln.core import UsageError, without_login
 from kiln.recipe import Origin
-from kiln.sources.address import without_login
 
 PLACEHOLDERS = {"host", "path", "url", "sha256", "filename"}
 GIT_PLACEHOLDERS = {"owner", "repo"}

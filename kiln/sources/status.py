@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kiln.core import without_login
 from kiln.recipe import DebianOrigin, Source
 from kiln.sources import certificates, debian, fetch, trees
-from kiln.sources.address import without_login
 from kiln.sources.candidates import Candidate
 from kiln.sources.errors import OriginError
 from kiln.sources.pinned import Pinned
@@ -156,13 +156,13 @@ def _question(url: str, pinned: Pinned, downloader: Downloader) -> None:
 
 
 def _head(method: str, url: str, pinned: Pinned, downloader: Downloader) -> None:
-    from kiln.sources.http import raise_for_status
+    from kiln.sources.http import content_length, raise_for_status
 
     with (
-        downloader.session() as session,
+        downloader.session(downloader.patience) as session,
         downloader.answer(session, url, {}, method) as response,
     ):
         raise_for_status(response)
-        length = response.headers.get("Content-Length", "")
-        if pinned.size is not None and length.isdecimal() and int(length) != pinned.size:
+        length = content_length(response)
+        if pinned.size is not None and length is not None and length != pinned.size:
             raise OriginError(f"has another file, of {length} bytes and not {pinned.size}")

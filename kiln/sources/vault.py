@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiln.core import BLOCK, SourceError, sha256_of
+from kiln.core import BLOCK, SourceError, sha256_of, shown
 
 Note = Callable[[str], None]
 
@@ -116,7 +116,7 @@ class Vault:
 
     def record_origin(self, sha256: str, origin: str) -> None:
         """Remember where a file came from; this is for people, nothing depends on it."""
-        self._record(self._folder("origins") / sha256, origin)
+        self._record(self._folder("origins") / sha256, shown(origin))
 
     def _record(self, path: Path, text: str) -> None:
         with tempfile.NamedTemporaryFile(

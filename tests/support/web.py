@@ -146,6 +146,28 @@ def endless(block: bytes) -> Answer:
     return answer
 
 
+def dripping(before: bytes, drip: bytes) -> Answer:
+    """Bytes, and then again and again a few more, slowly, while the site is up."""
+
+    def answer(request: Request) -> None:
+        request.wfile.write(before)
+        while not request.site.over.wait(0.02):
+            request.wfile.write(drip)
+
+    return answer
+
+
+def flooding(before: bytes, block: bytes) -> Answer:
+    """Bytes, and then the same block without end, as fast as it is taken."""
+
+    def answer(request: Request) -> None:
+        request.wfile.write(before)
+        while not request.site.over.is_set():
+            request.wfile.write(block)
+
+    return answer
+
+
 def status(code: int) -> Answer:
     return lambda request: request.start(code, {"Content-Length": "0"})
 

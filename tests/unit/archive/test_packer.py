@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from kiln.archive import packer, tree_digest, unpacker
 from kiln.archive.packer import Kind
+from kiln.core import SourceError
 
 KINDS: tuple[Kind, ...] = ("tar", "tar.gz", "zip")
 
@@ -95,3 +96,24 @@ def test_any_content_comes_back_out_of_blocks_that_are_not_compressed(
 )
 def test_the_form_is_the_one_that_the_name_promises(name: str, kind: Kind | None) -> None:
     assert packer.kind_of(name) == kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("target", ["./f", "d/../f", "d//f", "d/", "."])
+def test_the_target_of_a_link_is_packed_as_it_is(tmp_path: Path, kind: Kind, target: str) -> None:
+    tree = tmp_path / "tree"
+    (tree / "d").mkdir(parents=True)
+    for name in ("f", "d/f"):
+        (tree / name).write_text("x")
+    os.symlink(target, tree / "link")  # noqa: PTH211  (Path would change the text)
+    packer.pack(tree, tmp_path / f"x.{kind}", kind)
+    unpacker.unpack(tmp_path / f"x.{kind}", tmp_path / "again")
+    assert os.readlink(tmp_path / "again" / "link") == target  # noqa: PTH115
+    assert tree_digest(tmp_path / "again") == tree_digest(tree)
+
+
+def test_a_name_that_is_not_utf_8_cannot_be_in_a_zip(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / os.fsdecode(b"\xff")).write_text("x")
+    with pytest.raises(SourceError, match="is not UTF-8"):
+        packer.pack(tmp_path / "tree", tmp_path / "x.zip", "zip")

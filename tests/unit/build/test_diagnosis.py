@@ -356,3 +356,14 @@ Target //tensorflow/tools/pip_package:build_pip_package failed to build
     assert diagnosis.cause(log.splitlines()).startswith(
         "  tensorflow/core/platform.cc:6:13: error: ambiguating"
     )
+
+
+@pytest.mark.parametrize("symptom", ["a{99999999999}", "(", "(?P<x>"])
+def test_a_symptom_that_is_not_a_regular_expression_is_named_with_its_line(
+    tmp_path: Path, symptom: str
+) -> None:
+    file = tmp_path / "recipes" / "toy" / "cures.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"cures:\n  - {{symptom: '{symptom}', example: e, cause: c, cure: c, seen: s}}\n")
+    with pytest.raises(UsageError, match=r"cures.yaml:2: cures\[0\].symptom: not a regular expression"):
+        diagnosis.cures(tmp_path, "toy")

@@ -8,12 +8,14 @@ import signal
 import sys
 import threading
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pypi_simple
 import pytest
 
+from kiln.archive import inspect_wheel
 from kiln.core.errors import CompileError, DifferenceError, KilnError, SmokeError, SourceError, UsageError
 from kiln.index import folder as index_folder
 from kiln.index import server, wheelhouse
@@ -138,7 +140,8 @@ def test_the_server_gives_each_form_under_its_own_type(served: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["files/", ".lock", "%2elock", "simple/none/", "../results/", "%2e%2e/%2e%2e/etc/passwd"]
+    "path",
+    ["files/", ".lock", "%2elock", "simple/none/", "../results/", "%2e%2e/%2e%2e/etc/passwd", "files/%00"],
 )
 def test_the_server_gives_nothing_that_is_not_linked(served: str, path: str) -> None:
     with pytest.raises(urllib.error.HTTPError, match="404"):
@@ -336,6 +339,52 @@ def test_what_is_no_result_and_no_index_is_said_to_be_none(tmp_path: Path) -> No
         index_folder.items(tmp_path)
     with pytest.raises(UsageError, match="is not a wheel index"):
         server.serve(tmp_path, 0)
+
+
+METADATA = "Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n"
+
+
+def odd(file: Path, metadata: str | bytes = METADATA) -> Path:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("toy-1.0.dist-info/METADATA", metadata)
+    return file
+
+
+@pytest.mark.parametrize(
+    "name", ["toy-1.0-py3~-none-any", "toy-1.0-py3-none-a<b", "toy-1.0-py3-none-é", "t y-1.0-py3-none-any"]
+)
+def test_a_name_that_the_manifest_would_refuse_is_not_listed(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SourceError, match="not a package that an index can list"):
+        wheelhouse.item(odd(tmp_path / f"{name}.whl"))
+
+
+def test_metadata_are_read_up_to_a_bound(tmp_path: Path) -> None:
+    bomb = METADATA.encode() + bytes(wheelhouse.MAX_METADATA)
+    with pytest.raises(SourceError, match="is not a wheel"):
+        wheelhouse.item(odd(tmp_path / "toy-1.0-py3-none-any.whl", bomb))
+
+
+@pytest.mark.parametrize(("offset", "value"), [(6, 1), (8, 99)], ids=["encrypted", "unknown method"])
+def test_a_wheel_that_cannot_be_unpacked_is_refused(tmp_path: Path, offset: int, value: int) -> None:
+    file = odd(tmp_path / "toy-1.0-py3-none-any.whl")
+    content = bytearray(file.read_bytes())
+    for signature, more in ((b"PK\3\4", 0), (b"PK\1\2", 2)):
+        content[content.index(signature) + offset + more] = value
+    file.write_bytes(content)
+    with pytest.raises(SourceError, match="is not a wheel"):
+        wheelhouse.item(file)
+    with pytest.raises(CompileError, match="not a sound wheel"):
+        inspect_wheel(file)
+
+
+@pytest.mark.parametrize("rows", ["\n\n", "x" * 200_000, "é,,\n", '"'])
+def test_an_odd_record_is_refused(tmp_path: Path, rows: str) -> None:
+    file = odd(tmp_path / "toy-1.0-py3-none-any.whl")
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("toy-1.0.dist-info/RECORD", rows)
+        archive.writestr("toy-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+    with pytest.raises(CompileError, match="not a sound wheel"):
+        inspect_wheel(file)
 
 
 @pytest.mark.parametrize(

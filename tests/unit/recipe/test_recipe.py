@@ -251,3 +251,33 @@ def test_a_recipe_may_name_its_own_task(tmp_path: Path) -> None:
     named = RECIPE.replace("toolchain: opencv", "toolchain: opencv\ntask: build-t")
     (other,) = Catalogue(repository.make(tmp_path / "named", named)).outlines()
     assert (plain.command, other.command) == ("build-toy", "build-t")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "key"),
+    [
+        ("device: [cpu]", 'device: [cpu, "../../../../evil"]', "variants.device[1]: "),
+        ("device: [cpu]", "device: [cpu, cuda-99.9]", "variants.device[1]: there is no recipes/cuda/99.9"),
+        ("base: [bookworm]", "base: [bookworm, ../x]", "variants.base[1]: "),
+        ("base: [bookworm]", "base: [bookworm, nowhere]", "variants.base[1]: there is no recipes/bases/nowhere"),
+        ('python: ["3.7", "3.11"]', 'python: ["3.7", "3.11", "x/y"]', "variants.python[2]: "),
+        ("suite: smoke/toy", "suite: smoke/nowhere", "smoke.suite: there is no smoke/nowhere"),
+        ("suite: smoke/toy", "suite: smoke/toy, folders: [none]", "smoke.folders[0]: there is no none"),
+        ("toolchain: opencv", "toolchain: none", "toolchain: there is no docker/none"),
+        ("1585958400", "1" + "0" * 30, "source_date_epoch: this number is too large"),
+        ("1585958400", "99999999999", "source_date_epoch: "),
+        ("size: 3", "size: -3", "sources[0].origins[0].size: "),
+        ("steps:", "include: [none.yaml]\nsteps:", "include[0]: there is no recipes/none.yaml"),
+    ],
+)  # fmt: skip
+def test_a_value_that_no_build_could_use_is_named_with_file_line_and_key(
+    tmp_path: Path, right: str, wrong: str, key: str
+) -> None:
+    text = RECIPE.replace(right, wrong)
+    (found,) = mistakes(tmp_path, text)
+    assert found.startswith(f"recipes/toy/recipe.yaml:{line_of(text, wrong.splitlines()[0])}: {key}")
+
+
+def test_a_range_in_a_condition_is_for_versions_and_costs_no_traceback(tmp_path: Path) -> None:
+    text = RECIPE.replace("when: {fast: false}", 'when: {device: ">=1"}')
+    assert Catalogue(repository.make(tmp_path, text)).load("toy").sources

@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 import requests
 
-from kiln.sources.address import host, without_login
+from kiln.core import without_login
+from kiln.recipe import PypiOrigin
+from kiln.sources import pypi
+from kiln.sources.address import host
 from kiln.sources.download import Downloader
 from kiln.sources.errors import OriginError, TransientError, WrongContentError
 from kiln.sources.http import Logins, Session
 from kiln.sources.pinned import Pinned
+from kiln.sources.pypi import Pip
 from kiln.sources.settings import Patience
 from tests.support import web
 from tests.support.web import Listener, Site
@@ -162,6 +166,69 @@ def test_a_server_that_stalls_is_given_up_and_what_came_is_kept(site: Site, fetc
     assert fetch.left == DATA[:1000]
 
 
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+WHOLE = CHUNKED + b"%x\r\n%s\r\n0\r\n" % (len(DATA), DATA)
+
+
+@pytest.mark.parametrize(
+    ("before", "drip"),
+    [
+        (b"", b"H"),
+        (b"HTTP/1.1 200 ", b"O"),
+        (HEAD, b"X: y\r\n"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (CHUNKED, b"0"),
+        (CHUNKED + b"5;", b"x"),
+        (CHUNKED, b"1\r\nx\r\n"),
+        (WHOLE, b"X: y\r\n"),
+        (HEAD + b"Content-Length: 256000\r\n\r\n", b"x"),
+    ],
+    ids=["nothing", "status", "header", "continue", "size", "extension", "chunk", "trailer", "body"],
+)
+@pytest.mark.parametrize("pinned", [PINNED, UNSIZED], ids=["sized", "unsized"])
+def test_a_server_that_drips_is_given_up(
+    site: Site, fetch: Fetch, before: bytes, drip: bytes, pinned: Pinned
+) -> None:
+    hasty = Downloader(Patience(connect=5, stall=0.2, slowest=1 << 30, pauses=()))
+    assert fetch.fails(site.put("/x", web.dripping(before, drip)), TransientError, pinned, hasty)
+
+
+@pytest.mark.parametrize(
+    ("before", "flood"),
+    [
+        (HEAD, b"X: y\r\n"),
+        (HEAD, b"x"),
+        (b"", b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\n"),
+        (CHUNKED, b"0"),
+        (CHUNKED + b"5;", b"x"),
+        (WHOLE, b"X: y\r\n"),
+    ],
+    ids=["header", "long header", "continue", "size", "extension", "trailer"],
+)
+def test_what_is_not_the_file_is_bounded_however_fast_it_comes(
+    site: Site, fetch: Fetch, before: bytes, flood: bytes
+) -> None:
+    once = Downloader(Patience(connect=60, stall=60, pauses=()))
+    url = site.put("/x", web.flooding(before, flood * 1000))
+    assert fetch.fails(url, TransientError, UNSIZED, once)
+
+
+def test_the_page_of_an_index_that_drips_is_given_up(site: Site) -> None:
+    hasty = Downloader(Patience(connect=5, stall=0.2, slowest=1 << 30, pauses=()))
+    site.put("/simple/x/", web.dripping(HEAD, b"X: y\r\n"))
+    origin = PypiOrigin(pypi="x", file="x-1.tar.gz", sha256="0" * 64)
+    place = f"{site.address}/simple"
+    with pytest.raises(TransientError):
+        pypi.locate(origin, place, Pip(indexes=(place,)), hasty)
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "²", "-1", "0x10"])
+def test_a_length_that_is_not_a_number_of_bytes_is_ignored(site: Site, fetch: Fetch, length: str) -> None:
+    head = HEAD + f"Content-Length: {length}\r\n\r\n".encode()
+    assert fetch(site.put("/x", web.raw(head + DATA))) == DATA
+
+
 def test_a_server_that_only_trickles_is_given_up(site: Site, fetch: Fetch) -> None:
     demanding = Downloader(Patience(connect=5, stall=0.05, slowest=1 << 50, pauses=()))
     told = fetch.fails(site.put("/x", web.endless(b"x")), TransientError, Pinned("0" * 64), demanding)
@@ -215,7 +282,7 @@ def test_a_redirect_from_https_to_http_is_not_followed(site: Site, fetch: Fetch,
     plain = site.put("/x", web.content(DATA))
     with Site(self_signed) as safe:
         url = safe.put("/x", web.redirect(plain))
-        told = fetch.fails(url, downloader=Downloader(QUICK.patience, lambda: trusting(self_signed)))
+        told = fetch.fails(url, downloader=Downloader(QUICK.patience, lambda _: trusting(self_signed)))
     assert told == "redirects from https to http, which is not followed"
     assert site.asked == []
 
@@ -225,7 +292,7 @@ def test_a_certificate_that_nobody_signed_is_not_trusted(fetch: Fetch, self_sign
         url = safe.put("/x", web.content(DATA))
         assert "TLS certificate that is not trusted" in fetch.fails(url)
         assert safe.asked == []
-        assert fetch(url, downloader=Downloader(QUICK.patience, lambda: trusting(self_signed))) == DATA
+        assert fetch(url, downloader=Downloader(QUICK.patience, lambda _: trusting(self_signed))) == DATA
 
 
 def trusting(certificate: Path) -> Session:
@@ -255,8 +322,8 @@ def test_a_login_goes_to_its_own_site_and_not_along_a_redirect(site: Site, fetch
         site.put("/x", web.redirect(other.put("/y", web.content(DATA))))
         written = site.address.replace("://", "://me:a%2Fsecret@") + "/x"
 
-        def session() -> Session:
-            session = Session()
+        def session(patience: Patience) -> Session:
+            session = Session(patience)
             session.auth = Logins.of([written])
             return session
 
