@@ -144,7 +144,7 @@ class FolderOrigin:
     folder: RelativePath
     only: tuple[RelativePath, ...] = ()
     sha256: str = ""
-    size: Integer | None = None
+    size: Size | None = None
     member: RelativePath | None = None
 
     url: ClassVar[str] = ""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from kiln.core import Finding, KilnError
 from kiln.sources import certificates, debian
-from kiln.sources.address import without_login
+from kiln.core import without_login
 from kiln.sources.errors import OriginError
 from kiln.sources.settings import FetchSettings, Patience
 
