@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiln.sources import without_login
+from kiln.core import without_login
 
 
 @dataclass(frozen=True)

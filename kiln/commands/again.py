@@ -12,8 +12,17 @@ from pathlib import Path
 
 from kiln import attest
 from kiln.attest import Recorded
-from kiln.core import Console, DifferenceError, Home, KilnError, SourceError, UsageError, remove, sha256_of
-from kiln.sources import without_login
+from kiln.core import (
+    Console,
+    DifferenceError,
+    Home,
+    KilnError,
+    SourceError,
+    UsageError,
+    remove,
+    sha256_of,
+    without_login,
+)
 
 # The longest provenance that is read, in bytes.
 MOST = 64 << 20

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from kiln.core import BLOCK, SourceError, UsageError
+from kiln.core import BLOCK, SourceError, UsageError, without_login
 from kiln.index import folder as indexed
 from kiln.index.wheelhouse import Entry
-from kiln.sources import without_login
 
 # The longest file that is read as a whole: pages, manifests, lists.
 MOST = 64 << 20

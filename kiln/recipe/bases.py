@@ -332,19 +332,13 @@ def image(root: Path, base: Base, lock: BaseLock, name: str) -> Image:
     there = set().union(*has)
     lacking = [each for each in asked if not each.startswith("?") and each not in there]
     start = lock.registry.image if lock.registry else None
+    what = ""
     if start != base.image:
-        raise UsageError(
-            f"the lock starts from {start or 'nothing'}, and the base from {base.image or 'nothing'}",
-            f"run `./inv lock --base {base.name}`",
-            where=str(lock_path(root, base.name)),
-        )
-    if found is None or lacking:
-        what = ", ".join(lacking) or f"the image {name}"
-        raise UsageError(
-            f"the lock does not have {what}",
-            f"run `./inv lock --base {base.name}`",
-            where=str(lock_path(root, base.name)),
-        )
+        what = f"the lock starts from {start or 'nothing'}, and the base from {base.image or 'nothing'}"
+    elif found is None or lacking:
+        what = f"the lock does not have {', '.join(lacking) or f'the image {name}'}"
+    if found is None or what:
+        raise UsageError(what, f"run `./inv lock --base {base.name}`", where=str(lock_path(root, base.name)))
     return found
 
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from kiln.core import Finding, KilnError
+from kiln.core import Finding, KilnError, without_login
 from kiln.sources import certificates, debian
-from kiln.core import without_login
 from kiln.sources.errors import OriginError
 from kiln.sources.settings import FetchSettings, Patience
 
@@ -105,7 +104,7 @@ def _indexes(environment: Mapping[str, str], times: list[float]) -> Iterator[Fin
         return
     cure = "check the network, the proxy, and pip's settings (`pip config list`)"
     for place in (each for each in pip.indexes if not pypi.is_local(each)):
-        reply = ask(f"{without_login(place).rstrip('/')}/{PROJECT}/", pip.session)
+        reply = ask(f"{without_login(place).rstrip('/')}/{PROJECT}/", lambda: pip.session(QUICK))
         yield _row("package index", place, reply, cure, times)
     if not pip.indexes:
         yield Finding("package index", True, "none is configured: packages come from folders")

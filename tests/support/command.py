@@ -13,6 +13,6 @@ from tests.support.repository import ROOT
 def run(
     home: Path, *arguments: str, folder: Path = ROOT, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "KILN_HOME": str(home), **variables}
+    environment = {**os.environ, "COLUMNS": "160", "KILN_HOME": str(home), **variables}
     command = [sys.executable, str(ROOT / "tasks.py"), *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)

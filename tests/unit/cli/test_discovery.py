@@ -50,6 +50,7 @@ def test_all_recipes_are_shown_with_how_far_each_was_verified(tmp_path: Path) ->
     assert "4.3.0" not in run(tmp_path, "recipes", "opencv/4.4.0").stdout.split("\n", 1)[1]
     rows = json.loads(run(tmp_path, "recipes", "--json").stdout)
     assert {(each["name"], each["release"]) for each in rows if each["default"]} == {
+        ("fireclay", "0.2.0"),
         ("opencv", "4.3.0"),
         ("tensorflow", "1.15.5"),
     }

@@ -14,7 +14,7 @@ from kiln.commands import plan
 from kiln.core import named_paths
 from kiln.core.console import Console
 from kiln.core.errors import UsageError
-from kiln.plan import planner
+from kiln.plan import advice, planner
 from kiln.plan.planner import Plan, Request
 from kiln.recipe import Catalogue
 from kiln.recipe.source import Source
@@ -68,7 +68,7 @@ def test_the_plan_names_the_file_and_what_it_stands_for(root: Path, file: Path) 
     (source,) = json.loads(made.to_json())["sources"]
     assert (source["digest"], source["instead_of"]) == (SHA256, "a" * 64)
     output = io.StringIO()
-    plan.show(made, Console(rich.console.Console(file=output, width=300)))
+    plan.show(made, advice(Catalogue(root), made), Console(rich.console.Console(file=output, width=300)))
     assert f"{SHA256}  file toy given by hand, instead of the archive {'a' * 64}" in output.getvalue()
 
 

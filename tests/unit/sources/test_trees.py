@@ -20,7 +20,7 @@ from kiln.commands import plan as plan_command
 from kiln.core.console import Console
 from kiln.core.errors import SourceError
 from kiln.core.home import Home
-from kiln.plan import planner
+from kiln.plan import advice, planner
 from kiln.plan.planner import Request
 from kiln.recipe import Catalogue
 from kiln.recipe.source import GitOrigin, Source, UrlOrigin
@@ -167,7 +167,9 @@ def test_acceptance_changes_the_key_the_folder_and_what_the_plan_says(tmp_path: 
     assert accepted.environment["KILN_OTHER_ARCHIVES"] == "toy-1.0.tar.gz"
     assert "KILN_OTHER_ARCHIVES" not in exact.environment
     output = io.StringIO()
-    plan_command.show(accepted, Console(rich.console.Console(file=output, width=300)))
+    plan_command.show(
+        accepted, advice(Catalogue(root), accepted), Console(rich.console.Console(file=output, width=300))
+    )
     assert f"packed tree toy, instead of the archive {'a' * 64}" in output.getvalue()
 
 
