@@ -57,7 +57,7 @@ def test_all_recipes_are_shown_with_how_far_each_was_verified(tmp_path: Path) ->
     refused = run(tmp_path, "recipes", "nothing")
     assert (refused.returncode, refused.stderr) == (
         2,
-        "error: there is no recipe 'nothing': choose one of opencv, tensorflow\n",
+        "error: there is no recipe 'nothing': choose one of fireclay, opencv, tensorflow\n",
     )
 
 
