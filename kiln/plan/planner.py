@@ -64,7 +64,7 @@ def make(catalogue: Catalogue, request: Request) -> Plan:
         variant=variant,
         options=options,
         interpreter=interpreter,
-        toolchain=_toolchain(root, chosen.toolchain, base, compiler, host),
+        toolchain=_toolchain(catalogue, chosen.toolchain, base, compiler, host),
         sources=sources,
         patches=tuple((patch, _file(root, patch_folder / patch.file)) for patch in patches),
         # Which packages there are is the toolchain's identity.
@@ -78,9 +78,9 @@ def make(catalogue: Catalogue, request: Request) -> Plan:
     )
 
 
-def _toolchain(root: Path, name: str, base: Base, compiler: str, host: str) -> Toolchain:
+def _toolchain(catalogue: Catalogue, name: str, base: Base, compiler: str, host: str) -> Toolchain:
     """The images of a toolchain with the recipe's `compiler`, such as gcc-9, or with nvcc's `host` compiler."""
-    lock = recipe.base_lock(root, base.name)
+    root, lock = catalogue.root, catalogue.base_lock(base.name)
     compilers = bases.toolchain_packages(root, name).compilers
     extra = compilers.get(compiler or host.replace("g++", "gcc"), ())
     runtime = bases.image(root, base, lock, bases.RUNTIME)

@@ -12,7 +12,7 @@ from kiln.recipe.outline import Outline, broken, options, outline
 from kiln.recipe.releases import for_release, of_release, releases_of
 
 if TYPE_CHECKING:
-    from kiln.recipe.bases import Base
+    from kiln.recipe.bases import Base, BaseLock
     from kiln.recipe.cuda import Toolkit
     from kiln.recipe.model import Patch, Recipe
     from kiln.recipe.source import Source
@@ -118,6 +118,12 @@ class Catalogue:
         from kiln.recipe.bases import base
 
         return self._once(base, self.root, name)
+
+    def base_lock(self, name: str) -> BaseLock:
+        """The lock of a base; UsageError where there is none, or where it is not what was generated."""
+        from kiln.recipe.bases import base_lock
+
+        return self._once(base_lock, self.root, name)
 
     def toolkit(self, device: str) -> Toolkit | None:
         """The CUDA toolkit of a device; None for a device without one, UsageError where there is none."""
