@@ -31,6 +31,7 @@ from .reproduced import REPRODUCED as REPRODUCED
 from .reproduced import Environment as Environment
 from .reproduced import Reproduced as Reproduced
 from .revision import Revision as Revision
+from .revision import git as git
 from .revision import revision_of as revision_of
 from .sbom import sbom_of as sbom_of
 from .shuffled import shuffled as shuffled

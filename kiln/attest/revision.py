@@ -25,13 +25,13 @@ class Revision:
 
 def revision_of(root: Path) -> Revision:
     """The state of the checkout whose top folder is `root`."""
-    top = _git(root, "rev-parse", "--show-toplevel")
+    top = git(root, "rev-parse", "--show-toplevel")
     if not top or Path(top).resolve() != root.resolve():
         return Revision()
-    changed = _git(root, "status", "--porcelain")
+    changed = git(root, "status", "--porcelain")
     return Revision(
-        commit=_git(root, "rev-parse", "--verify", "--quiet", "HEAD") or "",
-        repository=public_url(_git(root, "remote", "get-url", "origin") or ""),
+        commit=git(root, "rev-parse", "--verify", "--quiet", "HEAD") or "",
+        repository=public_url(git(root, "remote", "get-url", "origin") or ""),
         clean=changed == "",
     )
 
@@ -49,7 +49,7 @@ def public_url(text: str) -> str:
     return re.split(r"[?#]", without_login(text), maxsplit=1)[0]
 
 
-def _git(root: Path, *arguments: str) -> str | None:
+def git(root: Path, *arguments: str) -> str | None:
     """What git prints, without the last line break; None where it fails or is not installed."""
     try:
         done = subprocess.run(

@@ -132,11 +132,11 @@ def _text(place: str) -> str:
 
 def _check_out(wanted: Recorded, settings: RebuildSettings, target: Path, console: Console) -> None:
     """The recorded commit in `target`, from the first repository that has it; nothing in it is changed."""
-    if _head(target) == wanted.commit and _git(target, "status", "--porcelain") == "":
+    if _head(target) == wanted.commit and attest.git(target, "status", "--porcelain") == "":
         return
     remove(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    own = _git(settings.root, "cat-file", "-e", f"{wanted.commit}^{{commit}}") is not None
+    own = attest.git(settings.root, "cat-file", "-e", f"{wanted.commit}^{{commit}}") is not None
     places = (
         [settings.repository] if settings.repository else [str(settings.root)] * own + [wanted.repository]
     )
@@ -156,14 +156,7 @@ def _check_out(wanted: Recorded, settings: RebuildSettings, target: Path, consol
 
 
 def _head(folder: Path) -> str:
-    return (_git(folder, "rev-parse", "HEAD") or "") if (folder / ".git").exists() else ""
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    done = subprocess.run(
-        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
-    return done.stdout.strip() if done.returncode == 0 else None
+    return (attest.git(folder, "rev-parse", "HEAD") or "") if (folder / ".git").exists() else ""
 
 
 def _run(*command: str) -> str:

@@ -64,7 +64,7 @@ def findings(catalogue: Catalogue, request: Request, settings: DoctorSettings) -
     base = planned.toolchain.base.name if planned else (recipe.bases.bases(root) or [""])[0]
     if base:
         suite = catalogue.base(base).suite
-        locked = recipe.base_lock(root, base).suites[0].epoch
+        locked = catalogue.base_lock(base).suites[0].epoch
         yield from reach.findings(settings.sources, suite, time.time(), locked)
     if planned:
         yield from of_plan(catalogue, planned, settings)

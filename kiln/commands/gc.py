@@ -76,7 +76,7 @@ def needs(catalogue: Catalogue) -> Needs:
                 found.interpreters.setdefault(made.interpreter_name, who)
                 found.venvs.setdefault(made.venvs_name, who)
     for base in bases.bases(root):
-        locked = bases.base_lock(root, base)
+        locked = catalogue.base_lock(base)
         # A choice of the command line, such as another compiler, has an image and packages of its own.
         _need(found, [locked.source(package) for package in locked.packages], f"needed by the base {base}")
         if locked.registry:

@@ -81,10 +81,10 @@ def make(catalogue: Catalogue, request: Request) -> Plan:
 def _toolchain(catalogue: Catalogue, name: str, base: Base, compiler: str, host: str) -> Toolchain:
     """The images of a toolchain with the recipe's `compiler`, such as gcc-9, or with nvcc's `host` compiler."""
     root, lock = catalogue.root, catalogue.base_lock(base.name)
-    compilers = bases.toolchain_packages(root, name).compilers
-    extra = compilers.get(compiler or host.replace("g++", "gcc"), ())
-    runtime = bases.image(root, base, lock, bases.RUNTIME)
-    image = bases.image(root, base, lock, bases.toolchain_image(root, name, extra))
+    lists = catalogue.toolchain_packages(name)
+    extra = lists.compilers.get(compiler or host.replace("g++", "gcc"), ())
+    runtime = catalogue.image(base.name, bases.RUNTIME)
+    image = runtime if lists.empty else catalogue.image(base.name, bases.image_name(name, extra))
     # What the recipe's own option names may be compiled first.
     if host and not compiler and host not in {package.name for package in image.packages}:
         raise UsageError(

@@ -74,6 +74,11 @@ class ToolchainPackages:
 
     __pydantic_config__ = STRICT
 
+    @property
+    def empty(self) -> bool:
+        """Whether the toolchain has no image of its own: it is that of `runtime`."""
+        return not self.packages and not self.compilers
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -302,18 +307,12 @@ def wanted_images(root: Path, base: Base) -> dict[str, tuple[str, ...]]:
     wanted = {BASE: base.packages, RUNTIME: base.packages + base.runtime}
     for name in toolchains(root):
         lists = toolchain_packages(root, name)
-        if not lists.packages and not lists.compilers:
-            continue  # its image is that of `runtime`
+        if lists.empty:
+            continue
         own = wanted[RUNTIME] + lists.packages
         wanted[name] = own
         wanted |= {image_name(name, extra): own + extra for extra in lists.compilers.values()}
     return wanted
-
-
-def toolchain_image(root: Path, name: str, extra: tuple[str, ...]) -> str:
-    """The name of a toolchain's image: that of `runtime` where it has no packages of its own."""
-    lists = toolchain_packages(root, name)
-    return image_name(name, extra) if lists.packages or lists.compilers else RUNTIME
 
 
 def image_name(toolchain: str, extra: tuple[str, ...]) -> str:

@@ -12,7 +12,7 @@ from kiln.recipe.outline import Outline, broken, options, outline
 from kiln.recipe.releases import for_release, of_release, releases_of
 
 if TYPE_CHECKING:
-    from kiln.recipe.bases import Base, BaseLock
+    from kiln.recipe.bases import Base, BaseLock, Image, ToolchainPackages
     from kiln.recipe.cuda import Toolkit
     from kiln.recipe.model import Patch, Recipe
     from kiln.recipe.source import Source
@@ -124,6 +124,21 @@ class Catalogue:
         from kiln.recipe.bases import base_lock
 
         return self._once(base_lock, self.root, name)
+
+    def image(self, base: str, name: str) -> Image:
+        """An image of a base; UsageError where the base's lock does not have it as its lists say."""
+        return self._once(self._image, base, name)
+
+    def _image(self, base: str, name: str) -> Image:
+        from kiln.recipe.bases import image
+
+        return image(self.root, self.base(base), self.base_lock(base), name)
+
+    def toolchain_packages(self, name: str) -> ToolchainPackages:
+        """The lists of a toolchain."""
+        from kiln.recipe.bases import toolchain_packages
+
+        return self._once(toolchain_packages, self.root, name)
 
     def toolkit(self, device: str) -> Toolkit | None:
         """The CUDA toolkit of a device; None for a device without one, UsageError where there is none."""
