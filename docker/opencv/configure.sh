@@ -126,8 +126,6 @@ if [ -n "$cuda" ]; then
         # Thrust warns in every file that its next release does not support C++11.
         -DCUDA_NVCC_FLAGS=-DTHRUST_IGNORE_DEPRECATED_CPP_DIALECT
         -DWITH_CUBLAS=ON -DWITH_CUFFT=ON -DWITH_NVCUVID=OFF
-        # The module needs only the libraries that it calls: not all of NPP for two functions.
-        -DCMAKE_MODULE_LINKER_FLAGS=-Wl,--as-needed
         "-DWITH_CUDNN=$(on_off "$KILN_OPT_CUDNN")"
         "-DOPENCV_DNN_CUDA=$(has dnn && on_off "$KILN_OPT_CUDNN" || echo OFF)")
 fi
@@ -185,6 +183,17 @@ arguments=(
     -DWITH_PROTOBUF="$(has dnn && echo ON || echo OFF)" -DWITH_QUIRC="$(has objdetect && echo ON || echo OFF)"
     "${libraries[@]}"
 )
+
+# --- what is linked with ------------------------------------------------------------------------------------------------
+linking=""
+if [ -n "${KILN_GLIBC:-}" ]; then
+    source /kiln/glibc/flags.sh
+    linking=$KILN_GLIBC_FLAGS
+    for kind in EXE SHARED; do arguments+=("-DCMAKE_${kind}_LINKER_FLAGS=$linking"); done
+fi
+# With CUDA the module needs only the libraries that it calls: not all of NPP for two functions.
+if [ -n "$cuda" ]; then linking+=" -Wl,--as-needed"; fi
+if [ -n "$linking" ]; then arguments+=("-DCMAKE_MODULE_LINKER_FLAGS=$linking"); fi
 
 # --- the flags that the compiler knows ------------------------------------------------------------------------------
 # OpenCV tries 170 flags, each with a run of the compiler. The results are kept beside ccache's objects, for the same

@@ -142,7 +142,7 @@ def read_plan(folder: Path) -> RecordedPlan | None:
             folder=str(value["folder"]),
             recipe=str(inputs["recipe"]),
             release=str(inputs["version"]),
-            variant=Variant(**{axis: str(inputs["variant"][axis]) for axis in Variant.__dataclass_fields__}),
+            variant=Variant(**{axis: str(value) for axis, value in inputs["variant"].items()}),
             options=dict(inputs["options"]),
             interpreter=str(inputs["interpreter"]["executable"]),
             kind=str(inputs["interpreter"]["kind"]),

@@ -15,6 +15,7 @@ from kiln.build.trash import discard
 from kiln.core import BudgetError, CompileError, Home, KilnError, give, shown
 from kiln.engine import Images, Mount, Run
 from kiln.plan import SOURCE_PREFIX, ContainerStep, Plan
+from kiln.recipe import NATIVE
 from kiln.sources import Obtained
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ class Workspace:
             Mount(docker / self.plan.toolchain.name, "/kiln/scripts"),
             Mount(docker / "common", "/kiln/common"),
             *([Mount(docker / "cuda", "/kiln/cuda")] if self.plan.variant.device != "cpu" else []),
+            *([Mount(docker / "glibc", "/kiln/glibc")] if self.plan.variant.glibc != NATIVE else []),
             Mount(self.build, "/kiln/build", writable=True),
             Mount(self.out, "/kiln/out", writable=writable_out),
             *self._interpreter(writable_interpreter),

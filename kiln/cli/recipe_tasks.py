@@ -25,6 +25,7 @@ REQUEST_HELP = {
     "python": "the Python version to build for, such as 3.11",
     "python_prefix": "use the interpreter installed in this folder (it holds bin/pythonX.Y)",
     "cpu_features": "a list such as avx,avx2,fma,sse4.2; or baseline; or native (what this machine has)",
+    "glibc": "the oldest glibc that the wheel is linked for, such as 2.17; or native (that of the base)",
     "accept_tree_hash": "build from an archive's recorded tree instead of its exact bytes, under another key",
     "substitute": "build with these files in place of sources, as NAME=FILE,…, under another key",
 }

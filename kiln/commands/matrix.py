@@ -21,7 +21,7 @@ from kiln.core import STRICT, Console, Document, Integer, UsageError, Value, rea
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue, Option, cpu
 
-AXES = ("device", "base", "python", "cpu_features")
+AXES = ("device", "base", "python", "cpu_features", "glibc")
 # What GitHub makes of one matrix at most, and how many jobs in a row the templates have.
 MOST_ROWS = 256
 MOST_PARTS = 6
@@ -117,6 +117,7 @@ class Choice:
     base: tuple[str, ...] = ("",)
     python: tuple[str, ...] = ("",)
     cpu_features: tuple[str, ...] = ("",)
+    glibc: tuple[str, ...] = ("",)
     options: Mapping[str, Value] = field(default_factory=dict)
     parts: Annotated[Integer, Field(ge=1, le=MOST_PARTS)] = 1
 

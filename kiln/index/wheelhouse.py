@@ -24,6 +24,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from kiln import archive, smoke
 from kiln.build import record
 from kiln.core import STRICT, Sha256, SmokeError, SourceError, UsageError, sha256_of
+from kiln.recipe import NATIVE
 
 # The one file of a result that is not published: the log is long, and describes the machine.
 PRIVATE = {"build.log"}
@@ -49,6 +50,7 @@ class Built:
     choices: tuple[str, ...]
     passed: int
     skipped: int
+    glibc: str = NATIVE
 
     __pydantic_config__ = STRICT
 

@@ -46,6 +46,8 @@ def _parts(recipe: Recipe, variant: Mapping[str, str], options: Mapping[str, Val
         yield _bare(variant["base"])
     if variant["cpu_features"] != cpu.canonical(defaults["cpu_features"]):
         yield _processor(variant["cpu_features"])
+    if variant["glibc"] != defaults["glibc"]:
+        yield f"glibc{_bare(variant['glibc'])}"
     for option in recipe.options:
         value = options.get(option.name, option.default)
         if value != option.default and not _in_name(option, value):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from kiln.core import Value
 from kiln.plan.interpreter import Interpreter
-from kiln.recipe import Base, Image, Patch, Recipe, Source, described
+from kiln.recipe import NATIVE, Base, Image, Patch, Recipe, Source, described
 
 # A new number makes every key new: raise it when kiln itself changes what a build gives.
 FORMAT = 1
@@ -19,6 +19,8 @@ FORMAT = 1
 # Where the virtual environments of a build lie in its containers, and the script that makes them.
 VENVS = "/kiln/venvs"
 VENVS_SCRIPT = "common/python.sh"
+# The script that makes what a wheel for an older glibc is linked with.
+GLIBC_SCRIPT = "glibc/stubs.sh"
 
 ImageName = Literal["toolchain", "runtime"]
 
@@ -33,6 +35,7 @@ class Request:
     base: str = ""
     python: str = ""
     cpu_features: str = ""
+    glibc: str = ""
     python_prefix: str = ""
     options: Mapping[str, Value] = field(default_factory=dict)
     accept_tree_hash: bool = False
@@ -41,12 +44,18 @@ class Request:
 
 @dataclass(frozen=True)
 class Variant:
-    """One cell of a recipe's matrix."""
+    """One cell of a recipe's matrix. `glibc` is the oldest that the wheel is linked for, or the base's own."""
 
     device: str
     base: str
     python: str
     cpu_features: str
+    glibc: str = NATIVE
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What of it enters the build key: the base's own glibc is part of the base."""
+        return {axis: value for axis, value in asdict(self).items() if (axis, value) != ("glibc", NATIVE)}
 
     @property
     def name(self) -> str:
@@ -181,7 +190,7 @@ class Plan:
             "build_key": self.key,
             "recipe": self.recipe.name,
             "version": self.recipe.version,
-            "variant": asdict(self.variant),
+            "variant": self.variant.identity,
             "options": dict(self.options),
         }
         return json.dumps(stamp, indent=2, sort_keys=True) + "\n"
@@ -203,7 +212,7 @@ class Plan:
             "format": FORMAT,
             "recipe": self.recipe.name,
             "version": self.recipe.version,
-            "variant": asdict(self.variant),
+            "variant": self.variant.identity,
             "options": dict(self.options),
             "interpreter": self.interpreter.identity,
             "toolchain": self.toolchain.identity,
@@ -219,7 +228,9 @@ class Plan:
     @property
     def variant_name(self) -> str:
         """The folder of the results: the variant, then every choice that is not the recipe's own."""
-        changed = [
+        glibc = self.variant.glibc
+        changed = [_option_slug("glibc", glibc)] if glibc != self.recipe.variants.defaults.glibc else []
+        changed += [
             _option_slug(option.name, self.options[option.name])
             for option in self.recipe.options
             if self.options.get(option.name, option.default) != option.default

@@ -12,6 +12,7 @@ from kiln.core import UsageError, Value, sha256_of
 from kiln.plan import local_version
 from kiln.plan.interpreter import choose
 from kiln.plan.model import (
+    GLIBC_SCRIPT,
     VENVS,
     VENVS_SCRIPT,
     ContainerStep,
@@ -24,7 +25,7 @@ from kiln.plan.model import (
     stand_ins,
     suite_folders,
 )
-from kiln.recipe import Base, Catalogue, Patch, Recipe, Source, bases, cpu, cuda
+from kiln.recipe import NATIVE, Base, Catalogue, Patch, Recipe, Source, bases, cpu, cuda
 
 
 def make(catalogue: Catalogue, request: Request) -> Plan:
@@ -36,6 +37,7 @@ def make(catalogue: Catalogue, request: Request) -> Plan:
     whole = catalogue.load(request.recipe, request.release or _release(catalogue, request))
     variant = _variant(catalogue, whole, request)
     base = catalogue.base(variant.base)
+    # In conditions `glibc` is the one whose headers are compiled with, for every glibc that is linked for.
     axes: dict[str, Value] = {**asdict(variant), "glibc": base.glibc}
     options = _options(whole, request.options, axes)
     chosen = replace(whole, options=recipe.options(whole, axes))
@@ -58,7 +60,10 @@ def make(catalogue: Catalogue, request: Request) -> Plan:
     patches = [patch for patch in catalogue.patches(whole) if recipe.holds(patch.when, facts)]
     patch_folder = catalogue.patch_folder(whole)
     docker = Path("docker", chosen.toolchain)
-    scripts = _files(root, [docker, Path("docker/common"), *([Path("docker/cuda")] if kit else [])])
+    parts = [Path("docker/common")]
+    parts += [Path("docker/cuda")] if kit else []
+    parts += [Path("docker/glibc")] if variant.glibc != NATIVE else []
+    scripts = _files(root, [docker, *parts])
     return Plan(
         recipe=chosen,
         variant=variant,
@@ -70,7 +75,7 @@ def make(catalogue: Catalogue, request: Request) -> Plan:
         # Which packages there are is the toolchain's identity.
         scripts=tuple(file for file in scripts if Path(file.path).name != "packages.yaml"),
         suite=(suite := _files(root, map(Path, suite_folders(chosen)))),
-        steps=_steps(chosen, sources, patches, (*scripts, *suite), facts),
+        steps=_steps(chosen, variant, sources, patches, (*scripts, *suite), facts),
         environment={
             **_environment(chosen, variant, options, sources),
             **_cuda_environment(kit, host, options),
@@ -100,6 +105,7 @@ def _toolchain(catalogue: Catalogue, name: str, base: Base, compiler: str, host:
 
 def _steps(
     chosen: Recipe,
+    variant: Variant,
     sources: Iterable[Source],
     patches: list[Patch],
     scripts: Iterable[File],
@@ -112,11 +118,12 @@ def _steps(
         if source.prepare
     ]
     steps += [ContainerStep("compile", "patch", "common/patch.sh", "toolchain")] if patches else []
-    steps += [
-        ContainerStep("compile", step.name, step.run, "toolchain")
-        for step in chosen.steps
-        if recipe.holds(step.when, facts)
-    ]
+    own = [step for step in chosen.steps if recipe.holds(step.when, facts)]
+    steps += [ContainerStep("compile", step.name, step.run, "toolchain") for step in own]
+    if variant.glibc != NATIVE:
+        # Made with the compiler of the build, which may come out of a step of its own.
+        first = next((number for number, step in enumerate(own) if step.run.startswith("scripts/")), len(own))
+        steps.insert(len(steps) - len(own) + first, ContainerStep("compile", "glibc", GLIBC_SCRIPT, "toolchain"))
     there = {file.path for file in scripts}
     # auditwheel refuses wheels without machine code: their toolchain has a script of its own.
     repair = "scripts" if f"docker/{chosen.toolchain}/repair.sh" in there else "common"
@@ -125,7 +132,7 @@ def _steps(
     steps.append(ContainerStep("smoke", "smoke", "smoke/common/run.sh", "runtime"))
     if f"{chosen.smoke.suite}/speed.py" in there:
         steps.append(ContainerStep("speed", "speed", "smoke/common/speed.sh", "runtime"))
-    places = {"common": "docker/common", "cuda": "docker/cuda", "scripts": f"docker/{chosen.toolchain}"}
+    places = {"common": "docker/common", "cuda": "docker/cuda", "glibc": "docker/glibc", "scripts": f"docker/{chosen.toolchain}"}
     for step in steps:
         folder, _, rest = step.script.partition("/")
         path = f"{places.get(folder, folder)}/{rest}"
@@ -178,6 +185,7 @@ def _environment(
         "KILN_VERSION": chosen.version,
         "KILN_LOCAL_VERSION": local_version.of(chosen, asdict(variant), options, stand_ins(sources)),
         "KILN_CPU_FEATURES": variant.cpu_features,
+        **({"KILN_GLIBC": variant.glibc} if variant.glibc != NATIVE else {}),
         "KILN_VENV": f"{VENVS}/build",
         "KILN_TOOLS": f"{VENVS}/tools",
         # The files that are not the ones which the recipe pins.
@@ -250,7 +258,7 @@ def _options(chosen: Recipe, given: Mapping[str, Value], facts: Mapping[str, Val
 def _variant(catalogue: Catalogue, chosen: Recipe, request: Request) -> Variant:
     variants = chosen.variants
     request = replace(request, device=cuda.pick(variants.device, request.device) or request.device)
-    for axis in ("device", "base", "python"):
+    for axis in ("device", "base", "python", "glibc"):
         value, allowed = getattr(request, axis), getattr(variants, axis)
         if value and value not in allowed:
             elsewhere = () if request.release else _elsewhere(catalogue, chosen, axis, request.device)
@@ -263,6 +271,7 @@ def _variant(catalogue: Catalogue, chosen: Recipe, request: Request) -> Variant:
         base=request.base or variants.defaults.base,
         python=request.python or variants.defaults.python,
         cpu_features=cpu.canonical(request.cpu_features or variants.defaults.cpu_features),
+        glibc=request.glibc or variants.defaults.glibc,
     )
 
 

@@ -18,7 +18,7 @@ def recipe_problems(recipe: Recipe, document: Document, name: str) -> list[str]:
     problems = []
     if recipe.name != name:
         problems.append(document.error(("name",), f"{recipe.name!r} is not the folder's name {name!r}"))
-    for axis in ("device", "base", "python"):
+    for axis in ("device", "base", "python", "glibc"):
         default = getattr(recipe.variants.defaults, axis)
         if default not in getattr(recipe.variants, axis):
             problems.append(

@@ -18,6 +18,9 @@ EARLIEST, LATEST = 315532800, 4354819200
 Device = Annotated[str, Field(pattern=r"^(cpu|cuda-[0-9]+\.[0-9]+)$")]
 PythonVersion = Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+$")]
 
+# The glibc of the base itself.
+NATIVE = "native"
+
 
 @dataclass(frozen=True)
 class Option:
@@ -58,18 +61,20 @@ class Defaults:
     base: Name
     python: PythonVersion
     cpu_features: str
+    glibc: str = NATIVE
 
     __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True)
 class Variants:
-    """The values that each axis of the recipe's matrix may take."""
+    """The values that each axis of the recipe's matrix may take. `glibc` is what the wheel is linked for."""
 
     device: tuple[Device, ...]
     base: tuple[Name, ...]
     python: tuple[PythonVersion, ...]
     defaults: Defaults
+    glibc: tuple[str, ...] = (NATIVE,)
 
     __pydantic_config__ = STRICT
 
