@@ -72,7 +72,9 @@ def read_symbols(text):
             continue
         name, _, version = words[7].replace("@@", "@").partition("@")
         if version and name != version:
-            found.append(Symbol(name, version, words[3], words[4], int(words[2], 0), f"{words[6]} {words[1]}"))
+            found.append(
+                Symbol(name, version, words[3], words[4], int(words[2], 0), f"{words[6]} {words[1]}")
+            )
     return found
 
 
@@ -156,9 +158,12 @@ def without(archive, names):
 def _undefine(data, start, names):
     """Change the symbol table of the ELF file (64 bits, little-endian) that begins there."""
     sections, entry, count = (
-        struct.unpack_from(form, data, start + place)[0] for form, place in (("<Q", 0x28), ("<H", 0x3A), ("<H", 0x3C))
+        struct.unpack_from(form, data, start + place)[0]
+        for form, place in (("<Q", 0x28), ("<H", 0x3A), ("<H", 0x3C))
     )
-    headers = [struct.unpack_from("<IIQQQQIIQQ", data, start + sections + number * entry) for number in range(count)]
+    headers = [
+        struct.unpack_from("<IIQQQQIIQQ", data, start + sections + number * entry) for number in range(count)
+    ]
     for _, kind, _, _, table, size, texts, _, _, each in headers:
         if kind != SYMTAB:
             continue
@@ -206,15 +211,21 @@ def main(glibc, folder, compiler):
     try:
         caps = read_caps((HERE / "caps.txt").read_text(), glibc)
     except KeyError:
-        raise SystemExit(f"kiln-error: --glibc {glibc} is not in docker/glibc/caps.txt: add its versions there") from None
+        raise SystemExit(
+            f"kiln-error: --glibc {glibc} is not in docker/glibc/caps.txt: add its versions there"
+        ) from None
 
     def file(name):
         path = _output(compiler, f"-print-file-name={name}").strip()
         if path == name:
-            raise SystemExit(f"kiln-error: {compiler} has no {name}, which --glibc {glibc} needs: add its package to the toolchain")
+            raise SystemExit(
+                f"kiln-error: {compiler} has no {name}, which --glibc {glibc} needs: add its package to the toolchain"
+            )
         return path
 
-    libraries = {name: read_symbols(_output("readelf", "--wide", "--dyn-syms", file(name))) for name in LIBRARIES}
+    libraries = {
+        name: read_symbols(_output("readelf", "--wide", "--dyn-syms", file(name))) for name in LIBRARIES
+    }
     stubs, new = arrange(libraries, caps, read_layout((HERE / "layout.txt").read_text()))
     for name, symbols in stubs.items():
         source, versions = folder / f"{name}.s", folder / f"{name}.map"

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Makes what a wheel for an older glibc (KILN_GLIBC) is linked with, and proves it on a small library and a program.
-# It changes no header and no compiler: objects are the same for each glibc, and only links differ.
+# Makes what a wheel for an older glibc (KILN_GLIBC) is linked with, from the libraries of the base's own compiler.
+# No header and no compiler is changed: objects are the same for each glibc, and only links differ.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/flags.sh"

@@ -53,6 +53,15 @@ tools=$(tools)
     else
         echo "build --config=nonccl"
     fi
+    if [ -n "${KILN_GLIBC:-}" ]; then
+        # Bazel does not read what is in this folder. Its content is in its name, so that finished links are not reused for
+        # another.
+        content=$(cat "$glibc_folder"/* | sha256sum | cut -c1-16)
+        ln -sfn "$glibc_folder" "$glibc_folder-$content"
+        for option in ${KILN_GLIBC_FLAGS/"$glibc_folder"/"$glibc_folder-$content"}; do
+            echo "build --linkopt=$option --host_linkopt=$option"
+        done
+    fi
     for part in aws gcp hdfs ignite kafka; do
         option=KILN_OPT_${part^^}
         if ! ((${!option})); then echo "build --config=no$part"; fi

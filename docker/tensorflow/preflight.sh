@@ -37,7 +37,8 @@ mapfile -t options < <(cpu_flags)
 options+=(-O2 -DNDEBUG -fPIC -std=c++11 -w)
 "$CC" --version | sed -n 1p
 ldd --version | sed -n 1p
-"$CXX" "${options[@]}" -o "$probe/program" /kiln/scripts/preflight/program.cc -ldl -lm -lpthread -lrt ||
+read -ra linking <<<"$KILN_GLIBC_FLAGS"
+"$CXX" "${options[@]}" -o "$probe/program" /kiln/scripts/preflight/program.cc "${linking[@]}" -ldl -lm -lpthread -lrt ||
     fail "$CXX does not compile and link a C++ program with ${options[*]}: read the output above"
 "$probe/program"
 
@@ -47,7 +48,7 @@ suffix=$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUF
 if grep -q 'const npy_intp\* dimensions' "$workspace/tensorflow/python/lib/core/bfloat16.cc"; then
     options+=(-DCONSTANT_COUNTS)
 fi
-"$CXX" "${options[@]}" -shared -I"$include" -I"$numpy" -o "$probe/extension$suffix" /kiln/scripts/preflight/extension.cc ||
+"$CXX" "${options[@]}" -shared -I"$include" -I"$numpy" -o "$probe/extension$suffix" /kiln/scripts/preflight/extension.cc "${linking[@]}" ||
     fail "$CXX does not compile a Python extension with $include and $numpy: read the output above"
 
 # --- Python ----------------------------------------------------------------------------------------------------------

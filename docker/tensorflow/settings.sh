@@ -30,6 +30,9 @@ case $KILN_OPT_COMPILER in
 esac
 export CC=$compilers/$KILN_OPT_COMPILER CXX=$compilers/${KILN_OPT_COMPILER/gcc/g++}
 
+KILN_GLIBC_FLAGS=""
+if [ -n "${KILN_GLIBC:-}" ]; then source /kiln/glibc/flags.sh; fi
+
 # The flags for the processor, sorted: "avx,avx2,fma,sse4.2" is -mavx -mavx2 -mfma -mfpmath=both -msse4.2
 cpu_flags() {
     {

@@ -118,12 +118,12 @@ def _steps(
         if source.prepare
     ]
     steps += [ContainerStep("compile", "patch", "common/patch.sh", "toolchain")] if patches else []
-    own = [step for step in chosen.steps if recipe.holds(step.when, facts)]
-    steps += [ContainerStep("compile", step.name, step.run, "toolchain") for step in own]
-    if variant.glibc != NATIVE:
-        # Made with the compiler of the build, which may come out of a step of its own.
-        first = next((number for number, step in enumerate(own) if step.run.startswith("scripts/")), len(own))
-        steps.insert(len(steps) - len(own) + first, ContainerStep("compile", "glibc", GLIBC_SCRIPT, "toolchain"))
+    steps += [ContainerStep("compile", "glibc", GLIBC_SCRIPT, "toolchain")] if variant.glibc != NATIVE else []
+    steps += [
+        ContainerStep("compile", step.name, step.run, "toolchain")
+        for step in chosen.steps
+        if recipe.holds(step.when, facts)
+    ]
     there = {file.path for file in scripts}
     # auditwheel refuses wheels without machine code: their toolchain has a script of its own.
     repair = "scripts" if f"docker/{chosen.toolchain}/repair.sh" in there else "common"
@@ -132,7 +132,8 @@ def _steps(
     steps.append(ContainerStep("smoke", "smoke", "smoke/common/run.sh", "runtime"))
     if f"{chosen.smoke.suite}/speed.py" in there:
         steps.append(ContainerStep("speed", "speed", "smoke/common/speed.sh", "runtime"))
-    places = {"common": "docker/common", "cuda": "docker/cuda", "glibc": "docker/glibc", "scripts": f"docker/{chosen.toolchain}"}
+    places = {each: f"docker/{each}" for each in ("common", "cuda", "glibc")}
+    places["scripts"] = f"docker/{chosen.toolchain}"
     for step in steps:
         folder, _, rest = step.script.partition("/")
         path = f"{places.get(folder, folder)}/{rest}"

@@ -35,6 +35,7 @@ def local(name: str, **asked: object) -> str:
         ("opencv", {"cpu_features": "avx,avx2,fma,sse4.2"}, "avx2"),
         ("opencv", {"cpu_features": "baseline"}, "baseline"),
         ("opencv", {"cpu_features": "avx2"}, "cpu.avx2"),
+        ("opencv", {"glibc": "2.17"}, "glibc217"),
         ("opencv", {"options": {"contrib": True, "modules": "headless"}}, "1"),
         ("opencv", {"options": {"ipp": False, "threads": "tbb"}}, "noipp.threads.tbb"),
         ("opencv", {"options": {"modules": "core,dnn"}}, "modules.x233027c0"),

@@ -180,6 +180,23 @@ def test_every_choice_has_a_key_and_a_folder_of_its_own(tmp_path: Path, asked: d
     assert one.folder != other.folder
 
 
+def test_an_older_glibc_is_a_step_before_the_recipes_own_and_in_key_and_folder(tmp_path: Path) -> None:
+    root = repository.make(tmp_path)
+    replace("recipes/toy/recipe.yaml", "  device: [cpu]", '  device: [cpu]\n  glibc: [native, "2.17"]')(root)
+    shutil.copytree(ROOT / "docker/glibc", root / "docker/glibc")
+    native, older = (
+        planner.make(Catalogue(root), Request("toy", glibc=glibc)) for glibc in ("native", "2.17")
+    )
+    assert native.key == planner.make(Catalogue(root), Request("toy")).key != older.key
+    assert "glibc" not in native.inputs["variant"], "a base's own glibc needs no new key"
+    assert older.folder.name == f"{native.folder.name}+glibc-2.17"
+    assert [step.name for step in older.steps][:3] == ["python", "glibc", "compile"]
+    assert older.environment["KILN_GLIBC"] == "2.17" and "KILN_GLIBC" not in native.environment
+    assert any(file.path == "docker/glibc/stubs.py" for file in older.scripts)
+    with pytest.raises(UsageError, match=r"is not built for glibc '2\.18'"):
+        planner.make(Catalogue(root), Request("toy", glibc="2.18"))
+
+
 def test_a_condition_on_an_option_chooses_the_sources(tmp_path: Path) -> None:
     root = repository.make(tmp_path)
     assert [source.name for source in planner.make(Catalogue(root), Request("toy")).sources] == ["toy"]
