@@ -34,7 +34,7 @@ done
 
 # --- the compiler --------------------------------------------------------------------------------------------------
 mapfile -t options < <(cpu_flags)
-options+=(-O2 -DNDEBUG -fPIC -std=c++11 -w)
+options+=(-O2 -DNDEBUG -fPIC -std=c++11 -w "-D_GLIBCXX_USE_CXX11_ABI=$cxx_abi")
 "$CC" --version | sed -n 1p
 ldd --version | sed -n 1p
 read -ra linking <<<"$KILN_GLIBC_FLAGS"

@@ -50,11 +50,15 @@ tools() {
     } | sha256sum | cut -c1-16
 }
 
+# The C++ ABI is part of every object: that of the published wheels is the old one.
+cxx_abi=$([ "${KILN_OPT_CXX_ABI:-new}" = old ] && echo 0 || echo 1)
+
 # The command as a user would type it; Kiln's own options are in $rc.
 build_command() {
     echo build -c opt --config=v1
     cpu_flags | sed 's/^/--copt=/'
     echo --config=opt
+    if ((! cxx_abi)); then echo --cxxopt=-D_GLIBCXX_USE_CXX11_ABI=0 --host_cxxopt=-D_GLIBCXX_USE_CXX11_ABI=0; fi
     if [ -n "${KILN_CUDA:-}" ]; then echo --config=cuda; fi
     if ((${KILN_OPT_MKL:-0})); then echo --config=mkl; fi
     echo "$target"
