@@ -60,14 +60,14 @@ def show(plan: Plan, known: Advice, console: Console) -> None:
 
 def _platform(known: Advice) -> str:
     if known.measured:
-        return f"{known.tag}, which recorded builds of this recipe have; at most {known.ceiling}, the base's glibc"
-    return f"at most {known.ceiling}, the base's glibc: no build of this recipe is recorded"
+        return f"{known.tag}, which recorded builds of this recipe have; at most {known.ceiling}, by its glibc"
+    return f"at most {known.ceiling}, by the glibc that it is linked for: no such build is recorded"
 
 
 def _installs_on(known: Advice) -> str:
     newer = ", ".join(f"{name} {version}" for name, version in known.works)
     none = f"; no {' or '.join(known.too_old)} yet" if known.too_old else ""
-    return f"x86-64 with glibc {known.glibc} and pip 20.3 or newer: {newer or 'none known'}, and later ones{none}"
+    return f"x86-64 with glibc {known.glibc} and pip {known.pip} or newer: {newer or 'none known'}, and later ones{none}"
 
 
 def _packages(image: Image) -> str:

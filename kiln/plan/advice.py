@@ -10,13 +10,16 @@ from kiln.core import Value
 from kiln.plan.model import Plan
 from kiln.recipe import Catalogue, Needs, Run, cpu, platforms
 
+# The glibc of manylinux2014 is 2.17; auditwheel gives a wheel that name, too.
+MANYLINUX2014 = 17
+
 
 @dataclass(frozen=True)
 class Advice:
     """What is known of a plan before it is built; nothing of it is in the key.
 
     `tag` is the platform tag that its wheel is expected to have: that of a recorded build, or where there is none
-    (`measured` is false) the newest that the base's glibc allows. `ceiling` is that newest. `works` are the distributions
+    (`measured` is false) the newest that the glibc it is linked for allows. `ceiling` is that newest. `works` are the distributions
     whose pip takes it, each with its oldest such version; `too_old` those that have no such version yet. `seen` is the
     recorded build of this very variant, `needs` what such a build used of a machine; None where nothing is recorded.
     """
@@ -33,6 +36,11 @@ class Advice:
     def glibc(self) -> str:
         return platforms.glibc_of(self.tag)
 
+    @property
+    def pip(self) -> str:
+        """The oldest pip that knows the tag: before PEP 600's `manylinux_2_N` each tag had a name of its own."""
+        return "19.3" if platforms.minor(self.glibc) <= MANYLINUX2014 else "20.3"
+
     def value(self) -> dict[str, Any]:
         """The same for programs."""
         return {
@@ -40,6 +48,7 @@ class Advice:
             "measured": self.measured,
             "ceiling": self.ceiling,
             "glibc": self.glibc,
+            "pip": self.pip,
             "distributions": dict(self.works),
             "too_old": list(self.too_old),
             "seen": asdict(self.seen) if self.seen else None,
@@ -50,7 +59,7 @@ class Advice:
 def advice(catalogue: Catalogue, plan: Plan) -> Advice:
     """What is known of a plan; UsageError where a file that says it has a mistake."""
     known = catalogue.verified(plan.recipe.name, plan.recipe.version)
-    ceiling = platforms.tag_of(plan.toolchain.base.glibc)
+    ceiling = platforms.tag_of(plan.linked_glibc)
     tag = _tag(plan, known.runs)
     works, too_old = platforms.installs_on(
         platforms.distributions(catalogue.root), platforms.glibc_of(tag or ceiling)
@@ -68,9 +77,11 @@ def advice(catalogue: Catalogue, plan: Plan) -> Advice:
 
 
 def _tag(plan: Plan, runs: Iterable[Run]) -> str:
-    """The tag that builds on the same base had, those of the same device and release first."""
+    """The tag that builds for the same glibc had, those of the same device and release first."""
     variant = plan.variant
-    fitting = [each for each in runs if each.tag and each.base == variant.base]
+    fitting = [
+        each for each in runs if each.tag and (each.base, each.glibc) == (variant.base, variant.glibc)
+    ]
     fitting.sort(key=lambda each: (each.device != variant.device, each.release != plan.recipe.version))
     return next((each.tag for each in fitting if each.tag), "")
 
@@ -82,7 +93,8 @@ def _same(plan: Plan, run: Run) -> bool:
     features = cpu.canonical(run.cpu_features or recipe.variants.defaults.cpu_features)
     return (
         not run.note
-        and (run.release, run.device, run.base) == (recipe.version, variant.device, variant.base)
+        and (run.release, run.device, run.base, run.glibc)
+        == (recipe.version, variant.device, variant.base, variant.glibc)
         and variant.python in run.python
         and variant.cpu_features == features
         and dict(plan.options) == options

@@ -226,6 +226,11 @@ class Plan:
         }
 
     @property
+    def linked_glibc(self) -> str:
+        """The version of the oldest glibc that the wheel can run with."""
+        return self.toolchain.base.glibc if self.variant.glibc == NATIVE else self.variant.glibc
+
+    @property
     def variant_name(self) -> str:
         """The folder of the results: the variant, then every choice that is not the recipe's own."""
         glibc = self.variant.glibc

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from kiln.core import STRICT, Integer, Name, Value, read_yaml, typed
 from kiln.recipe.conditions import holds
+from kiln.recipe.model import NATIVE
 
 FILE = "verified.yaml"
 State = Literal["tested", "compiled", "analysed"]
@@ -37,6 +38,7 @@ class Run:
     recorded: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d, [0-9a-f]{7}$")]
     base: Name = "bookworm"
     cpu_features: str = ""
+    glibc: str = NATIVE
     options: Mapping[str, Value] = field(default_factory=dict)
     passed: Integer = 0
     skipped: Integer = 0
