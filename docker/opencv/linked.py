@@ -2,9 +2,11 @@
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "common"))
+from packages import newer_than_glibc, package
 
 # The libraries in OpenCV's own tree: by the name of their archive a name, a licence, and where their version is written.
 # A version is what the groups of the last pattern match, with dots between them.
@@ -44,6 +46,9 @@ BUNDLED = {
 # Archives of other sources, by the name of the archive.
 SOURCES = {r"ipp\w*": "ipp_static", r"tbb": "tbb"}
 
+# What a wheel for an older glibc is linked with.
+GLIBC = "/kiln/build/glibc/"
+
 MEMBER = re.compile(r"^(\S+\.a)\(([^)]+)\)", re.M)
 
 
@@ -59,7 +64,7 @@ def members(text: str) -> "dict[str, set[str]]":
 
 
 def component(archive: str, tree: Path, parts: "list[str]") -> "dict[str, str] | None":
-    """What an archive is; None for OpenCV's own modules. Raises ValueError for one that is not known."""
+    """What an archive is; None for OpenCV's own modules and for Kiln's own. Raises ValueError for one that is not known."""
     name = re.sub(r"^lib|\.a$", "", archive.rpartition("/")[2])
     if re.fullmatch(r"opencv_\w+", name):
         return None
@@ -68,6 +73,11 @@ def component(archive: str, tree: Path, parts: "list[str]") -> "dict[str, str] |
         if re.fullmatch(pattern, name):
             (part,) = [each for each in parts if each.replace("-", "_") == source]
             return {"part": part, "how": how}
+    if archive == GLIBC + "liblater.a":
+        return newer_than_glibc()
+    if archive.startswith(GLIBC):
+        # Kiln's own, a few functions that replace those of a newer glibc.
+        return None
     if archive.startswith("/"):
         return dict(package(archive), how=how)
     if name not in BUNDLED:
@@ -81,20 +91,6 @@ def version_in(text: str, pattern: str) -> str:
     """The version that a file states, or nothing where it has another form in this release."""
     found = re.search(pattern, text)
     return ".".join(found.groups()) if found else ""
-
-
-def package(archive: str) -> "dict[str, str]":
-    """The package of the toolchain that an archive belongs to."""
-    real = str(Path(archive).resolve())
-    owner = subprocess.run(["dpkg", "--search", real], stdout=subprocess.PIPE, check=True).stdout.decode()
-    name = owner.split(":")[0]
-    form = "${Version} ${Architecture}"
-    shown = subprocess.run(
-        ["dpkg-query", "--show", "--showformat", form, name], stdout=subprocess.PIPE, check=True
-    )
-    version, arch = shown.stdout.decode().split()
-    purl = "pkg:deb/debian/{}@{}?arch={}".format(name, version.replace("+", "%2B"), arch)
-    return {"name": name, "version": version, "purl": purl}
 
 
 def main(map_file: str, target: str) -> None:

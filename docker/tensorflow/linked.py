@@ -13,6 +13,9 @@ import sys
 import zipfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "common"))
+from packages import newer_than_glibc
+
 EXTERNAL = re.compile(r"(?:^|[\s/\\=])external/([A-Za-z0-9_.-]+)/")
 PARAMS = "-2.params"
 
@@ -126,10 +129,12 @@ def main(workspace: str, wheel: str, target: str) -> None:
         if not (externals_folder / each).exists()
     ]
     parts = own + listed(found, names)
+    if os.environ.get("KILN_GLIBC"):
+        parts.append(newer_than_glibc())
     Path(target).write_text(json.dumps(parts, indent=1) + "\n", encoding="utf-8")
     print(
         "inside, by {} objects of {} libraries: {}".format(
-            len(objects), len(params), ", ".join(each["part"] for each in parts)
+            len(objects), len(params), ", ".join(each.get("part") or each["name"] for each in parts)
         )
     )
     for name in unknown:

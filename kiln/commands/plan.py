@@ -60,7 +60,9 @@ def show(plan: Plan, known: Advice, console: Console) -> None:
 
 def _platform(known: Advice) -> str:
     if known.measured:
-        return f"{known.tag}, which recorded builds of this recipe have; at most {known.ceiling}, by its glibc"
+        return (
+            f"{known.tag}, which recorded builds of this recipe have; at most {known.ceiling}, by its glibc"
+        )
     return f"at most {known.ceiling}, by the glibc that it is linked for: no such build is recorded"
 
 

@@ -19,9 +19,10 @@ class Advice:
     """What is known of a plan before it is built; nothing of it is in the key.
 
     `tag` is the platform tag that its wheel is expected to have: that of a recorded build, or where there is none
-    (`measured` is false) the newest that the glibc it is linked for allows. `ceiling` is that newest. `works` are the distributions
-    whose pip takes it, each with its oldest such version; `too_old` those that have no such version yet. `seen` is the
-    recorded build of this very variant, `needs` what such a build used of a machine; None where nothing is recorded.
+    (`measured` is false) the newest that the glibc it is linked for allows. `ceiling` is that newest. `works` are the
+    distributions whose pip takes it, each with its oldest such version; `too_old` those that have no such version yet.
+    `seen` is the recorded build of this very variant, `needs` what such a build used of a machine; None where nothing is
+    recorded.
     """
 
     tag: str
@@ -79,9 +80,7 @@ def advice(catalogue: Catalogue, plan: Plan) -> Advice:
 def _tag(plan: Plan, runs: Iterable[Run]) -> str:
     """The tag that builds for the same glibc had, those of the same device and release first."""
     variant = plan.variant
-    fitting = [
-        each for each in runs if each.tag and (each.base, each.glibc) == (variant.base, variant.glibc)
-    ]
+    fitting = [each for each in runs if each.tag and (each.base, each.glibc) == (variant.base, variant.glibc)]
     fitting.sort(key=lambda each: (each.device != variant.device, each.release != plan.recipe.version))
     return next((each.tag for each in fitting if each.tag), "")
 

@@ -97,7 +97,13 @@ def wheel_under_test(catalogue: Catalogue, path: Path, asked: Request) -> WheelU
 def _foreign(catalogue: Catalogue, found: Wheel, asked: Request) -> WheelUnderTest:
     chosen, noted = _recipe(catalogue, found, asked)
     python = asked.python or _python(found) or chosen.variants.defaults.python
-    request = replace(asked, recipe=chosen.name, release=chosen.version, python=python)
+    named = {
+        option.name: found.name
+        for option in chosen.options
+        if option.in_name is True and option.type == "str"
+    }
+    options = {**named, **asked.options}
+    request = replace(asked, recipe=chosen.name, release=chosen.version, python=python, options=options)
     notes = (*noted, "not built by Kiln: what would be compared with a plan is skipped")
     return WheelUnderTest(found, request, "", "from elsewhere", notes)
 

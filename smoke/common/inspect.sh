@@ -15,5 +15,9 @@ rm -rf "$tools"
 for wheel in $KILN_WHEELS_TOOLS; do
     "${KILN_INSPECTOR:-/usr/bin/python3}" -m zipfile -e "$files/$wheel" "$tools"
 done
-PYTHONPATH=$tools exec "${KILN_INSPECTOR:-/usr/bin/python3}" "$root/smoke/common/inspect_wheel.py" \
+PYTHONPATH=$tools "${KILN_INSPECTOR:-/usr/bin/python3}" "$root/smoke/common/inspect_wheel.py" \
     "$out"/*.whl "$build/facts.json"
+# What a suite needs a compiler for.
+if [ -e "$root/$KILN_SUITE/inspect.sh" ]; then
+    bash "$root/$KILN_SUITE/inspect.sh" "$out"/*.whl "$root/$KILN_SUITE" "$build/facts.json" "$build/extension"
+fi

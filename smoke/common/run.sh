@@ -18,5 +18,6 @@ fi
 mkdir -p "$build/nowhere"
 cd "$build/nowhere"
 export PYTHONPATH=$root/smoke/common KILN_FACTS=$build/facts.json KILN_PIP_CHECK=$build/pip-check.txt
+export KILN_EXTENSION=$build/extension
 exec "$venv/bin/python" -m pytest -c "$root/smoke/common/pytest.ini" --rootdir "$root/smoke" -p recording \
     "$root/smoke/common" "$root/$KILN_SUITE" --junitxml="$build/smoke.xml" -q -p no:cacheprovider

@@ -38,7 +38,13 @@ def test_a_provenance_says_what_to_check_out_and_what_to_type(plan: Plan, tmp_pa
     assert (found.commit, found.repository, found.clean) == (COMMIT, "https://git.example/kiln.git", True)
     assert found.words[0] == "toy/1.0"
     features = f"--cpu-features={plan.variant.cpu_features}"
-    assert set(found.words[1:]) == {"--device=cpu", "--base=bookworm", "--python=3.11", "--glibc=native", features}
+    assert set(found.words[1:]) == {
+        "--device=cpu",
+        "--base=bookworm",
+        "--python=3.11",
+        "--glibc=native",
+        features,
+    }
     assert list(found.choices({"fast": True, "parts": "all"})) == ["--no-fast"]
     assert list(found.choices({"fast": False, "parts": "few"})) == ["--parts=all"]
 
