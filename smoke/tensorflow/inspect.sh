@@ -11,19 +11,24 @@ rm -rf "$target"
 mkdir -p "$target"
 "${KILN_INSPECTOR:-/usr/bin/python3}" - "$wheel" "$facts" "$target" << 'PYTHON'
 import json
+import re
 import sys
 import zipfile
+from pathlib import Path
 
-wheel, facts, target = sys.argv[1:]
+wheel, facts, target = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+# Where a wheel's own scheme puts its headers is where they are installed.
+WANTED = re.compile(r"(?:[^/]+\.data/(?:purelib|platlib)/)?(tensorflow(?:_core)?/(?:include/.+|libtensorflow_framework\.so\S*))")
 with zipfile.ZipFile(wheel) as archive:
-    names = [each for each in archive.namelist() if each.startswith(("tensorflow_core/include/", "tensorflow/include/"))]
-    names += [each for each in archive.namelist() if "/libtensorflow_framework.so" in each]
-    archive.extractall(target, names)
-with open(facts) as file:
-    libraries = json.load(file)["libraries"]
+    for each in archive.infolist():
+        found = WANTED.fullmatch(each.filename)
+        if found and not each.is_dir() and ".." not in found[1].split("/"):
+            file = target / found[1]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(archive.read(each))
+libraries = json.loads(Path(facts).read_text())["libraries"]
 (framework,) = (each for name, each in libraries.items() if "/libtensorflow_framework.so" in name)
-with open(target + "/abi", "w") as file:
-    file.write(str(int(framework["cxx11_names"] > 100)))
+(target / "abi").write_text(str(int(framework["cxx11_names"] > 100)))
 PYTHON
 package=$(dirname "$(ls -d "$target"/*/include)")
 library=$(basename "$(ls "$package"/libtensorflow_framework.so*)")
