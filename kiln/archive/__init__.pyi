@@ -1,8 +1,8 @@
 from . import debs as debs
 from .digest import tree_digest as tree_digest
+from .kind import Kind as Kind
+from .kind import kind_of as kind_of
 from .packer import EPOCH as EPOCH
-from .packer import Kind as Kind
-from .packer import kind_of as kind_of
 from .packer import pack as pack
 from .rootfs import normalise as normalise
 from .unpacker import extract as extract

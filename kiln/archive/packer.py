@@ -10,21 +10,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
+from kiln.archive.kind import Kind
 from kiln.core import BLOCK, SourceError
-
-Kind = Literal["tar", "tar.gz", "zip"]
 
 # The first moment that a zip archive can record: 1980-01-01.
 EPOCH = 315532800
 _STORED = 65535  # the most bytes in a block of deflate that is not compressed
-
-
-def kind_of(filename: str) -> Kind | None:
-    """The form that a file's name stands for; None for one that is not made here."""
-    suffixes: dict[str, Kind] = {".tar": "tar", ".tar.gz": "tar.gz", ".tgz": "tar.gz", ".zip": "zip"}
-    return next((kind for suffix, kind in suffixes.items() if filename.endswith(suffix)), None)
 
 
 def pack(tree: Path, target: Path, kind: Kind) -> None:

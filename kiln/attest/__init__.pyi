@@ -41,6 +41,7 @@ from .signing import opened as opened
 from .signing import sign as sign
 from .signing import signatures as signatures
 from .signing import statement as statement
+from .signing import withdraw as withdraw
 from .stage import copy_checkout as copy_checkout
 from .stage import link_sources as link_sources
 from .state import State as State

@@ -48,6 +48,12 @@ def sign(found: Record, signer: Signer) -> Record:
     return record.add(found, record.SIGNATURES, "".join([*others, *own]))
 
 
+def withdraw(found: Record, name: str) -> Record:
+    """The record without one of its files, and without its signatures where one is over that file."""
+    signed = any(name in each.subjects for each in signatures(found.folder))
+    return record.take_out(found, {name, record.SIGNATURES} if signed else {name})
+
+
 def signatures(folder: Path) -> tuple[Signed, ...]:
     """The envelopes beside a record; none where it is not signed. ValueError for what is not an envelope."""
     path = folder / record.SIGNATURES

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +58,8 @@ class Record:
 
     @property
     def described(self) -> dict[str, str]:
-        """What was written of the build of the wheel, whatever was tested afterwards, by file name."""
-        names = (PROVENANCE, SBOM)
+        """What was written of the wheel and its build, whatever the tests of it say, by file name."""
+        names = (PROVENANCE, SBOM, REPRODUCED)
         return {
             name: (self.folder / name).read_text("utf-8") for name in names if (self.folder / name).exists()
         }
@@ -100,9 +100,16 @@ def keep(
 def add(record: Record, name: str, text: str) -> Record:
     """A finished build with one file more, or another in its place: all of it is written anew, whole or not at all."""
     with _whole(record.folder) as copy:
-        for file in sorted(record.folder.iterdir()):
-            shutil.copyfile(file, copy / file.name)
+        _copy(record.folder, copy)
         (copy / name).write_text(text, encoding="utf-8")
+        _sum(copy)
+    return _whole_record(record.folder)
+
+
+def take_out(record: Record, names: Collection[str]) -> Record:
+    """A finished build without some files: all of it is written anew, as `add` does."""
+    with _whole(record.folder) as copy:
+        _copy(record.folder, copy, names)
         _sum(copy)
     return _whole_record(record.folder)
 
@@ -157,8 +164,7 @@ def publish(record: Record, target: Path) -> Record:
     if isinstance(there, Record):
         return there
     with _whole(target) as copy:
-        for file in sorted(record.folder.iterdir()):
-            shutil.copyfile(file, copy / file.name)
+        _copy(record.folder, copy)
     return _whole_record(target)
 
 
@@ -170,6 +176,12 @@ def _write(folder: Path, plan: Plan, files: Mapping[str, Path], texts: Mapping[s
             (copy / name).write_text(text, encoding="utf-8")
         _sum(copy)
     return _whole_record(folder)
+
+
+def _copy(folder: Path, target: Path, without: Collection[str] = ()) -> None:
+    for file in sorted(folder.iterdir()):
+        if file.name not in without:
+            shutil.copyfile(file, target / file.name)
 
 
 def _sum(folder: Path) -> None:

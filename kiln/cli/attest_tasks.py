@@ -10,8 +10,11 @@ from invoke.tasks import task
 
 from kiln import commands, core
 from kiln.cli.guard import guarded
-from kiln.cli.recipe_tasks import RUN_HELP
-from kiln.cli.settings import root_of, signer_of
+from kiln.cli.recipe_tasks import RUN_HELP, words
+from kiln.cli.settings import fetch_settings, root_of, signer_of
+
+# What `rebuild` passes on to the build.
+_OF_BUILD = ("jobs", "setup", "offline", "git_mirror", "folder", "bundle", "time_budget", "accept_cuda_eula")
 
 
 @task(
@@ -37,7 +40,7 @@ def check(context: Context, target: str = "", key: list[str] | None = None, json
     help={
         "provenance": "a provenance.intoto.jsonl, or its URL",
         "repository": "take the commit from this repository (default: this checkout, then the recorded one)",
-        **{name: RUN_HELP[name] for name in ("jobs", "setup", "time_budget", "accept_cuda_eula")},
+        **{name: RUN_HELP[name] for name in _OF_BUILD},
     },
 )
 @guarded
@@ -47,20 +50,31 @@ def rebuild(
     repository: str = "",
     jobs: int = 0,
     setup: bool = False,
+    offline: bool = False,
+    git_mirror: str = "",
+    folder: str = "",
+    bundle: str = "",
     time_budget: str = "",
     accept_cuda_eula: bool = False,
 ) -> None:
     """Build a published wheel again and compare the bytes: `./inv rebuild FILE|URL`."""
     if not provenance:
         raise core.UsageError("nothing is built again", "name a provenance.intoto.jsonl, or its URL")
-    extra = (
-        *(("--jobs", str(jobs)) if jobs else ()),
-        *(("--setup",) if setup else ()),
-        *(("--time-budget", time_budget) if time_budget else ()),
-        *(("--accept-cuda-eula",) if accept_cuda_eula else ()),
+    # The build runs in another folder.
+    places = {"folder": folder, "bundle": bundle}
+    given = {
+        "jobs": jobs, "setup": setup, "offline": offline, "git_mirror": git_mirror, "time_budget": time_budget,
+        "accept_cuda_eula": accept_cuda_eula,
+        **{name: str(Path(place).absolute()) for name, place in places.items() if place},
+    }  # fmt: skip
+    settings = commands.rebuild.RebuildSettings(
+        root_of(context),
+        core.Home.of(os.environ),
+        repository,
+        fetch_settings(context, given).offline,
+        words(given),
     )
-    settings = commands.again.RebuildSettings(root_of(context), core.Home.of(os.environ), repository, extra)
-    commands.again.run(provenance, settings, core.Console())
+    commands.rebuild.run(provenance, settings, core.Console())
 
 
 @task(

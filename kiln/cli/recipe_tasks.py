@@ -162,3 +162,9 @@ def chosen(
 ) -> dict[str, Value]:
     """The values of the options that were given on the command line, whatever their defaults are."""
     return {option.name: values[option.name] for option in options if option.name in given}
+
+
+def words(given: Mapping[str, object]) -> tuple[str, ...]:
+    """Options as they are typed, without those that have no value."""
+    named = ((f"--{name.replace('_', '-')}", value) for name, value in given.items() if value)
+    return tuple(word for name, value in named for word in ((name,) if value is True else (name, str(value))))

@@ -1,4 +1,3 @@
-from . import again as again
 from . import base_lock as base_lock
 from . import build as build
 from . import bundle as bundle
@@ -13,6 +12,7 @@ from . import netron as netron
 from . import onnx as onnx
 from . import patch as patch
 from . import plan as plan
+from . import rebuild as rebuild
 from . import recipes as recipes
 from . import schemas as schemas
 from . import sign as sign

@@ -39,7 +39,9 @@ def run(root: Path, name: str, check: bool, home: Home, settings: FetchSettings,
     another lock, EngineError where an image cannot be made.
     """
     base = bases.base(root, name)
-    wanted = bases.wanted_images(root, base)
+    wanted = bases.wanted_images(
+        base, {each: bases.toolchain_packages(root, each) for each in bases.toolchains(root)}
+    )
     path = bases.lock_path(root, name)
     before = bases.base_lock(root, name) if path.exists() else None
     with home.in_use(console), connect(settings.environment) as engine:
@@ -121,8 +123,8 @@ def _resolve(
             if beginning:
                 tag = f"{toolchain.IMAGES}{base.name}-start:{beginning.name[:32]}"
                 maker.take(beginning, tag)
-            elif image:
-                tag = maker.ensure(image)
+            elif before and image:
+                tag = maker.ensure(before, image)
             if tag:
                 give(folder, maker.engine.owner, all_inside=True)
                 status = maker.engine.run(

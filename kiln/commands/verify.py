@@ -14,7 +14,7 @@ from pathlib import Path
 from kiln import attest, plan, smoke, sources
 from kiln.attest import Arrangement, Environment, Reproduced, Seen, State
 from kiln.build import Record, bundle, record
-from kiln.commands import rebuild
+from kiln.commands import verify_process
 from kiln.commands.build import BuildSettings, build_wheel
 from kiln.commands.printing import short_path
 from kiln.core import Console, DifferenceError, Home, UsageError, duration, remove, sha256_of
@@ -93,6 +93,7 @@ def run(
                 about = _reproduced(root, subject, rebuilt, machine, settings)
             else:
                 error = _different(root, subject, rebuilt, console)
+                _withdraw(subject.records, console)
         remove(folder)
         if error:
             raise error
@@ -219,13 +220,13 @@ def _rebuilt(
     # The process has another current folder.
     given = {name: path.absolute() for name, path in subject.request.substitute.items()}
     request = replace(subject.request, python_prefix=planned.interpreter.prefix, substitute=given)
-    process = rebuild.Rebuild(
+    process = verify_process.Rebuild(
         request, checkout, home.path, arranged.jobs, settings.keep, settings.budget,
         arranged.conditions,
     )  # fmt: skip
     begun = time.monotonic()
     try:
-        rebuild.start(process, around, arranged.umask, folder)
+        verify_process.start(process, around, arranged.umask, folder)
     finally:
         state = state.after(time.monotonic() - begun)
         state.write(folder)
@@ -287,6 +288,16 @@ def _record(root: Path, subject: Subject, about: Reproduced, console: Console) -
     console.say(f"sha256     {about.sha256}")
     console.say(f"built in   {duration(about.seconds)}{f', {about.runs} runs' if about.runs > 1 else ''}")
     console.say(f"recorded   {short_path(places[-1] / attest.REPRODUCED)}")
+
+
+def _withdraw(records: tuple[Record, ...], console: Console) -> None:
+    """Take back what an earlier verification has recorded."""
+    for each in records:
+        if (each.folder / attest.REPRODUCED).exists():
+            attest.withdraw(each, attest.REPRODUCED)
+            console.note(
+                f"{short_path(each.folder / attest.REPRODUCED)} said that it is the same, and is removed"
+            )
 
 
 def _different(root: Path, subject: Subject, rebuilt: Rebuilt, console: Console) -> DifferenceError:

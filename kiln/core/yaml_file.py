@@ -56,9 +56,9 @@ class Document:
 
 
 # libyaml's parser, where PyYAML was built with it: locks have thousands of lines.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TEXT = "tag:yaml.org,2002:str"
-# What a file may have: bytes, levels of nesting, and parts that stand there only because an alias repeats them.
+# What a file may have: bytes, levels of nesting with the values, and parts that only an alias repeats.
 MAX_SIZE, MAX_DEPTH, MAX_REPEATED = 16 << 20, 64, 10_000
 # The largest number: more is a mistake, and Python refuses to print what is much larger.
 _MAX_NUMBER = 1 << 63
@@ -108,6 +108,36 @@ def _mistake(error: yaml.YAMLError, text: str) -> tuple[int, str]:
     return text[:position].count("\n") + 1, what
 
 
+class _Implied(str):
+    """A tag that the file does not have: it follows from what a value looks like."""
+
+    __slots__ = ()
+
+
+class _Loader(_Parser):  # type: ignore[misc]
+    """Makes the nodes of a file; UsageError where they are nested too deeply, before the stack of the parser ends."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        super().__init__(text)
+        self._path, self._depth = path, 0
+
+    # The parser calls the first two around each node, and the third for a node without a tag.
+
+    def descend_resolver(self, parent: yaml.Node, index: object) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            where = f"{self._path}:{_line(parent)}"
+            raise UsageError(
+                f"this is nested in more than {MAX_DEPTH} levels", "make it flatter", where=where
+            )
+
+    def ascend_resolver(self) -> None:
+        self._depth -= 1
+
+    def resolve(self, *about: Any) -> str:
+        return _Implied(super().resolve(*about))
+
+
 class _Reading:
     """One pass over a file: its `value` in dicts, tuples and scalars, the `lines` of keys and items, the `problems`."""
 
@@ -115,32 +145,14 @@ class _Reading:
         self.lines: dict[Place, int] = {}
         self.problems: list[str] = []
         self._document = Document(path, {}, self.lines)
-        self._tagged: set[int] = set()
         self._seen: set[int] = set()
         self._repeated = 0
-        self.value: Any = {}
-        # Before any node is made: libyaml's composer goes as deep as the file says, until the stack ends.
-        if self._is_shallow(text):
-            self._loader = _Loader(text)
-            try:
-                node = self._loader.get_single_node()
-                self.value = self._plain(node, ()) if node else {}
-            finally:
-                self._loader.dispose()
-
-    def _is_shallow(self, text: str) -> bool:
-        depth = 0
-        for event in yaml.parse(text, Loader=_Loader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > MAX_DEPTH:
-                where = f"{self._document.path}:{_line(event)}"
-                self.problems.append(
-                    f"{where}: this is nested in more than {MAX_DEPTH} levels; make it flatter"
-                )
-                return False
-            if getattr(event, "tag", None) is not None:
-                self._tagged.add(_index(event))
-        return True
+        self._loader = _Loader(path, text)
+        try:
+            node = self._loader.get_single_node()
+            self.value: Any = self._plain(node, ()) if node else {}
+        finally:
+            self._loader.dispose()
 
     def _problem(self, place: Place, message: str) -> None:
         self.problems.append(self._document.error(place, message))
@@ -150,7 +162,7 @@ class _Reading:
         self.lines.setdefault(place, _line(node))
         if not self._is_bounded(node, place):
             return None
-        if _index(node) in self._tagged:
+        if not isinstance(node.tag, _Implied):
             self._problem(place, "a tag such as !!int is not read here; remove it")
             return None
         if isinstance(node, yaml.MappingNode):
@@ -204,13 +216,8 @@ class _Reading:
         return value
 
 
-def _line(part: yaml.Node | yaml.Event) -> int:
-    return part.start_mark.line + 1 if part.start_mark else 1
-
-
-def _index(part: yaml.Node | yaml.Event) -> int:
-    """Where in the text something begins, which is the same for an event and the node that is made of it."""
-    return part.start_mark.index if part.start_mark else 0
+def _line(node: yaml.Node) -> int:
+    return node.start_mark.line + 1 if node.start_mark else 1
 
 
 def typed(document: Document, kind: type[T]) -> T:

@@ -50,7 +50,7 @@ def ensure(
     """
     maker = Maker(root, engine, home, settings, console)
     for image in plan.toolchain.images:
-        maker.ensure(image)
+        maker.ensure(plan.toolchain.lock, image)
     return images_of(plan)
 
 
@@ -74,13 +74,13 @@ class Maker:
     settings: FetchSettings
     console: Console
 
-    def ensure(self, image: Image) -> str:
-        """The tag of an image, which is made where it is not there yet; raises what the function `ensure` does."""
+    def ensure(self, lock: BaseLock, image: Image) -> str:
+        """The tag of an image of a lock, made where it is not there yet; raises what the function `ensure` does."""
         tag = tag_of(image)
         if not self.engine.has_image(tag):
             with self.home.lock(f"image-{image.root[:16]}", self.console):
                 if not self.engine.has_image(tag):  # another build may have made it meanwhile
-                    self._make(image, tag)
+                    self._make(lock, image, tag)
         return tag
 
     def obtain(self, lock: BaseLock, image: Image) -> dict[str, Path]:
@@ -138,8 +138,7 @@ class Maker:
         with self.console.status(f"importing {tag}"), self._room():
             self.engine.import_root(made, tag)
 
-    def _make(self, image: Image, tag: str) -> None:
-        lock = bases.base_lock(self.root, image.base)
+    def _make(self, lock: BaseLock, image: Image, tag: str) -> None:
         files = self.obtain(lock, image)
         with tempfile.TemporaryDirectory(dir=self.home.work) as folder:
             made = self.install(lock, image, files, Path(folder))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
 from kiln.core import BLOCK, SourceError, UsageError, without_login
 from kiln.index import folder as indexed
 from kiln.index.wheelhouse import Entry
+from kiln.sources import AbsentError, Downloader, OriginError, whole
 
+T = TypeVar("T")
 # The longest file that is read as a whole: pages, manifests, lists.
 MOST = 64 << 20
 
@@ -57,62 +59,47 @@ class PublishedIndex:
 
     def text(self, path: str) -> str | None:
         """A file as text; None where there is none."""
-        content = b"".join(self._blocks(path, MOST))
-        return content.decode("utf-8", "replace") if content else None
+        content = self._taken(path, lambda blocks: whole(blocks, MOST))
+        return None if content is None else content.decode("utf-8", "replace")
 
     def sha256(self, path: str) -> str | None:
         """The hash of a file; None where there is none."""
-        digest, some = hashlib.sha256(), False
-        for block in self._blocks(path):
-            digest.update(block)
-            some = True
-        return digest.hexdigest() if some else None
+
+        def take(blocks: Iterator[bytes]) -> str:
+            digest = hashlib.sha256()
+            for block in blocks:
+                digest.update(block)
+            return digest.hexdigest()
+
+        return self._taken(path, take)
 
     def save(self, path: str, target: Path) -> None:
         """Copy a file, where there is one."""
-        with target.open("wb") as file:
-            for block in self._blocks(path):
-                file.write(block)
-        if target.stat().st_size == 0:
-            target.unlink()
 
-    def _blocks(self, path: str, most: int = 0) -> Iterator[bytes]:
-        """A file's content; nothing where there is none. SourceError where it cannot be read, or is too long."""
-        read = 0
-        opened = self._downloaded(path) if self.address.startswith("http") else self._opened(path)
-        with opened as blocks:
-            for block in blocks:
-                read += len(block)
-                if most and read > most:
-                    raise SourceError(
-                        f"{self.address}/{path} is too long to be what it says", "ask its maker"
-                    )
-                yield block
+        def take(blocks: Iterator[bytes]) -> None:
+            with target.open("wb") as file:
+                file.writelines(blocks)
 
-    @contextmanager
-    def _opened(self, path: str) -> Iterator[Iterator[bytes]]:
-        root, file = Path(self.address), Path(self.address, path)
-        if not file.is_file() or root.resolve() not in file.resolve().parents:
-            yield iter(())
-            return
-        with file.open("rb") as stream:
-            yield iter(lambda: stream.read(BLOCK), b"")
+        self._taken(path, take)
 
-    @contextmanager
-    def _downloaded(self, path: str) -> Iterator[Iterator[bytes]]:
-        import requests
+    def _taken(self, path: str, take: Callable[[Iterator[bytes]], T]) -> T | None:
+        """What `take` makes of a file's content; None where there is none.
 
-        url = f"{self.address}/{quote(path)}"
+        Raises SourceError where it cannot be read, or is too long.
+        """
         try:
-            # A cache on the way must not answer with an older file than the others are of.
-            headers = {"Cache-Control": "no-cache", "Accept-Encoding": "identity"}
-            with requests.get(url, stream=True, timeout=(20, 60), headers=headers) as answer:
-                if answer.status_code in (404, 410):
-                    yield iter(())
-                    return
-                answer.raise_for_status()
-                yield answer.iter_content(BLOCK)
-        except requests.RequestException as error:
+            if self.address.startswith("http"):
+                # A cache on the way must not answer with an older file than the others are of.
+                headers = {"Cache-Control": "no-cache"}
+                return Downloader().taken(f"{self.address}/{quote(path)}", take, headers)
+            root, file = Path(self.address), Path(self.address, path)
+            if not file.is_file() or root.resolve() not in file.resolve().parents:
+                return None
+            with file.open("rb") as stream:
+                return take(iter(lambda: stream.read(BLOCK), b""))
+        except AbsentError:
+            return None
+        except OriginError as error:
             raise SourceError(
-                f"{url} does not answer ({type(error).__name__})", "check the address, or try again later"
+                f"{self.address}/{path} {error}", "check the address and the index there, or try again later"
             ) from error

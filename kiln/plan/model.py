@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from kiln.core import Value
 from kiln.plan.interpreter import Interpreter
-from kiln.recipe import NATIVE, Base, Image, Patch, Recipe, Source, described
+from kiln.recipe import NATIVE, Base, BaseLock, Image, Patch, Recipe, Source, described
 
 # A new number makes every key new: raise it when kiln itself changes what a build gives.
 FORMAT = 1
@@ -76,14 +76,14 @@ class File:
 class Toolchain:
     """The images of a build: `runtime` (where a wheel is tested) and `image` (that with compilers and build tools).
 
-    `packages` are those of both as sources.
+    Both are of one `lock`.
     """
 
     name: str
     base: Base
+    lock: BaseLock
     runtime: Image
     image: Image
-    packages: tuple[Source, ...]
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -102,6 +102,12 @@ class Toolchain:
     @property
     def images(self) -> tuple[Image, Image]:
         return self.runtime, self.image
+
+    @property
+    def packages(self) -> tuple[Source, ...]:
+        """The packages of both images as sources."""
+        found = {each.sha256: each for image in self.images for each in image.packages}
+        return tuple(map(self.lock.source, found.values()))
 
     def to_json(self) -> str:
         """Both images for programs: each package with version, hash and origin."""

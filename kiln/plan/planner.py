@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -33,7 +32,6 @@ def make(catalogue: Catalogue, request: Request) -> Plan:
 
     Raises UsageError for a recipe, variant or option that does not exist or does not fit.
     """
-    root = catalogue.root
     whole = catalogue.load(request.recipe, request.release or _release(catalogue, request))
     variant = _variant(catalogue, whole, request)
     base = catalogue.base(variant.base)
@@ -58,12 +56,12 @@ def make(catalogue: Catalogue, request: Request) -> Plan:
         sources = tuple(source for source in sources if source.name != "cpython")
     _check_unique(chosen, sources)
     patches = [patch for patch in catalogue.patches(whole) if recipe.holds(patch.when, facts)]
-    patch_folder = catalogue.patch_folder(whole)
+    folder = catalogue.patch_folder(whole)
     docker = Path("docker", chosen.toolchain)
     parts = [Path("docker/common")]
     parts += [Path("docker/cuda")] if kit else []
     parts += [Path("docker/glibc")] if variant.glibc != NATIVE else []
-    scripts = _files(root, [docker, *parts])
+    scripts = _files(catalogue, [docker, *parts])
     return Plan(
         recipe=chosen,
         variant=variant,
@@ -71,10 +69,10 @@ def make(catalogue: Catalogue, request: Request) -> Plan:
         interpreter=interpreter,
         toolchain=_toolchain(catalogue, chosen.toolchain, base, compiler, host),
         sources=sources,
-        patches=tuple((patch, _file(root, patch_folder / patch.file)) for patch in patches),
+        patches=tuple(zip(patches, _files(catalogue, [folder / patch.file for patch in patches]))),
         # Which packages there are is the toolchain's identity.
         scripts=tuple(file for file in scripts if Path(file.path).name != "packages.yaml"),
-        suite=(suite := _files(root, map(Path, suite_folders(chosen)))),
+        suite=(suite := _files(catalogue, map(Path, suite_folders(chosen)))),
         steps=_steps(chosen, variant, sources, patches, (*scripts, *suite), facts),
         environment={
             **_environment(chosen, variant, options, sources),
@@ -85,7 +83,6 @@ def make(catalogue: Catalogue, request: Request) -> Plan:
 
 def _toolchain(catalogue: Catalogue, name: str, base: Base, compiler: str, host: str) -> Toolchain:
     """The images of a toolchain with the recipe's `compiler`, such as gcc-9, or with nvcc's `host` compiler."""
-    root, lock = catalogue.root, catalogue.base_lock(base.name)
     lists = catalogue.toolchain_packages(name)
     extra = lists.compilers.get(compiler or host.replace("g++", "gcc"), ())
     runtime = catalogue.image(base.name, bases.RUNTIME)
@@ -95,12 +92,9 @@ def _toolchain(catalogue: Catalogue, name: str, base: Base, compiler: str, host:
         raise UsageError(
             f"the toolchain {name} has no {host}, which nvcc needs",
             f"add it to the key 'compilers' and run `./inv lock --base {base.name}`",
-            where=str(root / "docker" / name / "packages.yaml"),
+            where=str(catalogue.root / "docker" / name / "packages.yaml"),
         )
-    packages = {
-        package.sha256: lock.source(package) for each in (runtime, image) for package in each.packages
-    }
-    return Toolchain(name, base, runtime, image, tuple(packages.values()))
+    return Toolchain(name, base, catalogue.base_lock(base.name), runtime, image)
 
 
 def _steps(
@@ -309,17 +303,9 @@ def _check_unique(chosen: Recipe, sources: Iterable[Source]) -> None:
         seen.add(identity)
 
 
-def _files(root: Path, folders: Iterable[Path]) -> tuple[File, ...]:
+def _files(catalogue: Catalogue, places: Iterable[Path]) -> tuple[File, ...]:
     """The files in some folders, or named themselves, without what no build reads."""
-    return tuple(_file(root, path) for path in recipe.files_in(root, folders))
-
-
-def _file(root: Path, path: Path) -> File:
-    try:
-        return File(path.as_posix(), hashlib.sha256((root / path).read_bytes()).hexdigest())
-    except OSError as error:
-        where = root / path
-        raise UsageError(f"{where} cannot be read ({error})", "restore it from version control") from error
+    return tuple(File(*each) for place in places for each in catalogue.files(place))
 
 
 def _text(value: Value) -> str:

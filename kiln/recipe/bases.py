@@ -28,7 +28,7 @@ PUBLISHED = timedelta(days=2)
 
 
 def _moment(text: str) -> datetime:
-    return datetime.strptime(text.replace("Z", "+0000"), "%Y-%m-%dT%H:%M:%S%z")
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def _sound_date(text: str) -> str:
@@ -302,11 +302,10 @@ def toolchains(root: Path) -> list[str]:
     return sorted(path.parent.name for path in (root / "docker").glob("*/packages.yaml"))
 
 
-def wanted_images(root: Path, base: Base) -> dict[str, tuple[str, ...]]:
-    """The list of each image that a base's lock has, by its name."""
+def wanted_images(base: Base, toolchains: Mapping[str, ToolchainPackages]) -> dict[str, tuple[str, ...]]:
+    """The list of each image that a base has for these toolchains, by its name."""
     wanted = {BASE: base.packages, RUNTIME: base.packages + base.runtime}
-    for name in toolchains(root):
-        lists = toolchain_packages(root, name)
+    for name, lists in toolchains.items():
         if lists.empty:
             continue
         own = wanted[RUNTIME] + lists.packages
@@ -320,13 +319,13 @@ def image_name(toolchain: str, extra: tuple[str, ...]) -> str:
     return "+".join((toolchain, *(each.replace("g++", "gxx") for each in extra)))
 
 
-def image(root: Path, base: Base, lock: BaseLock, name: str) -> Image:
-    """An image, for a list of packages that the lock was made for.
+def image(root: Path, base: Base, lock: BaseLock, name: str, asked: tuple[str, ...]) -> Image:
+    """The image of a name, for the list of packages `asked`.
 
-    Raises UsageError where the lock lacks the image or a package of its list, or is that of another registry image.
+    Raises UsageError where the lock does not have the image or a package of the list, or is that of another registry
+    image.
     """
     found = lock.image(base.name, name)
-    asked = wanted_images(root, base).get(name, ())
     has = [{each.name for each in found.packages}, {each.name for each in found.installed}] if found else []
     there = set().union(*has)
     lacking = [each for each in asked if not each.startswith("?") and each not in there]

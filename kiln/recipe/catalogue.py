@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kiln.core import Document, UsageError, read_yaml, typed
+from kiln.core import Document, UsageError, read_yaml, sha256_of, typed
 from kiln.recipe.outline import Outline, broken, options, outline
 from kiln.recipe.releases import for_release, of_release, releases_of
 
@@ -130,15 +130,36 @@ class Catalogue:
         return self._once(self._image, base, name)
 
     def _image(self, base: str, name: str) -> Image:
-        from kiln.recipe.bases import image
+        from kiln.recipe.bases import BASE, RUNTIME, image, wanted_images
 
-        return image(self.root, self.base(base), self.base_lock(base), name)
+        toolchains = {name.partition("+")[0]} - {BASE, RUNTIME}
+        wanted = wanted_images(self.base(base), {each: self.toolchain_packages(each) for each in toolchains})
+        return image(self.root, self.base(base), self.base_lock(base), name, wanted.get(name, ()))
 
     def toolchain_packages(self, name: str) -> ToolchainPackages:
         """The lists of a toolchain."""
         from kiln.recipe.bases import toolchain_packages
 
         return self._once(toolchain_packages, self.root, name)
+
+    def files(self, place: Path) -> tuple[tuple[str, str], ...]:
+        """The paths and the sha256 of the files in a folder, or of a file, without what no build reads.
+
+        UsageError for a file that cannot be read.
+        """
+        return self._once(self._hashed, place)
+
+    def _hashed(self, place: Path) -> tuple[tuple[str, str], ...]:
+        from kiln.recipe.folders import files_in
+
+        try:
+            return tuple(
+                (each.as_posix(), sha256_of(self.root / each)) for each in files_in(self.root, [place])
+            )
+        except OSError as error:
+            raise UsageError(
+                f"{error.filename} cannot be read ({error.strerror})", "restore it from version control"
+            ) from error
 
     def toolkit(self, device: str) -> Toolkit | None:
         """The CUDA toolkit of a device; None for a device without one, UsageError where there is none."""

@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
+from packaging.version import InvalidVersion, Version
 
 from kiln.recipe.source import DebianOrigin, GitOrigin, NpmOrigin, Origin, PypiOrigin, Source
 
 # A forge's archive of a tag or a commit, also on a mirror that keeps the forge's paths.
 _FORGE = re.compile(r"github\.com/([\w.-]+)/([\w.-]+)/archive/(?:refs/tags/)?([^/?#]+?)\.(?:tar\.gz|zip)$")
+# The name of a wheel, or of a source distribution.
+_PYPI = re.compile(r"-([^-]+)(?:(?:-[^-]+){3,4}\.whl|\.tar\.gz|\.zip)$")
 _NUMBERED = re.compile(r"[-_]v?(\d[\w.]*?)(?:[.-]?(?:orig|src|source))?\.(?:tar\.\w+|tgz|zip|gz)$")
 
 
@@ -50,10 +47,10 @@ def purl_of(origin: Origin) -> str:
 def version_of(origin: Origin) -> str:
     """The version or commit that an origin names; empty where it names none."""
     if isinstance(origin, PypiOrigin):
+        found = _PYPI.search(origin.file)
         try:
-            parse = parse_wheel_filename if origin.file.endswith(".whl") else parse_sdist_filename
-            return str(parse(origin.file)[1])
-        except (InvalidSdistFilename, InvalidWheelFilename):
+            return str(Version(found[1])) if found else ""
+        except InvalidVersion:
             return ""
     if isinstance(origin, NpmOrigin):
         return origin.version

@@ -5,6 +5,8 @@ from . import reach as reach
 from .address import host as host
 from .candidates import Candidate as Candidate
 from .download import Downloader as Downloader
+from .download import whole as whole
+from .errors import AbsentError as AbsentError
 from .errors import OriginError as OriginError
 from .fetch import adopt as adopt
 from .fetch import obtain as obtain

@@ -7,7 +7,7 @@ import os
 import random
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -17,7 +17,7 @@ import requests
 
 from kiln.core import BLOCK, Hash, hash_into
 from kiln.sources.address import server
-from kiln.sources.errors import OriginError, TransientError, WrongContentError
+from kiln.sources.errors import AbsentError, OriginError, TransientError, WrongContentError
 from kiln.sources.http import Session, content_length, raise_for_status, reasons, redirected
 from kiln.sources.pinned import Pinned
 from kiln.sources.progress import Progress
@@ -74,6 +74,26 @@ class Downloader:
                 break
         return attempt()
 
+    def taken(
+        self, url: str, take: Callable[[Iterator[bytes]], T], headers: Mapping[str, str] | None = None
+    ) -> T:
+        """What `take` makes of a body as it arrives; another attempt calls it again, with a body from its start.
+
+        Raises AbsentError where there is nothing at the URL, OriginError with the reason where it does not give it.
+        """
+
+        def attempt() -> T:
+            with (
+                self.session(self.patience) as session,
+                self.answer(session, url, headers or {}) as response,
+            ):
+                if response.status_code in (404, 410):
+                    raise AbsentError(f"answers {response.status_code}")
+                raise_for_status(response)
+                return take(self.blocks(response))
+
+        return self.patiently(attempt)
+
     @contextlib.contextmanager
     def answer(
         self, session: Session, url: str, headers: Mapping[str, str], method: str = "GET"
@@ -110,12 +130,17 @@ class Downloader:
 
     def read(self, response: requests.Response, limit: int) -> bytes:
         """A whole body; OriginError for one of more than `limit` bytes."""
-        body = bytearray()
-        for block in self.blocks(response):
-            body += block
-            if len(body) > limit:
-                raise OriginError(f"has a page of more than {limit} bytes")
-        return bytes(body)
+        return whole(self.blocks(response), limit)
+
+
+def whole(blocks: Iterable[bytes], limit: int) -> bytes:
+    """All blocks as one; OriginError for more than `limit` bytes."""
+    body = bytearray()
+    for block in blocks:
+        body += block
+        if len(body) > limit:
+            raise OriginError(f"has more than {limit} bytes")
+    return bytes(body)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -78,6 +79,8 @@ def git(folder: Path, *arguments: str) -> None:
 
 def test_a_stranger_builds_a_wheel_again_from_its_provenance_alone(house: House, tmp_path: Path) -> None:
     (house.root / "inv").write_text(INV)
+    (house.root / "requirements").mkdir()
+    (house.root / "requirements/run.txt").write_text("# what Kiln needs\n")
     (house.root / ".gitignore").write_text("dist/\n__pycache__/\n")
     git(house.root, "init")
     git(house.root, "add", ".")
@@ -93,6 +96,7 @@ def test_a_stranger_builds_a_wheel_again_from_its_provenance_alone(house: House,
     subprocess.run(["git", "clone", "-q", house.root, stranger.root], check=True)
     # The commit is not what is checked out, nor what is newest.
     (stranger.root / "docker/opencv/compile.sh").write_text("exit 1\n")
+    (stranger.root / "requirements/run.txt").write_text("# what a later one needs\n")
     git(stranger.root, "commit", "-am", "later")
     stranger.home.mkdir()
     (stranger.home / "sources").symlink_to((house.home / "sources").readlink())
@@ -106,6 +110,10 @@ def test_a_stranger_builds_a_wheel_again_from_its_provenance_alone(house: House,
     assert "gives another plan" in refused(stranger, "rebuild", str(published))
 
     published.write_text(text)
-    done = stranger.run("rebuild", str(published))
+    refused_offline = stranger.run("rebuild", str(published), "--offline")
+    assert refused_offline.returncode == 2
+    assert "needs other Python packages than this one" in refused_offline.stderr
+    shutil.copy(house.root / "requirements/run.txt", stranger.root / "requirements/run.txt")
+    done = stranger.run("rebuild", str(published), "--offline", "--jobs", "1")
     assert done.returncode == 0 and f"equal    {wheel.name}" in done.stderr, done.stderr
     assert not kept.exists()

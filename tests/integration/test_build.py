@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from kiln.build import Record, record
 from kiln.engine import Run, connect, connection, toolchain
 from tests.support.house import NO_ENGINE, Finished, House, containers
 
@@ -109,11 +110,16 @@ def test_a_finished_key_is_taken_without_engine_or_network_and_damage_is_built_a
 
 def test_a_changed_suite_is_run_on_the_same_wheel_without_a_build(built: House) -> None:
     wheel = built.wheel().read_bytes()
+    (stored,) = (built.home / "results").iterdir()
+    finished = record.read(stored)
+    assert isinstance(finished, Record)
+    record.add(finished, "reproduced.json", "{}")
     built.replace("smoke/toy/test_toy.py", "== 42", "== 42 and True")
     done = built.run("build", "toy")
     assert done.returncode == 0 and "tested again, not built again" in done.stderr
     assert "compile" not in done.stderr
     assert built.wheel().read_bytes() == wheel
+    assert (built.wheel().parent / "reproduced.json").read_text() == "{}", "that is so of the same wheel"
 
 
 def test_a_compile_error_is_shown_with_the_compilers_own_words(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kiln.recipe import bases
 from tests.support.house import House, own_vault
 from tests.support.repository import ROOT
 
@@ -113,23 +115,27 @@ def test_a_build_that_fails_ends_its_job_with_its_own_exit_code_and_an_unknown_r
 def test_a_source_that_nobody_has_any_more_is_reported_and_ends_the_job_with_1(
     project: House, served: tuple[str, Path], tmp_path: Path
 ) -> None:
-    address, _ = served
+    address, site = served
     report, summary = tmp_path / "origins.md", tmp_path / "summary"
-    fine = project.script("ci/origins.py", str(report), GITHUB_STEP_SUMMARY=str(summary))
+    # An archive that has all packages: no test depends on what another server has today.
+    for package in bases.base_lock(project.root, "bookworm").packages:
+        file = site / "archive" / package.pool
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+        os.truncate(file, package.size)
+    variables = {"KILN_DEBIAN_MIRROR": f"{address}/archive", "GITHUB_STEP_SUMMARY": str(summary)}
+    fine = project.script("ci/origins.py", str(report), **variables)
     assert fine.returncode == 0, fine.stderr
     assert re.search(r"0 of \d+ sources .*\n\n\d+ URLs were asked; 0 of them did not", report.read_text())
 
     project.replace("recipes/toy/recipe.yaml", "toy-1.0.tar.gz", "gone.tar.gz")
-    lost = project.script(
-        "ci/origins.py", str(report), "--recipe", "toy/1.0", GITHUB_STEP_SUMMARY=str(summary)
-    )
+    lost = project.script("ci/origins.py", str(report), "--recipe", "toy/1.0", **variables)
     assert lost.returncode == 1
     assert f"| toy | {address}/gone.tar.gz | " in report.read_text()
     assert "nowhere that is known" in report.read_text()
     assert summary.read_text().endswith(report.read_text())
 
-    elsewhere = project.script(
-        "ci/origins.py", str(report), KILN_FALLBACKS=f"{address}/toy-1.0.tar.gz?{{url}}"
-    )
+    variables["KILN_FALLBACKS"] = f"{address}/toy-1.0.tar.gz?{{url}}"
+    elsewhere = project.script("ci/origins.py", str(report), **variables)
     assert elsewhere.returncode == 0
     assert f"| {address}/toy-1.0.tar.gz?" in report.read_text()

@@ -62,6 +62,10 @@ def test_the_wheel_depends_on_the_folder_alone_and_shows_its_pictures_where_a_ur
     assert any(name.endswith("LICENSE") for name in plain)
 
     shutil.rmtree(house.root / "dist")
+    refused = house.run("build", "fireclay", "--project-url", "git.example")
+    assert refused.returncode == 1
+    assert "'git.example' is not a URL: give one such as https://" in refused.stderr
+
     (house.root / "layers/build").mkdir()
     (house.root / "layers/build/left.py").write_text("over")
     for path in (house.root / "layers").rglob("*"):
@@ -76,9 +80,3 @@ def test_the_wheel_depends_on_the_folder_alone_and_shows_its_pictures_where_a_ur
     assert {name for name in plain if plain[name] != shown.get(name)} == {
         f"info/{name}" for name in ("METADATA", "RECORD", "kiln.json")
     }
-
-
-def test_what_is_no_url_stops_the_build_with_an_example(house: House) -> None:
-    done = house.run("build", "fireclay", "--project-url", "git.example")
-    assert done.returncode == 1
-    assert "'git.example' is not a URL: give one such as https://" in done.stderr

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiln.archive import packer, tree_digest, unpacker
-from kiln.archive.packer import Kind
+from kiln.archive import kind_of, packer, tree_digest, unpacker
+from kiln.archive.kind import Kind
 from kiln.core import SourceError
 
 KINDS: tuple[Kind, ...] = ("tar", "tar.gz", "zip")
@@ -95,7 +95,7 @@ def test_any_content_comes_back_out_of_blocks_that_are_not_compressed(
     [("x.tar.gz", "tar.gz"), ("x-1.0.tgz", "tar.gz"), ("x.zip", "zip"), ("x.tar", "tar"), ("x.tar.xz", None)],
 )
 def test_the_form_is_the_one_that_the_name_promises(name: str, kind: Kind | None) -> None:
-    assert packer.kind_of(name) == kind
+    assert kind_of(name) == kind
 
 
 @pytest.mark.parametrize("kind", KINDS)

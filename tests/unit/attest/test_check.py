@@ -187,6 +187,19 @@ def test_reproduced_is_believed_only_of_this_wheel(signed: Record, home: Home, s
     assert false(joined.folder, home) == {"reproduced": "it is about another wheel"}
 
 
+def test_what_is_withdrawn_takes_only_those_signatures_along_that_are_over_it(
+    signed: Record, home: Home, signer: attest.Signer
+) -> None:
+    joined = record.add(signed, record.REPRODUCED, json.dumps({"sha256": sha256_of(signed.wheel)}))
+    withdrawn = attest.withdraw(joined, record.REPRODUCED)
+    claims = found(withdrawn.folder, home, signer.public)
+    assert claims["reproduced"].holds is None and claims["signature"].holds
+    again = attest.sign(record.add(withdrawn, record.REPRODUCED, "{}"), signer)
+    claims = found(attest.withdraw(again, record.REPRODUCED).folder, home)
+    assert (claims["signature"].holds, claims["signature"].text) == (None, "not signed")
+    assert claims["files"].holds
+
+
 def test_the_command_has_a_table_json_and_the_exit_codes(
     tmp_path: Path, signed: Record, home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:

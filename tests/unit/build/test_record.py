@@ -66,6 +66,20 @@ def test_a_file_that_is_added_later_is_in_the_sums_and_all_else_stays(tmp_path: 
     assert isinstance(damage, Damage) and damage.file == "reproduced.json"
 
 
+def test_what_was_found_of_the_wheel_stays_with_it_when_its_suite_runs_again_and_can_be_taken_out(
+    tmp_path: Path, made: Plan
+) -> None:
+    first = record.add(written(tmp_path, made), "reproduced.json", "{}")
+    again = record.write(
+        tmp_path / "results", made, first.wheel, first.log, first.reports, dict(first.described)
+    )
+    assert (again.folder / "reproduced.json").read_text() == "{}"
+    without = record.take_out(again, {"reproduced.json"})
+    assert without == record.find(tmp_path / "results", made.key)
+    assert not (without.folder / "reproduced.json").exists()
+    assert without.wheel.read_bytes() == b"wheel" and without.reports == first.reports
+
+
 def test_there_is_no_result_of_another_key(tmp_path: Path, made: Plan) -> None:
     written(tmp_path, made)
     assert record.find(tmp_path / "results", "f" * 64) is None

@@ -171,6 +171,17 @@ def test_a_text_whose_default_differs_between_variants_is_chosen_whatever_it_is(
     assert recipe_tasks.chosen(options, {**given, "gcc": "gcc-9"}, ["gcc"]) == {"gcc": "gcc-9"}
 
 
+def test_options_are_passed_on_as_they_are_typed() -> None:
+    given = {"jobs": 2, "offline": True, "setup": False, "git_mirror": "", "time_budget": "5h"}
+    assert recipe_tasks.words(given) == ("--jobs", "2", "--offline", "--time-budget", "5h")
+
+
+def test_offline_no_provenance_is_asked_for(tmp_path: Path) -> None:
+    done = run(tmp_path, "rebuild", "http://wheels.example/provenance.intoto.jsonl", "--offline")
+    assert done.returncode == 3
+    assert "wheels.example/provenance.intoto.jsonl was not asked: offline" in done.stderr
+
+
 def test_jobs_are_what_was_asked_for_else_at_least_one() -> None:
     assert engine.jobs(7) == 7
     assert 1 <= engine.jobs(0) <= (os.cpu_count() or 1)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from kiln.core import without_login
 from kiln.recipe import PypiOrigin
 from kiln.sources import pypi
 from kiln.sources.address import host
-from kiln.sources.download import Downloader
-from kiln.sources.errors import OriginError, TransientError, WrongContentError
+from kiln.sources.download import Downloader, whole
+from kiln.sources.errors import AbsentError, OriginError, TransientError, WrongContentError
 from kiln.sources.http import Logins, Session
 from kiln.sources.pinned import Pinned
 from kiln.sources.pypi import Pip
@@ -355,3 +356,31 @@ def test_a_text_is_shown_without_the_logins_in_it(login: str) -> None:
 
 def test_the_host_of_a_url_is_told() -> None:
     assert host("https://me:pw@Example.org:8443/x") == "example.org"
+
+
+def test_what_is_taken_of_a_file_that_no_hash_pins_is_of_one_whole_attempt(site: Site) -> None:
+    url = site.put("/x", web.cut(DATA, 1000), web.status(503), web.content(DATA))
+    begun: list[bytes] = []
+
+    def take(blocks: Iterator[bytes]) -> bytes:
+        begun.append(b"")
+        for block in blocks:
+            begun[-1] += block
+        return begun[-1]
+
+    assert QUICK.taken(url, take) == DATA
+    assert begun[0] == DATA[:1000] and len(begun) == 2
+
+
+def test_what_no_hash_pins_is_bounded_in_size_and_in_time_and_known_where_it_is_not_there(site: Site) -> None:
+    def take(path: str, answer: web.Answer, downloader: Downloader = QUICK) -> bytes:
+        return downloader.taken(site.put(path, answer), lambda blocks: whole(blocks, 1000))
+
+    for code in (404, 410):
+        with pytest.raises(AbsentError):
+            take("/none", web.status(code))
+    with pytest.raises(OriginError, match="has more than 1000 bytes"):
+        take("/endless", web.endless(b"x" * 100))
+    with pytest.raises(OriginError, match="does not answer in time"):
+        slow = web.dripping(b"HTTP/1.1 200 OK\r\n\r\n", b"x")
+        take("/slow", slow, Downloader(Patience(stall=0.2, slowest=100_000, pauses=())))

@@ -161,7 +161,7 @@ def test_an_index_in_trouble_is_asked_again(site: Site) -> None:
 def test_an_endless_page_is_bounded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pypi, "MAX_PAGE", 1 << 20)
     site.put(PROJECT, web.endless(b"<a>" * 1000))
-    assert refusal(site) == f"has a page of more than {1 << 20} bytes"
+    assert refusal(site) == f"has more than {1 << 20} bytes"
 
 
 def test_an_index_does_not_lead_away_from_tls(site: Site, self_signed: Path) -> None:
