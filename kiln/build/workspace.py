@@ -14,7 +14,7 @@ from kiln.build.budget import Budget
 from kiln.build.trash import discard
 from kiln.core import BudgetError, CompileError, Home, KilnError, give, shown
 from kiln.engine import Images, Mount, Run
-from kiln.plan import SOURCE_PREFIX, ContainerStep, Plan
+from kiln.plan import SOURCE_PREFIX, ContainerStep, Plan, cache_name
 from kiln.sources import Obtained
 
 if TYPE_CHECKING:
@@ -79,6 +79,16 @@ class Workspace:
         """Where that step makes them."""
         return self.venvs.with_suffix(".partial")
 
+    @property
+    def cache(self) -> Path:
+        """The compile cache of the recipe's steps."""
+        return self.home.ccache / self.plan.cache_name
+
+    @property
+    def interpreter_cache(self) -> Path:
+        """That of the step which compiles an interpreter: every recipe uses its result."""
+        return self.home.ccache / cache_name(self.plan.toolchain.image, "")
+
     def prepare(self) -> None:
         """Make the folders, all empty; remove what an earlier build left that was killed."""
         self.engine.remove(self.label)
@@ -88,7 +98,8 @@ class Workspace:
         for folder in (self.build, self.build / "home", self.build / "tmp", self.out):
             give(folder, self.engine.owner)
         # Caches that were copied here, for example from another machine, may belong to another user.
-        give(self.home.ccache, self.engine.owner, all_inside=True)
+        for cache in (self.cache, self.interpreter_cache):
+            give(cache, self.engine.owner, all_inside=True)
         failures = [
             f"== sources: {each.source.name}: {' '.join(failure)}\n"
             for each in self.obtained

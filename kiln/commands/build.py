@@ -89,7 +89,6 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
         licences.require(licences.terms(root, planned.sources), home, settings.accept_licences, console)
         doctor.require(settings.setup, settings.environment, console)
         cache_size = cache.limit(settings.environment)
-        cache.configure(home.ccache, cache_size)
         with connect(settings.environment) as engine:
             begun, revision = time.time(), attest.revision_of(root)
             workspace, wheel = _prepared(root, planned, earlier, settings, engine, console)
@@ -119,7 +118,6 @@ def compile_only(catalogue: Catalogue, request: Request, settings: BuildSettings
         kept = _sound(record.find(home.untested, planned.key), console)
         if kept:
             return kept
-        cache.configure(home.ccache, cache.limit(settings.environment))
         with connect(settings.environment, conditions=settings.conditions) as engine:
             workspace, wheel = _prepared(catalogue.root, planned, None, settings, engine, console)
             kept = record.keep(home.untested, planned, wheel.path, workspace.log)
@@ -190,7 +188,7 @@ def _prepared(
     workspace = Workspace(
         root, planned, images, engine, home, obtained, folder, folder / record.LOG, settings.keep
     )
-    runner = BuildRunner(workspace, settings.jobs, settings.budget)
+    runner = BuildRunner(workspace, settings.jobs, settings.budget, cache.limit(settings.environment))
     if earlier:
         why = "has changed" if earlier.smoke_key else "was not passed"
         console.note(f"the smoke suite {why}: the wheel is tested again, not built again")

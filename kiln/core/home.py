@@ -25,8 +25,12 @@ class Home:
     path: Path
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> Home:
-        """The home that an environment names, made where it does not exist; UsageError where that fails."""
+    def of(cls, environment: Mapping[str, str], closed: bool = True) -> Home:
+        """The home that an environment names, made where it does not exist; UsageError where that fails.
+
+        Only this user gets into the folders in which containers write: what they make for a build of root's belongs to
+        a user id that may be a person's. Where they are not `closed`, a folder above must be.
+        """
         given = environment.get("KILN_HOME")
         path = Path(given).expanduser().absolute() if given else _default()
         home = cls(path)
@@ -35,6 +39,10 @@ class Home:
                 home.sources, home.ccache, home.builds, home.results, home.untested, home.work, home.locks
             ):  # fmt: skip
                 folder.mkdir(parents=True, exist_ok=True)
+            for folder in (home.ccache, home.builds, home.interpreters, home.venvs, home.verify, home.work):
+                folder.mkdir(exist_ok=True)
+                if closed:
+                    folder.chmod(0o700)
         except OSError as error:
             raise UsageError(
                 f"{path} cannot be used as Kiln's home ({error.strerror})",
@@ -49,6 +57,7 @@ class Home:
 
     @property
     def ccache(self) -> Path:
+        """The compile caches, each in a folder of its own for a toolchain and a recipe."""
         return self.path / "ccache"
 
     @property
@@ -152,16 +161,15 @@ def give(folder: Path, owner: int | None, all_inside: bool = False) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if owner is None:
         return
-    for path in (folder, *(_inside(folder) if all_inside else ())):
-        # Another build may have removed a file of the caches meanwhile.
-        with contextlib.suppress(FileNotFoundError):
-            if path.lstat().st_uid != owner:
-                os.chown(path, owner, owner, follow_symlinks=False)
-
-
-def _inside(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
-        yield from (Path(parent, name) for name in (*folders, *files))
+    if folder.lstat().st_uid != owner:
+        os.chown(folder, owner, owner, follow_symlinks=False)
+    if all_inside:
+        # A container may be at work in there: each name is taken in its open folder, so that no link leads elsewhere.
+        for _, folders, files, handle in os.fwalk(folder):
+            for name in (*folders, *files):
+                with contextlib.suppress(FileNotFoundError):
+                    if os.stat(name, dir_fd=handle, follow_symlinks=False).st_uid != owner:
+                        os.chown(name, owner, owner, dir_fd=handle, follow_symlinks=False)
 
 
 def remove(folder: Path) -> None:
