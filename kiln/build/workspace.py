@@ -34,7 +34,7 @@ class Workspace:
     """Where the steps of one plan run, one after the other.
 
     `folder` is emptied at the start and removed at the end. `log` is the file to which all output goes. With `keep`
-    the container of a step that failed is not removed.
+    the container of a step that failed is not removed. `memory` is how many bytes a container may use; 0 is no limit.
     """
 
     root: Path
@@ -46,6 +46,7 @@ class Workspace:
     folder: Path
     log: Path
     keep: bool = False
+    memory: int = 0
 
     @property
     def label(self) -> str:
@@ -157,7 +158,8 @@ class Workspace:
     def command(self, image: str, command: tuple[str, ...]) -> tuple[int, list[str]]:
         """Run a short command in an image of this build, with its interpreter: exit status and output."""
         lines: list[str] = []
-        run = Run(image, command, self.label, self.plan.environment, tuple(self._interpreter(writable=False)))
+        mounts = tuple(self._interpreter(writable=False))
+        run = Run(image, command, self.label, self.plan.environment, mounts, memory=self.memory)
         return self.engine.run(run, lines.append), lines
 
     def mounts(
@@ -202,6 +204,7 @@ class Workspace:
             mounts=tuple(mounts),
             workdir="/kiln/build",
             limits=self.plan.limits,
+            memory=self.memory,
         )
 
     def _unfinished(self, budget: Budget, where: str) -> BudgetError:

@@ -91,7 +91,7 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
         cache_size = cache.limit(settings.environment)
         with connect(settings.environment) as engine:
             begun, revision = time.time(), attest.revision_of(root)
-            workspace, wheel = _prepared(root, planned, earlier, settings, engine, console)
+            workspace, wheel = _prepared(catalogue, planned, earlier, settings, engine, console)
             if earlier:
                 described = earlier.described
             else:
@@ -119,7 +119,7 @@ def compile_only(catalogue: Catalogue, request: Request, settings: BuildSettings
         if kept:
             return kept
         with connect(settings.environment, conditions=settings.conditions) as engine:
-            workspace, wheel = _prepared(catalogue.root, planned, None, settings, engine, console)
+            workspace, wheel = _prepared(catalogue, planned, None, settings, engine, console)
             kept = record.keep(home.untested, planned, wheel.path, workspace.log)
             workspace.discard()
     return kept
@@ -166,7 +166,7 @@ def _publish(finished: Record, target: Path, home: Home, console: Console) -> Re
 
 
 def _prepared(
-    root: Path,
+    catalogue: Catalogue,
     planned: Plan,
     earlier: Record | None,
     settings: BuildSettings,
@@ -174,7 +174,7 @@ def _prepared(
     console: Console,
 ) -> tuple[Workspace, Wheel]:
     """The wheel, compiled, or that of an `earlier` run whose smoke suite has to run again."""
-    home = settings.home
+    root, home = catalogue.root, settings.home
     needed = smoke.needed_sources(planned) if earlier else planned.sources
     vault = sources.Vault(home.sources)
     if settings.bundle:
@@ -185,8 +185,9 @@ def _prepared(
     with console.station("toolchain"):
         images = toolchain.ensure(root, planned, engine, home, settings.sources, console)
     folder = home.builds / planned.key
+    memory = room.bound(plan.advice(catalogue, planned).needs, settings.jobs)
     workspace = Workspace(
-        root, planned, images, engine, home, obtained, folder, folder / record.LOG, settings.keep
+        root, planned, images, engine, home, obtained, folder, folder / record.LOG, settings.keep, memory
     )
     runner = BuildRunner(workspace, settings.jobs, settings.budget, cache.limit(settings.environment))
     if earlier:

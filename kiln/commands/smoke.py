@@ -13,7 +13,7 @@ from pathlib import Path
 from kiln import build, plan, smoke, sources
 from kiln.build import Workspace
 from kiln.core import Console, Home, SourceError, UsageError, find_python, give, remove, sha256_of
-from kiln.engine import connect, doctor, jobs, toolchain
+from kiln.engine import connect, doctor, jobs, room, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
 from kiln.smoke import PAGE, ContainerRunner, SmokeResult, VenvRunner, WheelUnderTest
@@ -89,7 +89,9 @@ def test_wheel(
                 with console.station("toolchain"):
                     images = toolchain.ensure(root, planned, engine, home, settings.sources, console)
                 folder = home.builds / name
-                workspace = Workspace(root, planned, images, engine, home, obtained, folder, log)
+                workspace = Workspace(
+                    root, planned, images, engine, home, obtained, folder, log, memory=room.bound(None, 1)
+                )
                 workspace.prepare()
                 build.ensure_interpreter(build.BuildRunner(workspace, jobs(0)), console)
                 runner = ContainerRunner(workspace, variables)
