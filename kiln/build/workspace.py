@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kiln.build import diagnosis
 from kiln.build.budget import Budget
 from kiln.build.trash import discard
-from kiln.core import BudgetError, CompileError, Home, KilnError, give, shown
+from kiln.core import BudgetError, CompileError, Home, KilnError, give, new, shown
 from kiln.engine import Images, Mount, Run
 from kiln.plan import SOURCE_PREFIX, ContainerStep, Plan, cache_name
 from kiln.sources import Obtained
@@ -219,7 +219,8 @@ class Workspace:
         variables = "".join(
             f"export {name}={shlex.quote(value)}\n" for name, value in run.environment.items()
         )
-        (self.build / "environment.sh").write_text(variables, encoding="utf-8")
+        with new(self.build / "environment.sh") as file:
+            file.write(variables.encode())
         return shlex.join(self.engine.shell(run, "/kiln/build/environment.sh"))
 
 

@@ -26,7 +26,7 @@ from kiln.build import (
 )
 from kiln.commands import sign
 from kiln.commands.printing import short_path
-from kiln.core import Console, Home, duration, give, remove, sha256_of
+from kiln.core import Console, Home, duration, give, new, remove, sha256_of
 from kiln.engine import Conditions, connect, doctor, room, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
@@ -76,6 +76,7 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
         planned = plan.make(catalogue, request)
     root = catalogue.root
     home, target = settings.home, root / "dist" / planned.folder
+    home.tidy()
     with home.in_use(console), home.lock(planned.key, console):
         finished = _sound(record.find(home.results, planned.key), console)
         if finished and finished.smoke_key == planned.smoke_key:
@@ -241,5 +242,6 @@ def _kept(home: Home, planned: Plan) -> str:
 def _copied(file: Path, workspace: Workspace) -> Path:
     give(workspace.out, workspace.engine.owner)
     target = workspace.out / file.name
-    target.write_bytes(file.read_bytes())
+    with new(target) as copy:
+        copy.write(file.read_bytes())
     return target

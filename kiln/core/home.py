@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -123,6 +124,15 @@ class Home:
         with held(self.locks / "use.lock", fcntl.LOCK_SH, notes, waiting):
             yield
 
+    def tidy(self) -> None:
+        """Remove the temporary files of runs that were killed; none while another process uses the home."""
+        with self.alone() as alone:
+            for path in self.work.iterdir() if alone else ():
+                if path.is_dir() and not path.is_symlink():
+                    remove(path)
+                else:
+                    path.unlink(missing_ok=True)
+
     @contextlib.contextmanager
     def alone(self) -> Iterator[bool]:
         """Whether no other process uses the home; none begins to before this has ended."""
@@ -145,9 +155,15 @@ def _default() -> Path:
 def held(file: Path, kind: int, notes: Notes, waiting: str) -> Iterator[None]:
     """A lock on a file, of one of fcntl's kinds; the note `waiting` where another process holds it.
 
-    The kernel frees it however the process ends.
+    The kernel frees it however the process ends. Raises UsageError for a link: it may lead to any file.
     """
-    with file.open("w") as stream:
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UsageError(f"{file} is a link", "remove it, then run again") from error
+        raise
+    with os.fdopen(handle, "rb+", buffering=0) as stream:
         try:
             fcntl.flock(stream, kind | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -102,7 +102,10 @@ def test_a_step_that_takes_more_and_more_memory_is_ended(engine: Engine, image: 
 
 
 def test_what_is_in_memory_has_a_size(engine: Engine, image: str) -> None:
-    script = "df --block-size=1 --type tmpfs --output=target,size | tail -n +2; df --block-size=1 --output=target,size /dev/shm"
+    script = (
+        "df --block-size=1 --type tmpfs --output=target,size | tail -n +2;"
+        "df --block-size=1 --output=target,size /dev/shm"
+    )
     status, lines = run(
         engine, image, "bash", "-c", f"{script}; touch /tmp/x; echo 'echo runs' > /tmp/x; bash /tmp/x"
     )
