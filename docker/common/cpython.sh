@@ -6,7 +6,7 @@ mkdir -p "$HOME" "$TMPDIR" /kiln/build/cpython
 cd /kiln/build/cpython
 
 tar --extract --file /kiln/files/Python-*.t* --strip-components 1
-export CC="ccache gcc"
+export CC="ccache gcc" CCACHE_COMPILERCHECK=content
 # This keeps the path of the build folder out of the result; configure adds its own flags.
 ./configure --quiet --prefix=/kiln/python --without-ensurepip CFLAGS="-ffile-prefix-map=$PWD=/cpython"
 make --silent --jobs "$KILN_JOBS"

@@ -19,6 +19,7 @@ rm -rf "$prefix" "$source" "$objects"
 mkdir -p "$source" "$objects"
 tar --extract --file "$archive" --directory "$source" --strip-components 1
 cd "$objects"
+export CCACHE_COMPILERCHECK=content
 # Its sources are C++98, which newer compilers have to be asked for. Left out are its sanitizers, which do not compile
 # against a newer kernel and C library, and libraries that nothing here links to.
 CC="ccache gcc" CXX="ccache g++ -std=gnu++98" "$source/configure" --quiet --prefix="$prefix" \

@@ -2,7 +2,7 @@
 # Compiles the Python module and the libraries that it links to, nothing else.
 set -euo pipefail
 cd /kiln/build/cmake
-# ccache identifies the compiler by its content, so the cache stays valid for a new toolchain image with the same compiler.
+# ccache identifies the compiler by its content, as no other program can have the same.
 # In depend mode it checks the compiler's list of headers, and a miss needs no extra preprocessing.
 export CCACHE_COMPILERCHECK=content CCACHE_DEPEND=1
 ccache --zero-stats > /dev/null

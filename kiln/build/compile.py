@@ -8,7 +8,7 @@ from pathlib import Path
 from kiln import sources
 from kiln.build.runner import INTERPRETER, BuildRunner
 from kiln.build.venvs import ensure_venvs
-from kiln.core import CompileError, Console, UsageError, give, remove
+from kiln.core import CompileError, Console, UsageError, give, is_plain, remove
 from kiln.plan import VENVS_SCRIPT, ContainerStep, prepares
 
 # What is known of the pinned inputs, for the scripts that write the SBOM.
@@ -49,7 +49,8 @@ def compile_wheel(runner: BuildRunner, console: Console) -> Path:
                 sources.settle_prepared(source, tree, epoch)
                 if source.name in patched:
                     give(tree, owner, all_inside=True)
-    wheels = sorted((workspace.out / "raw").glob("*.whl"))
+    # A link that a step has left may lead to any file of this machine.
+    wheels = sorted(filter(is_plain, (workspace.out / "raw").glob("*.whl")))
     if len(wheels) != 1:
         raise CompileError(
             f"the steps of {plan.recipe.name} left {len(wheels)} wheels in /kiln/out/raw instead of one",

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiln.core import Value, remove, sha256_of
+from kiln.core import BLOCK, Value, is_plain, plain, remove, sha256_of
 from kiln.plan import Plan, Variant
 
 SUMS = "SHA256SUMS"
@@ -171,7 +171,9 @@ def publish(record: Record, target: Path) -> Record:
 def _write(folder: Path, plan: Plan, files: Mapping[str, Path], texts: Mapping[str, str]) -> Record:
     with _whole(folder) as copy:
         for name, file in files.items():
-            shutil.copyfile(file, copy / name)
+            # From a folder in which containers write: a link there may lead to any file of this machine.
+            with plain(file) as source, (copy / name).open("wb") as target:
+                shutil.copyfileobj(source, target, BLOCK)
         for name, text in {PLAN: plan.to_json(), TOOLCHAIN: plan.toolchain.to_json(), **texts}.items():
             (copy / name).write_text(text, encoding="utf-8")
         _sum(copy)
@@ -205,6 +207,9 @@ def _damage(folder: Path) -> str | None:
     except (OSError, ValueError):
         return SUMS
     there = {path.name for path in folder.iterdir() if path.name != SUMS}
+    odd = [name for name in (SUMS, *there) if not is_plain(folder / name)]
+    if odd:
+        return min(odd)
     if there != set(recorded) or not any(name.endswith(".whl") for name in there):
         return min(there ^ set(recorded), default="the wheel")
     return next(

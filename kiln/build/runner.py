@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from kiln.build import cache
 from kiln.build.budget import Budget
 from kiln.build.workspace import VENVS_FILES, Line, Workspace, plan_variables
 from kiln.engine import Mount
@@ -18,12 +20,13 @@ INTERPRETER = "cpython"
 class BuildRunner:
     """Runs the steps of the stations `compile` and `wheel` in a workspace, with `jobs` compilers at once.
 
-    `budget` limits the steps of the station `compile`.
+    `budget` limits the steps of the station `compile`, `cache_size` in bytes what ccache keeps for them.
     """
 
     workspace: Workspace
     jobs: int
     budget: Budget | None = None
+    cache_size: int = cache.DEFAULT
 
     def run(self, step: ContainerStep, line: Line) -> None:
         """Run one step. Raises CompileError if it fails, BudgetError if the time is over."""
@@ -34,16 +37,24 @@ class BuildRunner:
         """The variables of a step. Steps that compile do not see the build key, so it cannot get into the binaries."""
         plan = self.workspace.plan
         stamp = {"KILN_STAMP": plan.stamp} if step.station == "wheel" else {}
+        # Without a cache the compiler is run as it is.
+        caching = (
+            {"CCACHE_MAXSIZE": f"{max(1, self.cache_size // 10**6)}M"}
+            if self._cache(step)
+            else {"CCACHE_DISABLE": "1"}
+        )
         return {
             **plan_variables(plan),
             "KILN_JOBS": str(self.jobs),
             "KILN_PATCHES": " ".join(f"{each.tree}:{each.file}" for each, _ in plan.patches),
+            **caching,
             **stamp,
         }
 
     def mounts(self, step: ContainerStep) -> list[Mount]:
-        """What a step has: the pinned files, but not those of the smoke suite, the caches, patches and source trees.
+        """What a step has: the pinned files, but not those of the smoke suite, patches and source trees.
 
+        A step that compiles has the compile cache, and no other step: what it leaves there is taken by later builds.
         Trees are read-only, except for the step `patch`, and for a step that prepares a source, in the tree of that
         source. Virtual environments are read-only, except for the step that makes them. The step that compiles the
         interpreter has no tree: a run that only tests a wheel unpacks none.
@@ -52,7 +63,9 @@ class BuildRunner:
         interpreter = step.name == INTERPRETER
         files = [each for each in workspace.obtained if each.source.is_file and each.source.use != "smoke"]
         mounts = workspace.mounts(files, writable_out=True, writable_interpreter=interpreter)
-        mounts.append(Mount(workspace.home.ccache, "/kiln/ccache", writable=True))
+        found = self._cache(step)
+        if found:
+            mounts.append(Mount(found, "/kiln/ccache", writable=True))
         if interpreter:
             return mounts
         making = step.script == VENVS_SCRIPT
@@ -65,3 +78,9 @@ class BuildRunner:
                 writable = step.name in ("patch", prepares(source))
                 mounts.append(Mount(workspace.trees / source.name, f"/kiln/trees/{source.name}", writable))
         return mounts
+
+    def _cache(self, step: ContainerStep) -> Path | None:
+        """The compile cache of a step; None for one that has none."""
+        if step.name == INTERPRETER:
+            return self.workspace.interpreter_cache
+        return self.workspace.cache if self.workspace.plan.compiles(step) else None

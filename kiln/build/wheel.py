@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kiln.archive import Wheel, inspect_wheel
 from kiln.build.runner import BuildRunner
-from kiln.core import CompileError, Console
+from kiln.core import CompileError, Console, is_plain
 
 
 def finish_wheel(runner: BuildRunner, console: Console) -> Wheel:
@@ -22,7 +22,8 @@ def finish_wheel(runner: BuildRunner, console: Console) -> Wheel:
                     left = f"  the raw wheel, until the next build: {workspace.out / 'raw'}"
                     detail = "\n".join(filter(None, (error.detail, left)))
                     raise CompileError(error.what, error.cure, where=error.where, detail=detail) from error
-    wheels = sorted(workspace.out.glob("*.whl"))
+    # A link that a step has left may lead to any file of this machine.
+    wheels = sorted(filter(is_plain, workspace.out.glob("*.whl")))
     if len(wheels) != 1:
         raise CompileError(
             f"the repair left {len(wheels)} wheels instead of one", f"read the whole log: {workspace.log}"

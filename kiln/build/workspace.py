@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from kiln.build import diagnosis
 from kiln.build.budget import Budget
 from kiln.build.trash import discard
-from kiln.core import BudgetError, CompileError, Home, KilnError, give, shown
+from kiln.core import BudgetError, CompileError, Home, KilnError, give, new, shown
 from kiln.engine import Images, Mount, Run
-from kiln.plan import SOURCE_PREFIX, ContainerStep, Plan
+from kiln.plan import SOURCE_PREFIX, ContainerStep, Plan, cache_name
 from kiln.recipe import NATIVE
 from kiln.sources import Obtained
 
@@ -35,7 +35,7 @@ class Workspace:
     """Where the steps of one plan run, one after the other.
 
     `folder` is emptied at the start and removed at the end. `log` is the file to which all output goes. With `keep`
-    the container of a step that failed is not removed.
+    the container of a step that failed is not removed. `memory` is how many bytes a container may use; 0 is no limit.
     """
 
     root: Path
@@ -47,6 +47,7 @@ class Workspace:
     folder: Path
     log: Path
     keep: bool = False
+    memory: int = 0
 
     @property
     def label(self) -> str:
@@ -80,6 +81,16 @@ class Workspace:
         """Where that step makes them."""
         return self.venvs.with_suffix(".partial")
 
+    @property
+    def cache(self) -> Path:
+        """The compile cache of the recipe's steps."""
+        return self.home.ccache / self.plan.cache_name
+
+    @property
+    def interpreter_cache(self) -> Path:
+        """That of the step which compiles an interpreter: every recipe uses its result."""
+        return self.home.ccache / cache_name(self.plan.toolchain.image, "")
+
     def prepare(self) -> None:
         """Make the folders, all empty; remove what an earlier build left that was killed."""
         self.engine.remove(self.label)
@@ -89,7 +100,8 @@ class Workspace:
         for folder in (self.build, self.build / "home", self.build / "tmp", self.out):
             give(folder, self.engine.owner)
         # Caches that were copied here, for example from another machine, may belong to another user.
-        give(self.home.ccache, self.engine.owner, all_inside=True)
+        for cache in (self.cache, self.interpreter_cache):
+            give(cache, self.engine.owner, all_inside=True)
         failures = [
             f"== sources: {each.source.name}: {' '.join(failure)}\n"
             for each in self.obtained
@@ -147,7 +159,8 @@ class Workspace:
     def command(self, image: str, command: tuple[str, ...]) -> tuple[int, list[str]]:
         """Run a short command in an image of this build, with its interpreter: exit status and output."""
         lines: list[str] = []
-        run = Run(image, command, self.label, self.plan.environment, tuple(self._interpreter(writable=False)))
+        mounts = tuple(self._interpreter(writable=False))
+        run = Run(image, command, self.label, self.plan.environment, mounts, memory=self.memory)
         return self.engine.run(run, lines.append), lines
 
     def mounts(
@@ -193,6 +206,7 @@ class Workspace:
             mounts=tuple(mounts),
             workdir="/kiln/build",
             limits=self.plan.limits,
+            memory=self.memory,
         )
 
     def _unfinished(self, budget: Budget, where: str) -> BudgetError:
@@ -207,7 +221,8 @@ class Workspace:
         variables = "".join(
             f"export {name}={shlex.quote(value)}\n" for name, value in run.environment.items()
         )
-        (self.build / "environment.sh").write_text(variables, encoding="utf-8")
+        with new(self.build / "environment.sh") as file:
+            file.write(variables.encode())
         return shlex.join(self.engine.shell(run, "/kiln/build/environment.sh"))
 
 

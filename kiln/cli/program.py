@@ -107,7 +107,9 @@ def _named(arguments: list[str], option: str, valued: set[str]) -> Iterator[str]
 
 
 def _terminate_cleanly() -> None:
-    """End like Ctrl-C when asked to end, so that containers and temporary files are removed."""
+    """End as with Ctrl-C when asked to end, so that containers and temporary files are removed."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def stop(number: int, _: object) -> None:
         raise KeyboardInterrupt

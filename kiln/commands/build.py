@@ -26,7 +26,7 @@ from kiln.build import (
 )
 from kiln.commands import sign
 from kiln.commands.printing import short_path
-from kiln.core import Console, Home, duration, give, remove, sha256_of
+from kiln.core import Console, Home, duration, give, new, remove, sha256_of
 from kiln.engine import Conditions, connect, doctor, room, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
@@ -76,6 +76,7 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
         planned = plan.make(catalogue, request)
     root = catalogue.root
     home, target = settings.home, root / "dist" / planned.folder
+    home.tidy()
     with home.in_use(console), home.lock(planned.key, console):
         finished = _sound(record.find(home.results, planned.key), console)
         if finished and finished.smoke_key == planned.smoke_key:
@@ -89,10 +90,9 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
         licences.require(licences.terms(root, planned.sources), home, settings.accept_licences, console)
         doctor.require(settings.setup, settings.environment, console)
         cache_size = cache.limit(settings.environment)
-        cache.configure(home.ccache, cache_size)
         with connect(settings.environment) as engine:
             begun, revision = time.time(), attest.revision_of(root)
-            workspace, wheel = _prepared(root, planned, earlier, settings, engine, console)
+            workspace, wheel = _prepared(catalogue, planned, earlier, settings, engine, console)
             if earlier:
                 described = earlier.described
             else:
@@ -119,9 +119,8 @@ def compile_only(catalogue: Catalogue, request: Request, settings: BuildSettings
         kept = _sound(record.find(home.untested, planned.key), console)
         if kept:
             return kept
-        cache.configure(home.ccache, cache.limit(settings.environment))
         with connect(settings.environment, conditions=settings.conditions) as engine:
-            workspace, wheel = _prepared(catalogue.root, planned, None, settings, engine, console)
+            workspace, wheel = _prepared(catalogue, planned, None, settings, engine, console)
             kept = record.keep(home.untested, planned, wheel.path, workspace.log)
             workspace.discard()
     return kept
@@ -168,7 +167,7 @@ def _publish(finished: Record, target: Path, home: Home, console: Console) -> Re
 
 
 def _prepared(
-    root: Path,
+    catalogue: Catalogue,
     planned: Plan,
     earlier: Record | None,
     settings: BuildSettings,
@@ -176,7 +175,7 @@ def _prepared(
     console: Console,
 ) -> tuple[Workspace, Wheel]:
     """The wheel, compiled, or that of an `earlier` run whose smoke suite has to run again."""
-    home = settings.home
+    root, home = catalogue.root, settings.home
     needed = smoke.needed_sources(planned) if earlier else planned.sources
     vault = sources.Vault(home.sources)
     if settings.bundle:
@@ -187,10 +186,11 @@ def _prepared(
     with console.station("toolchain"):
         images = toolchain.ensure(root, planned, engine, home, settings.sources, console)
     folder = home.builds / planned.key
+    memory = room.bound(plan.advice(catalogue, planned).needs, settings.jobs)
     workspace = Workspace(
-        root, planned, images, engine, home, obtained, folder, folder / record.LOG, settings.keep
+        root, planned, images, engine, home, obtained, folder, folder / record.LOG, settings.keep, memory
     )
-    runner = BuildRunner(workspace, settings.jobs, settings.budget)
+    runner = BuildRunner(workspace, settings.jobs, settings.budget, cache.limit(settings.environment))
     if earlier:
         why = "has changed" if earlier.smoke_key else "was not passed"
         console.note(f"the smoke suite {why}: the wheel is tested again, not built again")
@@ -242,5 +242,6 @@ def _kept(home: Home, planned: Plan) -> str:
 def _copied(file: Path, workspace: Workspace) -> Path:
     give(workspace.out, workspace.engine.owner)
     target = workspace.out / file.name
-    target.write_bytes(file.read_bytes())
+    with new(target) as copy:
+        copy.write(file.read_bytes())
     return target

@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Needs:
-    """Hashes of files, of trees and of locks, image tags, names of interpreters and venvs, each with who needs it."""
+    """Hashes of files, of trees and of locks, image tags, names of what a home keeps, each with who needs it."""
 
     hashes: dict[str, str] = field(default_factory=dict)
     trees: dict[str, str] = field(default_factory=dict)
@@ -52,6 +52,7 @@ class Needs:
     interpreters: dict[str, str] = field(default_factory=dict)
     venvs: dict[str, str] = field(default_factory=dict)
     locks: dict[str, str] = field(default_factory=dict)
+    caches: dict[str, str] = field(default_factory=dict)
 
 
 def needs(catalogue: Catalogue) -> Needs:
@@ -83,6 +84,8 @@ def needs(catalogue: Catalogue) -> Needs:
             found.hashes.setdefault(locked.registry.sha256, f"needed by the base {base}")
         for image in locked.of(base):
             found.images.setdefault(toolchain.tag_of(image), f"needed by the base {base}")
+            for name in ("", *catalogue.names()):
+                found.caches.setdefault(plan.cache_name(image, name), f"of {name or 'interpreters'}")
     for path in sorted(root.glob("layers/*/sources.yaml")):
         _need(found, typed(read_yaml(path), SourceList).sources, f"needed by {path.relative_to(root)}")
     listed = root / SETS
@@ -170,7 +173,7 @@ def survey(needed: Needs, home: Home, engine: Engine | None, cache_size: int, re
     """Everything in the home, and Kiln's images, each with whether it is kept and why.
 
     `results` is how many finished builds of each variant are kept, the newest ones; 0 for all of them.
-    `cache_size` is how many bytes each of the compile caches may take.
+    `cache_size` is how many bytes the compile caches may take together.
     """
     vault = Vault(home.sources)
     return [
@@ -197,7 +200,7 @@ def survey(needed: Needs, home: Home, engine: Engine | None, cache_size: int, re
         *(_images(engine, needed) if engine else ()),
         *(_item("build", path, False, "left by a build that failed") for path in _in(home.builds)),
         *(_item("work", path, False, _LEFT) for path in (*_in(home.work), *_in(vault.root / "work"))),
-        *_caches(home, cache_size),
+        *_caches(home, needed, cache_size),
     ]
 
 
@@ -285,15 +288,27 @@ def _images(engine: Engine, needed: Needs) -> Iterator[Item]:
         yield Item("image", tag, size, why is not None, why or "no recipe's variant uses it")
 
 
-def _caches(home: Home, size: int) -> Iterator[Item]:
-    """The compile caches, and of Bazel's what is over the size."""
-    files = cache.excess(home.ccache, size)
-    over = sum(file.size for file in files)
-    why = f"each is limited to {megabytes(size)} MB ({cache.VARIABLE})"
-    yield Item("cache", "ccache", _size(home.ccache) - over, True, why, (home.ccache,))
+def _caches(home: Home, needed: Needs, size: int) -> Iterator[Item]:
+    """The compile caches; those of no recipe or toolchain go, and of the others what is over the size."""
+    there = _in(home.ccache)
+    unused = [path for path in there if path.name not in needed.caches]
+    for path in unused:
+        yield _item("cache", path, False, "no recipe's toolchain uses it")
+    files = cache.excess(home.ccache, size + sum(map(_size, unused)))
+    files = [
+        file for file in files if not any(path in file.path.parents or path == file.path for path in unused)
+    ]
+    over = dict.fromkeys(there, 0)
+    for file in files:
+        over[home.ccache / file.path.relative_to(home.ccache).parts[0]] += file.size
+    for path in there:
+        if path not in unused:
+            item = _item("cache", path, True, needed.caches[path.name])
+            yield replace(item, size=item.size - over[path])
     if files:
-        name = f"{len(files)} files of Bazel's, the longest unused"
-        yield Item("cache", name, over, False, why, tuple(file.path for file in files))
+        why = f"all are limited to {megabytes(size)} MB ({cache.VARIABLE})"
+        name = f"{len(files)} files, the longest unused"
+        yield Item("cache", name, sum(over.values()), False, why, tuple(file.path for file in files))
 
 
 def _in(folder: Path) -> list[Path]:

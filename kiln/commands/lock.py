@@ -66,7 +66,7 @@ def run(
     console: Console,
 ) -> None:
     """Generate locks and print what is in them."""
-    with console.transfers() as transfers:
+    with home.in_use(console), console.transfers() as transfers:
         made = make_locks(catalogue, request, home, settings, transfers)
     for each in made:
         show(each, Console.for_output())

@@ -12,8 +12,19 @@ from pathlib import Path
 
 from kiln import build, plan, smoke, sources
 from kiln.build import Workspace
-from kiln.core import Console, Home, SourceError, UsageError, find_python, give, remove, sha256_of
-from kiln.engine import connect, doctor, jobs, toolchain
+from kiln.core import (
+    Console,
+    Home,
+    SourceError,
+    UsageError,
+    find_python,
+    give,
+    is_plain,
+    new,
+    remove,
+    sha256_of,
+)
+from kiln.engine import connect, doctor, jobs, room, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
 from kiln.smoke import PAGE, ContainerRunner, SmokeResult, VenvRunner, WheelUnderTest
@@ -89,7 +100,9 @@ def test_wheel(
                 with console.station("toolchain"):
                     images = toolchain.ensure(root, planned, engine, home, settings.sources, console)
                 folder = home.builds / name
-                workspace = Workspace(root, planned, images, engine, home, obtained, folder, log)
+                workspace = Workspace(
+                    root, planned, images, engine, home, obtained, folder, log, memory=room.bound(None, 1)
+                )
                 workspace.prepare()
                 build.ensure_interpreter(build.BuildRunner(workspace, jobs(0)), console)
                 runner = ContainerRunner(workspace, variables)
@@ -114,7 +127,7 @@ def _run(
     console: Console,
     owner: int | None,
 ) -> Trial:
-    shutil.copyfile(found.wheel.path, place.out / found.wheel.path.name)
+    _copy(found.wheel.path, place.out / found.wheel.path.name)
     about = {"wheel from": found.origin, "suite": _suite(place.plan), "run in": _where(place)}
     if settings.against:
         with console.status(f"getting {settings.against}"):
@@ -131,11 +144,17 @@ def _run(
             )
     finally:
         for file in (place.build / smoke.REPORT, place.build / PAGE):
-            if file.exists():
-                shutil.copyfile(file, target / file.name)
-        if (place.build / smoke.REPORT).exists():
+            if is_plain(file):
+                _copy(file, target / file.name)
+        if is_plain(place.build / smoke.REPORT):
             smoke.table(smoke.read_results(place.build), Console.for_output())
     return Trial(found, proved, target)
+
+
+def _copy(file: Path, target: Path) -> None:
+    """Copy a file from or into a folder in which containers write."""
+    with file.open("rb") as source, new(target) as copy:
+        shutil.copyfileobj(source, copy)
 
 
 def against(text: str, python: str, folder: Path) -> Path:

@@ -86,7 +86,8 @@ def main(spec: Path) -> int:
 
 def _build(rebuild: Rebuild) -> None:
     settings = build.BuildSettings(
-        home=Home.of({"KILN_HOME": str(rebuild.home)}),
+        # What stands between it and the disk opens files as the user of the container.
+        home=Home.of({"KILN_HOME": str(rebuild.home)}, closed=False),
         environment=os.environ,
         sources=FetchSettings(offline=True, fallbacks=(), environment=os.environ),
         jobs=rebuild.jobs,

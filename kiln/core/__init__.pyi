@@ -38,6 +38,9 @@ from .interpreters import find_python as find_python
 from .interpreters import pyenv_root as pyenv_root
 from .interpreters import python_program as python_program
 from .options import named_paths as named_paths
+from .plain import is_plain as is_plain
+from .plain import new as new
+from .plain import plain as plain
 from .shown import shown as shown
 from .shown import without_control as without_control
 from .shown import without_login as without_login

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -25,8 +26,12 @@ class Home:
     path: Path
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> Home:
-        """The home that an environment names, made where it does not exist; UsageError where that fails."""
+    def of(cls, environment: Mapping[str, str], closed: bool = True) -> Home:
+        """The home that an environment names, made where it does not exist; UsageError where that fails.
+
+        Only this user gets into the folders in which containers write: what they make for a build of root's belongs to
+        a user id that may be a person's. Where they are not `closed`, a folder above must be.
+        """
         given = environment.get("KILN_HOME")
         path = Path(given).expanduser().absolute() if given else _default()
         home = cls(path)
@@ -35,6 +40,10 @@ class Home:
                 home.sources, home.ccache, home.builds, home.results, home.untested, home.work, home.locks
             ):  # fmt: skip
                 folder.mkdir(parents=True, exist_ok=True)
+            for folder in (home.ccache, home.builds, home.interpreters, home.venvs, home.verify, home.work):
+                folder.mkdir(exist_ok=True)
+                if closed:
+                    folder.chmod(0o700)
         except OSError as error:
             raise UsageError(
                 f"{path} cannot be used as Kiln's home ({error.strerror})",
@@ -49,6 +58,7 @@ class Home:
 
     @property
     def ccache(self) -> Path:
+        """The compile caches, each in a folder of its own for a toolchain and a recipe."""
         return self.path / "ccache"
 
     @property
@@ -114,6 +124,15 @@ class Home:
         with held(self.locks / "use.lock", fcntl.LOCK_SH, notes, waiting):
             yield
 
+    def tidy(self) -> None:
+        """Remove the temporary files of runs that were killed; none while another process uses the home."""
+        with self.alone() as alone:
+            for path in self.work.iterdir() if alone else ():
+                if path.is_dir() and not path.is_symlink():
+                    remove(path)
+                else:
+                    path.unlink(missing_ok=True)
+
     @contextlib.contextmanager
     def alone(self) -> Iterator[bool]:
         """Whether no other process uses the home; none begins to before this has ended."""
@@ -136,9 +155,15 @@ def _default() -> Path:
 def held(file: Path, kind: int, notes: Notes, waiting: str) -> Iterator[None]:
     """A lock on a file, of one of fcntl's kinds; the note `waiting` where another process holds it.
 
-    The kernel frees it however the process ends.
+    The kernel frees it however the process ends. Raises UsageError for a link: it may lead to any file.
     """
-    with file.open("w") as stream:
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UsageError(f"{file} is a link", "remove it, then run again") from error
+        raise
+    with os.fdopen(handle, "rb+", buffering=0) as stream:
         try:
             fcntl.flock(stream, kind | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -152,16 +177,15 @@ def give(folder: Path, owner: int | None, all_inside: bool = False) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if owner is None:
         return
-    for path in (folder, *(_inside(folder) if all_inside else ())):
-        # Another build may have removed a file of the caches meanwhile.
-        with contextlib.suppress(FileNotFoundError):
-            if path.lstat().st_uid != owner:
-                os.chown(path, owner, owner, follow_symlinks=False)
-
-
-def _inside(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
-        yield from (Path(parent, name) for name in (*folders, *files))
+    if folder.lstat().st_uid != owner:
+        os.chown(folder, owner, owner, follow_symlinks=False)
+    if all_inside:
+        # A container may be at work in there: each name is taken in its open folder, so that no link leads elsewhere.
+        for _, folders, files, handle in os.fwalk(folder):
+            for name in (*folders, *files):
+                with contextlib.suppress(FileNotFoundError):
+                    if os.stat(name, dir_fd=handle, follow_symlinks=False).st_uid != owner:
+                        os.chown(name, owner, owner, dir_fd=handle, follow_symlinks=False)
 
 
 def remove(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -17,10 +18,23 @@ from kiln.engine.run import Mount, Run
 from kiln.plan import Limits
 
 OPEN_FILES = 16384
+# The system calls of a build: none that mounts, makes namespaces, traces, or changes the machine, and sockets of the
+# usual kinds alone.
+PROFILE = Path(__file__).with_name("seccomp.json")
+# What a container may write beside its mounts: in memory, which counts as its own. Podman has the last two by itself, each
+# as large as half of the machine's memory.
+_IN_MEMORY = {
+    "/tmp": "rw,exec,mode=1777,size=1g",  # noqa: S108
+    "/var/tmp": "rw,mode=1777,size=1g",  # noqa: S108
+    "/run": "rw,mode=755,size=64m",
+}
 
 
-def host_config(api: docker.APIClient, run: Run, more: Iterable[Mount] = ()) -> dict[str, Any]:
-    """The settings of the run's container, with `more` mounts, in the form of the engine's API."""
+def host_config(api: docker.APIClient, run: Run, seccomp: str, more: Iterable[Mount] = ()) -> dict[str, Any]:
+    """The settings of the run's container, with `more` mounts, in the form of the engine's API.
+
+    `seccomp` is the profile of system calls as the engine takes it.
+    """
     settings: dict[str, Any] = api.create_host_config(
         mounts=[
             DockerMount(mount.target, str(mount.source), type="bind", read_only=not mount.writable)
@@ -29,9 +43,12 @@ def host_config(api: docker.APIClient, run: Run, more: Iterable[Mount] = ()) -> 
         network_mode=run.limits.network,
         read_only=run.limits.root_file_system == "read-only",
         cap_drop=["ALL"],
-        security_opt=["no-new-privileges"],
+        security_opt=["no-new-privileges", f"seccomp={seccomp}"],
         pids_limit=run.limits.processes,
-        tmpfs={"/tmp": "rw,exec,mode=1777"},  # noqa: S108
+        mem_limit=run.memory or None,
+        # Swap space is the machine's own affair.
+        memswap_limit=-1 if run.memory else None,
+        tmpfs=_IN_MEMORY,
         init=True,
         ulimits=ulimits(run.limits),
     )

@@ -224,6 +224,7 @@ class Engine:
         limits = [f"--ulimit={each.name}={each.soft}:{each.hard}" for each in container.ulimits(run.limits)]
         return [
             *own, "run", "--rm", "-it", "--network", run.limits.network, *user, *limits,
+            "--cap-drop=ALL", "--security-opt=no-new-privileges", f"--security-opt=seccomp={container.PROFILE}",
             "--volumes-from", self.kept(run.label)[0], "--workdir", run.workdir,
             run.image, "bash", "--rcfile", setup,
         ]  # fmt: skip
@@ -240,7 +241,9 @@ class Engine:
 
     def _create(self, run: Run) -> Container:
         api, conditions = self._client.api, self._conditions
-        host = container.host_config(api, run, conditions.mounts)
+        # Podman reads the profile from a file of its machine, which is this one; Docker takes its content.
+        profile = str(container.PROFILE) if self._podman else container.PROFILE.read_text(encoding="utf-8")
+        host = container.host_config(api, run, profile, conditions.mounts)
         if self._podman and self._rootless:
             # The user's own id inside the container, too. The SDK accepts only Docker's values of this setting.
             host["UsernsMode"] = "keep-id"

@@ -43,6 +43,17 @@ def disk_shortage(needs: Needs | None, missing: int, free: int, home: Home) -> l
     ]
 
 
+def bound(needs: Needs | None, jobs: int, there: int = 0) -> int:
+    """The bytes of memory that the containers of a build with `jobs` compilers may use, of `there` or this machine's.
+
+    That is twice what such a build was measured to use, 8 GB at least, and always less than the machine has: a step that
+    takes more and more is ended, and not what else runs here.
+    """
+    there = there or memory()
+    most = there - min(there // 8, 10**9)
+    return min(most, max(2 * needs.memory_with(jobs), 8 * 10**9)) if needs else most
+
+
 def _sizes(sources: Iterable[Source], vault: Vault) -> Iterator[int]:
     """The recorded sizes of the sources that are not in the vault."""
     for source in sources:

@@ -20,7 +20,10 @@ class Mount:
 
 @dataclass(frozen=True)
 class Run:
-    """One command in one container of one image. `label` is how the container is found again."""
+    """One command in one container of one image. `label` is how the container is found again.
+
+    `memory` is how many bytes all its processes together may use; 0 is no limit of its own.
+    """
 
     image: str
     command: tuple[str, ...]
@@ -29,3 +32,4 @@ class Run:
     mounts: tuple[Mount, ...] = ()
     workdir: str = "/"
     limits: Limits = field(default_factory=Limits)
+    memory: int = 0

@@ -11,16 +11,27 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
 
 from kiln.attest import Signer
-from kiln.core import DifferenceError, Notes, SourceError, UsageError, held, sha256_of
+from kiln.core import (
+    BLOCK,
+    DifferenceError,
+    Notes,
+    SourceError,
+    UsageError,
+    hash_into,
+    held,
+    is_plain,
+    new,
+    plain,
+)
 from kiln.index import listing, pages
 from kiln.index.wheelhouse import Entry, Item
 
@@ -42,7 +53,7 @@ def read(folder: Path) -> tuple[Entry, ...]:
     """The entries of an index; none where there is no index yet. SourceError for a damaged manifest."""
     path = folder / MANIFEST
     try:
-        return parse(path.read_bytes(), str(path))
+        return parse(_read(path), str(path))
     except FileNotFoundError:
         return ()
 
@@ -75,8 +86,8 @@ def items(folder: Path) -> tuple[Item, ...]:
         Item(
             entry,
             folder / "files" / entry.file,
-            (folder / "files" / f"{entry.file}.metadata").read_bytes() if entry.metadata else None,
-            tuple(sorted((folder / "records" / entry.file).glob("*"))),
+            _read(folder / "files" / f"{entry.file}.metadata") if entry.metadata else None,
+            tuple(filter(is_plain, sorted((folder / "records" / entry.file).glob("*")))),
         )
         for entry in entries
     )
@@ -84,7 +95,7 @@ def items(folder: Path) -> tuple[Item, ...]:
 
 def sets_of(folder: Path) -> dict[str, bytes]:
     """The pinned sets that an index holds, by file name."""
-    return {path.name: path.read_bytes() for path in sorted((folder / "sets").glob("*.txt"))}
+    return {path.name: _read(path) for path in sorted((folder / "sets").glob("*.txt"))}
 
 
 def update(
@@ -121,14 +132,14 @@ def update(
             if item.entry.file not in before:
                 _place(target, item)
             for path in item.record:
-                _write(target / "records" / item.entry.file / path.name, path.read_bytes())
+                _write(target, target / "records" / item.entry.file / path.name, _read(path))
         for name, content in rendered(entries, {**sets_of(target), **sets}).items():
-            _write(target / name, content)
+            _write(target, target / name, content)
         signed = listing.made(target, signer, time.time()) if signer else None
         if listed:
             signed = _list_of(listed, target)
         if signed:
-            _write(target / listing.NAME, signed.encode())
+            _write(target, target / listing.NAME, signed.encode())
     return Updated(entries, tuple(entry for entry in entries if entry.file not in before))
 
 
@@ -171,7 +182,8 @@ def _check(folder: Path, entry: Entry) -> None:
     for name, expected in names.items():
         path = folder / "files" / name
         try:
-            found = sha256_of(path)
+            with plain(path) as stream:
+                found = hash_into(stream, hashlib.sha256())
         except FileNotFoundError:
             found = "missing"
         if found != expected:
@@ -184,33 +196,48 @@ def _check(folder: Path, entry: Entry) -> None:
 def _place(target: Path, item: Item) -> None:
     """The file and its metadata in their place; SourceError where the file changed since it was read."""
     path = target / "files" / item.entry.file
-    with _new(path) as copy:
-        shutil.copyfile(item.path, copy)
-        if sha256_of(copy) != item.entry.sha256:
+    with _new(target, path) as copy:
+        digest = hashlib.sha256()
+        with plain(item.path) as stream:
+            while block := stream.read(BLOCK):
+                digest.update(block)
+                copy.write(block)
+        if digest.hexdigest() != item.entry.sha256:
             raise SourceError(
                 f"{item.path} changed while it was copied", "run again when nothing writes to it"
             )
     if item.metadata is not None:
-        _write(path.with_name(f"{path.name}.metadata"), item.metadata)
+        _write(target, path.with_name(f"{path.name}.metadata"), item.metadata)
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(target: Path, path: Path, content: bytes) -> None:
     """Give a file its content in one step; a file that has it already is not touched."""
-    if path.is_file() and path.read_bytes() == content:
+    if is_plain(path) and _read(path) == content:
         return
-    with _new(path) as copy:
-        copy.write_bytes(content)
+    with _new(target, path) as copy:
+        copy.write(content)
+
+
+def _read(path: Path) -> bytes:
+    with plain(path) as stream:
+        return stream.read()
 
 
 @contextlib.contextmanager
-def _new(path: Path) -> Iterator[Path]:
-    """A temporary file that gets its name, durably, when it is complete. The caller holds the index's lock."""
+def _new(target: Path, path: Path) -> Iterator[BinaryIO]:
+    """A temporary file that gets its name, durably, when it is complete. The caller holds the index's lock.
+
+    Raises SourceError where a folder of the index is a link, which may lead out of it.
+    """
+    for folder in reversed(list(path.relative_to(target).parents)[:-1]):
+        if (target / folder).is_symlink():
+            raise SourceError(f"{target / folder} is a link", "put the folder itself there")
     path.parent.mkdir(parents=True, exist_ok=True)
     copy = path.with_name(f".new-{path.name}")
     try:
-        yield copy
-        copy.chmod(0o644)
-        with copy.open("rb") as stream:
+        with new(copy) as stream:
+            yield stream
+            stream.flush()
             os.fsync(stream.fileno())
         copy.replace(path)
     finally:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kiln import attest
 from kiln.attest import Signer, dsse
-from kiln.core import DifferenceError, SourceError, UsageError, sha256_of
+from kiln.core import DifferenceError, SourceError, UsageError, is_plain, plain, sha256_of
 
 NAME = "signed.dsse.json"
 KIND = "urn:kiln:index:1"
@@ -50,7 +50,12 @@ def parse(text: str, where: str) -> Listing:
 def read(folder: Path) -> Listing | None:
     """The list of an index; None where it is not signed."""
     path = folder / NAME
-    return parse(path.read_text(encoding="utf-8"), str(path)) if path.is_file() else None
+    try:
+        with plain(path) as stream:
+            text = stream.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return None
+    return parse(text, str(path))
 
 
 def made(folder: Path, signer: Signer, now: float) -> str | None:
@@ -66,7 +71,7 @@ def made(folder: Path, signer: Signer, now: float) -> str | None:
 
 def files_of(folder: Path) -> dict[str, str]:
     """The sha256 of every file of an index by its path, but for the list itself and for hidden files."""
-    paths = (path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file())
+    paths = (path.relative_to(folder) for path in sorted(folder.rglob("*")) if is_plain(path))
     return {
         path.as_posix(): sha256_of(folder / path)
         for path in paths

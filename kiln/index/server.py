@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import http.server
+import io
 import os
+import re
 from email.message import Message
 from functools import partial
 from pathlib import Path
-from urllib.parse import unquote
+from typing import Any
+from urllib.parse import quote, unquote
 
-from kiln.core import UsageError
+from kiln.core import BLOCK, SourceError, UsageError, plain
 from kiln.index.pages import HTML, JSON
 
 
@@ -25,32 +28,88 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         "": "application/octet-stream",
     }
 
-    def send_head(self):  # type: ignore[no-untyped-def]
-        """A page of the simple index in the form that is asked for, anything else as it is."""
-        self._kind = ""
-        path = self.path.partition("?")[0]
-        folder = path == "/simple/" or (path.startswith("/simple/") and path.endswith("/"))
-        if folder:
-            self._kind = preferred(self.headers)
-            if self._kind == JSON:
-                self.path = path + "index.json"
-        if "\0" in unquote(path) or any(part.startswith(".") for part in unquote(path).split("/")):
+    def send_head(self) -> _File | None:
+        """What is asked for, or a part of it; a page of the simple index in the form that is asked for."""
+        path = unquote(self.path.partition("?")[0].partition("#")[0])
+        folder = path.startswith("/simple/") and path.endswith("/")
+        kind = preferred(self.headers) if folder else ""
+        name = ("index.json" if kind == JSON else "index.html") if path.endswith("/") else ""
+        try:
+            file = self._opened(path + name)
+        except (OSError, SourceError, ValueError):
             self.send_error(404)
             return None
-        return super().send_head()
+        if file is None:
+            self.send_response(301)
+            self.send_header("Location", quote(f"/{path.strip('/')}/"))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return None
+        status = os.fstat(file.fileno())
+        # A part of what may be another file by now is of no use.
+        wanted = "" if "If-Range" in self.headers else self.headers.get("Range", "")
+        part = span(wanted, status.st_size)
+        self._left = part.stop - part.start
+        if wanted and not self._left:
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{status.st_size}")
+        else:
+            whole = self._left == status.st_size
+            self.send_response(200 if whole else 206)
+            if not whole:
+                self.send_header("Content-Range", f"bytes {part.start}-{part.stop - 1}/{status.st_size}")
+            self.send_header("Content-type", kind or self.guess_type(file.path))
+            if kind:
+                self.send_header("Vary", "Accept")
+            self.send_header("Accept-Ranges", "bytes")
+            self.send_header("Last-Modified", self.date_time_string(status.st_mtime))
+        self.send_header("Content-Length", str(self._left))
+        self.end_headers()
+        file.seek(part.start)
+        return file
 
-    def send_header(self, keyword: str, value: str) -> None:
-        if keyword == "Content-type" and self._kind and value.startswith(("text/html", "application/json")):
-            super().send_header("Vary", "Accept")
-            value = self._kind
-        super().send_header(keyword, value)
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        """As many bytes as were announced."""
+        while self._left and (block := source.read(min(self._left, BLOCK))):
+            outputfile.write(block)
+            self._left -= len(block)
 
-    def list_directory(self, path: str | os.PathLike[str]) -> None:
-        """No listings: files without a link are not shown."""
-        self.send_error(404)
+    def _opened(self, path: str) -> _File | None:
+        """A file of the index; None for a folder. Hidden names and links are not there: a link may lead out of it."""
+        parts = [part for part in path.split("/") if part]
+        if "\0" in path or any(part.startswith(".") for part in parts):
+            raise ValueError(path)
+        at = Path(self.directory)
+        for part in parts:
+            at /= part
+            if at.is_symlink():
+                raise ValueError(path)
+        return None if at.is_dir() else _File(at)
 
     def log_message(self, format: str, *args: object) -> None:
         """No log: the terminal is for the user."""
+
+
+class _File(io.BufferedReader):
+    """A plain file, opened to be read."""
+
+    def __init__(self, path: Path) -> None:
+        with plain(path) as stream:
+            super().__init__(io.FileIO(os.dup(stream.fileno())))
+        self.path = str(path)
+
+
+def span(wanted: str, size: int) -> range:
+    """The bytes of a file that a header `Range` asks for, none where it has not these; all for what is not one range."""
+    found = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", wanted.strip(), re.ASCII)
+    if not found or not any(found.groups()):
+        return range(size)
+    first, last = found.groups()
+    if not first:
+        return range(max(0, size - int(last)), size)
+    if last and int(last) < int(first):
+        return range(size)
+    return range(min(int(first), size), min(int(last) + 1, size) if last else size)
 
 
 def preferred(headers: Message) -> str:

@@ -10,6 +10,7 @@ from .model import Limits as Limits
 from .model import Plan as Plan
 from .model import Request as Request
 from .model import Variant as Variant
+from .model import cache_name as cache_name
 from .model import digest_of as digest_of
 from .model import prepares as prepares
 from .planner import make as make

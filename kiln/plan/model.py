@@ -149,6 +149,12 @@ class ContainerStep:
     image: ImageName
 
 
+def cache_name(image: Image, recipe: str) -> str:
+    """The name of the compile cache of a recipe in a toolchain's image; without a recipe, that of its interpreters."""
+    own = f"-{recipe}" if recipe else ".interpreters"
+    return f"{image.base}-{image.name.replace('+', '-')}-{image.root[:16]}{own}"
+
+
 @dataclass(frozen=True)
 class Limits:
     """What every container of a build is denied."""
@@ -230,6 +236,20 @@ class Plan:
             "environment": dict(self.environment),
             "limits": asdict(self.limits),
         }
+
+    def compiles(self, step: ContainerStep) -> bool:
+        """Whether a step is the recipe's own: only these have its compile cache.
+
+        What comes before them runs foreign code, such as the build of a package, and comes of no compiler.
+        """
+        return step.station == "compile" and any(
+            (step.name, step.script) == (own.name, own.run) for own in self.recipe.steps
+        )
+
+    @property
+    def cache_name(self) -> str:
+        """The name of its compile cache, which no other recipe or toolchain shares."""
+        return cache_name(self.toolchain.image, self.recipe.name)
 
     @property
     def linked_glibc(self) -> str:

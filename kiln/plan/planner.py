@@ -176,6 +176,8 @@ def _environment(
         "PYTHONDONTWRITEBYTECODE": "1",
         "SOURCE_DATE_EPOCH": str(chosen.source_date_epoch),
         "CCACHE_DIR": "/kiln/ccache",
+        # By default a compiler is known by its size and time, which any other program can have.
+        "CCACHE_COMPILERCHECK": "content",
         "KILN_NAME": chosen.name,
         "KILN_VERSION": chosen.version,
         "KILN_LOCAL_VERSION": local_version.of(chosen, asdict(variant), options, stand_ins(sources)),

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from kiln.archive import Wheel
-from kiln.core import Console, duration, sha256_of
+from kiln.core import Console, duration, new, sha256_of
 from kiln.smoke.results import KINDS, SmokeResult
 
 PAGE = "smoke.html"
@@ -70,7 +70,8 @@ def write_page(target: Path, proof: SmokeResult, wheel: Wheel, about: Mapping[st
         summary=summary(proof),
         reasons=_reasons(proof),
     )
-    target.write_text(page, encoding="utf-8")
+    with new(target) as file:
+        file.write(page.encode())
     return target
 
 

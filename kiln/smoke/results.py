@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from kiln.core import SmokeError
+from kiln.core import SmokeError, SourceError, plain
 
 REPORT = "smoke.xml"
 FACTS = "facts.json"
@@ -132,7 +132,8 @@ def read_results(folder: Path, name: str = REPORT) -> SmokeResult:
     """What a run left in its folder, its report under `name`; SmokeError where that cannot be read."""
     report = folder / name
     try:
-        root = ElementTree.parse(report).getroot()  # noqa: S314
+        with plain(report) as stream:
+            root = ElementTree.parse(stream).getroot()  # noqa: S314
         facts, packages, speed = (_json(folder / name) for name in (FACTS, PACKAGES, SPEED))
         properties = _properties(root.find("testsuite"))
         areas = {
@@ -146,7 +147,7 @@ def read_results(folder: Path, name: str = REPORT) -> SmokeResult:
             facts=facts,
             speed=speed and _speed(speed),
         )
-    except (OSError, ElementTree.ParseError, ValueError, KeyError, TypeError) as error:
+    except (OSError, SourceError, ElementTree.ParseError, ValueError, KeyError, TypeError) as error:
         raise SmokeError(
             f"the smoke run left no readable report in {folder} ({type(error).__name__}: {error})",
             "run it again",
@@ -154,7 +155,11 @@ def read_results(folder: Path, name: str = REPORT) -> SmokeResult:
 
 
 def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    try:
+        with plain(path) as stream:
+            return json.loads(stream.read())
+    except FileNotFoundError:
+        return None
 
 
 def _case(element: ElementTree.Element, areas: Mapping[str, str]) -> Case:

@@ -248,8 +248,8 @@ def patch(house: House, path: str, change: tuple[str, str]) -> None:
 @contextlib.contextmanager
 def held(house: House) -> Iterator[subprocess.Popen[str]]:
     """A build that has done all its actions but the last, which waits."""
-    hold, reached = house.home / "ccache/hold", house.home / "ccache/held"
-    hold.parent.mkdir(exist_ok=True)
+    hold, reached = house.cache("flow") / "hold", house.cache("flow") / "held"
+    hold.parent.mkdir(parents=True, exist_ok=True)
     hold.touch()
     reached.unlink(missing_ok=True)
     process = house.start("build", "flow")
@@ -289,6 +289,6 @@ def _is_bazel_of(house: House, process: Path) -> bool:
     with contextlib.suppress(OSError):
         name = (process / "cmdline").read_bytes().split(b"\0")[0]
         return name.startswith(b"bazel(") and (process / "root/kiln/ccache/held").samefile(
-            house.home / "ccache/held"
+            house.cache("flow") / "held"
         )
     return False

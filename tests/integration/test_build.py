@@ -240,7 +240,7 @@ def test_a_build_that_its_budget_stops_goes_on_in_the_next_run_without_doing_fin
 
     # However slow the machine is, in the end the budget is over while the toy waits.
     seconds = 8
-    while not (house.home / "ccache" / "half").exists():
+    while not (house.cache() / "half").exists():
         stopped = house.run(*command, "--time-budget", f"{seconds}s")
         assert stopped.returncode == 75, stopped.stderr
         seconds *= 2

@@ -72,7 +72,7 @@ def test_a_job_that_its_budget_stops_hands_its_caches_to_the_next_which_finishes
     variables = {"GITHUB_OUTPUT": str(told), "GITHUB_STEP_SUMMARY": str(summary)}
 
     seconds = 8
-    while not (project.home / "ccache" / "half").exists():
+    while not (project.cache() / "half").exists():
         first = project.script("ci/build.py", ROW, "--time-budget", f"{seconds}s", **variables)
         assert first.returncode == 0, first.stderr
         assert outputs(told)["finished"] == "false"

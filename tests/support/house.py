@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from kiln import plan
 from kiln.archive import tree_digest
 from kiln.engine import connect
+from kiln.recipe import Catalogue
 from tests.support.repository import ROOT
 
 NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
@@ -56,6 +58,10 @@ class House:
             stdin=subprocess.DEVNULL,
             text=True,
         )
+
+    def cache(self, recipe: str = "toy") -> Path:
+        """The compile cache of a recipe's builds for its own choice of everything."""
+        return self.home / "ccache" / plan.make(Catalogue(self.root), plan.Request(recipe)).cache_name
 
     def wheel(self, variant: str = VARIANT) -> Path:
         (wheel,) = (self.root / "dist" / "toy" / "1.0" / variant).glob("*.whl")

@@ -20,5 +20,6 @@ esac
 python=$KILN_VENV/bin/python
 include=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
 suffix=$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
-ccache gcc -O2 -shared -fPIC "-I$include" "-DANSWER=$KILN_OPT_ANSWER" -o "/kiln/build/toy$suffix" /kiln/trees/toy/toy.c
+ccache gcc -O2 -fPIC "-I$include" "-DANSWER=$KILN_OPT_ANSWER" -c -o /kiln/build/toy.o /kiln/trees/toy/toy.c
+gcc -shared -o "/kiln/build/toy$suffix" /kiln/build/toy.o
 "$python" /kiln/scripts/pack.py "/kiln/build/toy$suffix" /kiln/out/raw

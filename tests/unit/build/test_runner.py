@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -8,7 +9,7 @@ import pytest
 from kiln.build import BuildRunner, Workspace
 from kiln.core import Home
 from kiln.engine import Engine, Images
-from kiln.plan import ContainerStep, Plan, Request, planner
+from kiln.plan import VENVS_SCRIPT, ContainerStep, Plan, Request, planner
 from kiln.recipe import Catalogue
 from kiln.sources import Obtained
 from tests.support import repository
@@ -43,7 +44,8 @@ def runner(tmp_path: Path, plan: Plan) -> BuildRunner:
 
 def targets(runner: BuildRunner, step: str) -> dict[str, bool]:
     """Where the mounts of a step are, and whether it may write there."""
-    mounts = runner.mounts(ContainerStep("compile", step, f"scripts/{step}.sh", "toolchain"))
+    script = VENVS_SCRIPT if step == "python" else f"scripts/{step}.sh"
+    mounts = runner.mounts(ContainerStep("compile", step, script, "toolchain"))
     return {mount.target: mount.writable for mount in mounts}
 
 
@@ -55,6 +57,41 @@ def test_a_step_that_compiles_reads_the_sources_and_writes_to_its_folders_and_th
         "/kiln/build", "/kiln/out", "/kiln/ccache",
     }  # fmt: skip
     assert {"/kiln/files/toy-1.0.tar.gz", "/kiln/trees/tree", "/kiln/scripts", "/kiln/common"} < set(mounts)
+
+
+def test_what_runs_foreign_code_before_the_compile_has_no_cache(runner: BuildRunner, plan: Plan) -> None:
+    own = {
+        step.name: runner.environment(step)
+        for step in plan.steps
+        if step.name in ("compile", "repair", "python")
+    }
+    assert "CCACHE_DISABLE" not in own["compile"] and own["compile"]["CCACHE_COMPILERCHECK"] == "content"
+    assert own["compile"]["CCACHE_MAXSIZE"] == "20000M"
+    assert own["python"]["CCACHE_DISABLE"] == own["repair"]["CCACHE_DISABLE"] == "1"
+    assert not [
+        step
+        for step in ("patch", "python", "prepare-tree", "repair")
+        if "/kiln/ccache" in targets(runner, step)
+    ]
+
+
+def test_a_cache_is_of_one_recipe_and_one_toolchain_and_interpreters_have_their_own(
+    tmp_path: Path, runner: BuildRunner
+) -> None:
+    def cache(runner: BuildRunner, step: str) -> Path:
+        (found,) = (
+            mount.source
+            for mount in runner.mounts(ContainerStep("compile", step, f"scripts/{step}.sh", "toolchain"))
+            if mount.target == "/kiln/ccache"
+        )
+        return found
+
+    text = RECIPE.replace("name: toy", "name: other", 1)
+    other = repository.make(tmp_path / "other", RECIPE, **{"recipes/other/recipe.yaml": text})
+    planned = planner.make(Catalogue(other), Request("other"))
+    beside = BuildRunner(replace(runner.workspace, plan=planned), jobs=3)
+    assert cache(runner, "compile") != cache(beside, "compile")
+    assert cache(runner, "cpython") == cache(beside, "cpython") != cache(runner, "compile")
 
 
 def test_only_the_step_that_patches_writes_to_the_trees(runner: BuildRunner) -> None:

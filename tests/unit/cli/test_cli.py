@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -241,3 +242,20 @@ def test_what_is_under_terms_of_its_own_is_not_fetched_before_they_are_accepted(
     accepted = run(tmp_path, "fetch", "opencv", "--cuda", "--accept-cuda-eula", KILN_OFFLINE="1")
     assert accepted.returncode == 3
     assert "accepted, and remembered" in accepted.stderr
+
+
+@pytest.mark.parametrize("module", ["invoke", "yaml", "lazy_loader"])
+def test_ctrl_c_in_the_first_moment_ends_without_a_word(tmp_path: Path, module: str) -> None:
+    """Whatever is being imported: here a module that says so and then waits."""
+    folder = tmp_path / module
+    folder.mkdir()
+    (folder / "__init__.py").write_text("import sys\nprint('here', flush=True)\nsys.stdin.read()\n")
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "tasks.py"), "plan", "opencv"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout and process.stdout.readline() == "here\n"
+    process.send_signal(signal.SIGINT)
+    said = process.communicate()
+    assert (process.returncode, said) == (130, ("", ""))

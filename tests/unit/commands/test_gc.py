@@ -76,7 +76,7 @@ def test_a_member_of_an_archive_is_needed_as_well_as_the_archive(tmp_path: Path,
     vault = Vault(home.sources)
     put(vault.path("c" * 64))
     put(vault.path(NEEDED))
-    assert run(root, home) == {vault.path("c" * 64): True, vault.path(NEEDED): True, home.ccache: True}
+    assert run(root, home) == {vault.path("c" * 64): True, vault.path(NEEDED): True}
 
 
 def test_half_a_download_is_kept_only_while_it_can_be_gone_on_with(root: Path, home: Home) -> None:
@@ -211,13 +211,28 @@ def test_what_stands_in_for_a_wheel_in_a_published_set_is_needed(tmp_path: Path,
     assert published.exists()
 
 
-def test_of_bazels_cache_what_was_unused_for_longest_goes_where_it_is_too_large(
+def test_of_the_caches_what_was_unused_for_longest_goes_where_it_is_too_large(
     root: Path, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old, new = (put(home.ccache / "bazel" / "gcc" / name, "x" * 600) for name in ("old", "new"))
+    own = home.ccache / planner.make(Catalogue(root), Request("toy")).cache_name
+    old, new = (put(own / "bazel" / "gcc" / name, "x" * 600) for name in ("old", "new"))
     os.utime(old, (1000, 1000))
     monkeypatch.setitem(NO_ENGINE, "KILN_CACHE_SIZE", "1K")
-    assert run(root, home, dry=True) == {home.ccache: True, old: False}
+    assert run(root, home, dry=True) == {own: True, old: False}
     assert old.exists()
     assert run(root, home)[old] is False
     assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_the_cache_of_no_recipe_or_toolchain_goes_and_so_does_one_that_all_shared(
+    root: Path, home: Home
+) -> None:
+    own = home.ccache / planner.make(Catalogue(root), Request("toy")).cache_name
+    kept = put(own / "a" / "object")
+    other = put(own.with_name(own.name.replace("toy", "gone")) / "a" / "object")
+    shared = [put(home.ccache / "ccache.conf"), put(home.ccache / "bazel" / "x" / "y")]
+    (home.ccache / "0").symlink_to(kept.parent)
+    run(root, home)
+    assert kept.exists() and not other.exists()
+    assert sorted(path.name for path in home.ccache.iterdir()) == [own.name]
+    assert not any(path.exists() for path in shared)

@@ -23,6 +23,14 @@ def test_a_machine_with_too_little_memory_is_given_the_number_of_jobs_that_fits(
     assert room.memory_shortage(None, 64, GB) == []
 
 
+def test_a_build_is_bounded_by_what_it_needs_and_by_what_the_machine_can_spare() -> None:
+    assert room.bound(NEEDS, 2, 64 * GB) == 2 * 5600 * 10**6
+    assert room.bound(NEEDS, 100, 64 * GB) == 63 * GB
+    assert room.bound(NEEDS, 2, 4 * GB) == int(3.5 * GB)
+    assert room.bound(Needs(memory=1200, jobs=2, job=500, disk=1), 2, 64 * GB) == 8 * GB
+    assert room.bound(None, 2, 64 * GB) == 63 * GB
+
+
 def test_a_disk_is_full_with_what_is_fetched_and_what_is_built(tmp_path: Path) -> None:
     home = Home(tmp_path)
     assert room.disk_shortage(NEEDS, GB, 8 * GB, home) == []

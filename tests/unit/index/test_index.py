@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 import threading
@@ -11,6 +14,7 @@ import urllib.request
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pypi_simple
 import pytest
@@ -428,3 +432,117 @@ def test_what_the_documentation_says_that_a_requirement_gets_is_what_pip_install
 
 def test_the_documentation_has_examples() -> None:
     assert len(documented()) >= 8
+
+
+def ask(address: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """What a server answers to a path as it is written."""
+    host, port = address.removeprefix("http://").split(":")
+    connection = http.client.HTTPConnection(host, int(port))
+    connection.request("GET", path, headers={name.replace("_", "-"): text for name, text in headers.items()})
+    answer = connection.getresponse()
+    return answer.status, dict(answer.headers), answer.read()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "first", "end"),
+    [("bytes=0-9", 0, 10), ("bytes=5-", 5, None), ("bytes=-7", -7, None), ("bytes=3-999999999", 3, None)],
+)
+def test_a_part_of_a_wheel_is_given_to_who_asks_for_it(
+    made: Path, served: str, wanted: str, first: int, end: int | None
+) -> None:
+    wheel = min((made / "files").glob("*.whl"))
+    content = wheel.read_bytes()
+    code, headers, part = ask(served, f"/files/{quote(wheel.name)}", Range=wanted)
+    assert (code, part) == (206, content[first:end])
+    begin = first % len(content)
+    assert headers["Content-Range"] == f"bytes {begin}-{begin + len(part) - 1}/{len(content)}"
+    assert headers["Accept-Ranges"] == "bytes"
+
+
+@pytest.mark.parametrize(
+    ("code", "headers"),
+    [
+        (416, {"Range": "bytes=999999999-"}), (416, {"Range": "bytes=-0"}), (200, {"Range": "bytes=9-3"}),
+        (200, {"Range": "bytes=0-1,4-5"}), (200, {"Range": "lines=1-2"}), (200, {"Range": "bytes=-"}),
+        (200, {"Range": "bytes=0-9", "If_Range": "yesterday"}), (200, {"Range": f"bytes={'9' * 5000}-"}),
+    ],
+)  # fmt: skip
+def test_what_is_no_part_of_a_file_is_refused_or_the_whole(
+    made: Path, served: str, code: int, headers: dict[str, str]
+) -> None:
+    wheel = min((made / "files").glob("*.whl"))
+    answer, said, content = ask(served, f"/files/{quote(wheel.name)}", **headers)
+    assert (answer, content) == (code, wheel.read_bytes() if code == 200 else b"")
+    assert "Content-Range" in said or code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/files/%00", "/simple/toy%00/", "/%2e%2e/secret", "//secret", "/files/../../secret", "/%FF"]
+)
+def test_an_odd_path_is_not_there(served: str, path: str) -> None:
+    assert ask(served, path)[0] == 404
+
+
+def test_a_link_in_a_served_folder_leads_nowhere(made: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    shutil.copytree(made, folder)
+    (tmp_path / "secret").write_text("mine")
+    (folder / "files" / "secret.whl").symlink_to(tmp_path / "secret")
+    (folder / "more").symlink_to(tmp_path)
+    os.mkfifo(folder / "files" / "pipe.whl")
+    with serving(folder) as address:
+        for path in ("/files/secret.whl", "/more/secret", "/more/", "/files/pipe.whl"):
+            assert ask(address, path)[0] == 404
+
+
+@pytest.mark.parametrize(
+    "name", [".lock", ".new-index.json", "files/.new-{wheel}", "index.json", "simple/.new-index.html"]
+)
+def test_a_link_that_was_planted_in_an_index_changes_no_other_file(
+    results: Path, tmp_path: Path, name: str
+) -> None:
+    victim, target = tmp_path / "victim", tmp_path / "index"
+    victim.write_text("mine")
+    wheel = min(results.rglob("*.whl")).name
+    link = target / name.format(wheel=wheel)
+    link.parent.mkdir(parents=True)
+    link.symlink_to(victim)
+    with contextlib.suppress(KilnError):
+        make(target, results)
+    assert victim.read_text() == "mine"
+
+
+@pytest.mark.parametrize("folder", ["files", "records", "simple"])
+def test_an_index_whose_folder_is_a_link_is_refused(results: Path, tmp_path: Path, folder: str) -> None:
+    elsewhere, target = tmp_path / "elsewhere", tmp_path / "index"
+    elsewhere.mkdir()
+    target.mkdir()
+    (target / folder).symlink_to(elsewhere)
+    with pytest.raises(SourceError, match=r"is a link: put the folder itself there"):
+        make(target, results)
+    assert not list(elsewhere.iterdir())
+
+
+def test_what_a_link_in_an_index_leads_to_is_not_published(made: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    shutil.copytree(made, folder)
+    secret = tmp_path / "secret"
+    secret.write_text("mine")
+    record = min((folder / "records").iterdir())
+    (record / "more.txt").symlink_to(secret)
+    assert "more.txt" not in {path.name for item in index_folder.items(folder) for path in item.record}
+    (folder / "sets").mkdir(exist_ok=True)
+    (folder / "sets" / "all.txt").symlink_to(secret)
+    with pytest.raises(SourceError, match="is a link, or not a file"):
+        index_folder.sets_of(folder)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_result_with_something_else_than_a_file_is_not_read(tmp_path: Path, kind: str) -> None:
+    folder = wheels.result(tmp_path)
+    report = folder / "smoke.xml"
+    (tmp_path / "copy").write_bytes(report.read_bytes())
+    report.unlink()
+    report.symlink_to(tmp_path / "copy") if kind == "link" else os.mkfifo(report)
+    with pytest.raises(SourceError, match=r"smoke\.xml is not what was recorded"):
+        wheelhouse.read_result(folder)
