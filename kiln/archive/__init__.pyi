@@ -1,4 +1,5 @@
 from . import debs as debs
+from . import elf as elf
 from .digest import tree_digest as tree_digest
 from .packer import EPOCH as EPOCH
 from .packer import Kind as Kind

@@ -14,6 +14,7 @@ from . import onnx as onnx
 from . import patch as patch
 from . import plan as plan
 from . import recipes as recipes
+from . import report as report
 from . import schemas as schemas
 from . import sign as sign
 from . import smoke as smoke

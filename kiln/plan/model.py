@@ -255,7 +255,7 @@ class Plan:
         return [source.file for source in self.sources if source.use == use]
 
     def to_json(self, **more: Any) -> str:
-        """The whole plan for programs: the key, its inputs, the smoke run, every source's origins, and `more`."""
+        """The whole plan for programs: the key, its inputs, the smoke run, origins, the patches' reasons, and `more`."""
         sources = [
             {
                 "name": source.name,
@@ -280,6 +280,10 @@ class Plan:
             "inputs": self.inputs,
             "smoke": smoke,
             "sources": sources,
+            "patches": [
+                {"file": patch.file, "tree": patch.tree, "why": patch.why, "upstream": patch.upstream}
+                for patch, _ in self.patches
+            ],
             "images": self.toolchain.rows(),
             **more,
         }
