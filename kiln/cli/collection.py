@@ -119,6 +119,7 @@ def _other_tasks() -> tuple[Task[Any], ...]:
         model_tasks.netron,
         model_tasks.onnx,
         model_tasks.patch,
+        report_tasks.compare,
         report_tasks.report,
         develop_tasks.bench,
         develop_tasks.completion,

@@ -3,6 +3,7 @@ from . import base_lock as base_lock
 from . import build as build
 from . import bundle as bundle
 from . import check as check
+from . import compare as compare
 from . import doctor as doctor
 from . import fetch as fetch
 from . import gc as gc

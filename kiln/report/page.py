@@ -18,6 +18,7 @@ from markupsafe import Markup
 from kiln.build import Record, record
 from kiln.core import duration, shown, without_control
 from kiln.report.contents import FILES, KINDS, OTHER, kinds, tiles
+from kiln.report.difference import Comparison
 from kiln.report.facts import Facts, facts
 from kiln.report.text import bytes_shown, counted, milliseconds
 from kiln.report.timeline import timeline
@@ -25,7 +26,7 @@ from kiln.report.treemap import Box
 
 # The picture of the wheel's content, in its units, and how many rows long tables have.
 PICTURE = Box(0, 0, 1000, 460)
-FILE_ROWS, ACTION_ROWS, WARNING_ROWS = 15, 20, 15
+FILE_ROWS, ACTION_ROWS, WARNING_ROWS, LIST_ROWS = 15, 20, 15, 200
 USES = {
     "input": "compiled into the wheel",
     "build": "for the build",
@@ -75,6 +76,11 @@ PAGES: record.Pages = {record.REPORT: page}
 def pages_of(found: Record) -> record.Pages:
     """The pages that may be written anew beside a build: none in a signed record, whose files stay as they are."""
     return {} if (found.folder / record.SIGNATURES).exists() else PAGES
+
+
+def compare_page(found: Comparison) -> str:
+    """The page of a comparison."""
+    return rendered("compare.html", found=found, most=LIST_ROWS)
 
 
 def commands(about: Facts) -> Iterator[Command]:
