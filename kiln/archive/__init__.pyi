@@ -1,4 +1,5 @@
 from . import debs as debs
+from . import elf as elf
 from .digest import tree_digest as tree_digest
 from .kind import Kind as Kind
 from .kind import kind_of as kind_of

@@ -48,10 +48,13 @@ def sign(found: Record, signer: Signer) -> Record:
     return record.add(found, record.SIGNATURES, "".join([*others, *own]))
 
 
-def withdraw(found: Record, name: str) -> Record:
-    """The record without one of its files, and without its signatures where one is over that file."""
+def withdraw(found: Record, name: str, pages: record.Pages | None = None) -> Record:
+    """The record without one of its files, and without its signatures where one is over that file.
+
+    `pages` are those that are made of the others.
+    """
     signed = any(name in each.subjects for each in signatures(found.folder))
-    return record.take_out(found, {name, record.SIGNATURES} if signed else {name})
+    return record.take_out(found, {name, record.SIGNATURES} if signed else {name}, pages)
 
 
 def signatures(folder: Path) -> tuple[Signed, ...]:

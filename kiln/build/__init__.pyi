@@ -5,6 +5,10 @@ from . import record as record
 from .budget import Budget as Budget
 from .compile import compile_wheel as compile_wheel
 from .compile import ensure_interpreter as ensure_interpreter
+from .measured import Measured as Measured
+from .measured import Meter as Meter
+from .measured import Span as Span
+from .measured import read_measured as read_measured
 from .record import Damage as Damage
 from .record import Record as Record
 from .runner import BuildRunner as BuildRunner

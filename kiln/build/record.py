@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,11 @@ SBOM = "sbom.cdx.json"
 REPRODUCED = "reproduced.json"
 SIGNATURES = "signatures.dsse.jsonl"
 ATTESTATIONS = (PROVENANCE, SBOM, REPRODUCED, SIGNATURES)
+MEASURED = "measured.json"
+REPORT = "report.html"
+
+# What is made of the other files of a record, by file name.
+Pages = Mapping[str, Callable[[Path], str]]
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class Record:
     @property
     def described(self) -> dict[str, str]:
         """What was written of the wheel and its build, whatever the tests of it say, by file name."""
-        names = (PROVENANCE, SBOM, REPRODUCED)
+        names = (PROVENANCE, SBOM, REPRODUCED, MEASURED)
         return {
             name: (self.folder / name).read_text("utf-8") for name in names if (self.folder / name).exists()
         }
@@ -80,36 +85,43 @@ def write(
     log: Path,
     reports: Sequence[Path],
     described: Mapping[str, str] | None = None,
+    pages: Pages | None = None,
 ) -> Record:
     """Keep a finished build as `results/<key>`, whole or not at all; the caller holds the key's lock.
 
     `reports` are the files of the smoke run, `described` what is written of the build of the wheel, by file name.
+    `pages` are made of all that, from the folder in which it lies.
     """
     files = {wheel.name: wheel, LOG: log, **{each.name: each for each in reports}}
     texts = {SMOKE_KEY: plan.smoke_key + "\n", **(described or {})}
-    return _write(results / plan.key, plan, files, texts)
+    return _write(results / plan.key, plan, files, texts, pages or {})
 
 
 def keep(
     folder: Path, plan: Plan, wheel: Path, log: Path, described: Mapping[str, str] | None = None
 ) -> Record:
     """Keep a wheel that is built and not tested yet as `folder/<key>`."""
-    return _write(folder / plan.key, plan, {wheel.name: wheel, LOG: log}, described or {})
+    return _write(folder / plan.key, plan, {wheel.name: wheel, LOG: log}, described or {}, {})
 
 
-def add(record: Record, name: str, text: str) -> Record:
-    """A finished build with one file more, or another in its place: all of it is written anew, whole or not at all."""
+def add(record: Record, name: str, text: str, pages: Pages | None = None) -> Record:
+    """A finished build with one file more, or another in its place: all of it is written anew, whole or not at all.
+
+    So are `pages`, which are made of the others.
+    """
     with _whole(record.folder) as copy:
         _copy(record.folder, copy)
         (copy / name).write_text(text, encoding="utf-8")
+        _make(copy, pages or {})
         _sum(copy)
     return _whole_record(record.folder)
 
 
-def take_out(record: Record, names: Collection[str]) -> Record:
+def take_out(record: Record, names: Collection[str], pages: Pages | None = None) -> Record:
     """A finished build without some files: all of it is written anew, as `add` does."""
     with _whole(record.folder) as copy:
         _copy(record.folder, copy, names)
+        _make(copy, pages or {})
         _sum(copy)
     return _whole_record(record.folder)
 
@@ -127,7 +139,7 @@ def read(folder: Path) -> Record | Damage:
     if plan is None:
         return Damage(folder, wrong or PLAN)
     wheel = next(folder.glob("*.whl"))
-    own = {wheel.name, PLAN, TOOLCHAIN, LOG, SMOKE_KEY, SUMS, *ATTESTATIONS}
+    own = {wheel.name, PLAN, TOOLCHAIN, LOG, SMOKE_KEY, SUMS, MEASURED, REPORT, *ATTESTATIONS}
     key = folder / SMOKE_KEY
     return Record(
         folder=folder,
@@ -168,7 +180,9 @@ def publish(record: Record, target: Path) -> Record:
     return _whole_record(target)
 
 
-def _write(folder: Path, plan: Plan, files: Mapping[str, Path], texts: Mapping[str, str]) -> Record:
+def _write(
+    folder: Path, plan: Plan, files: Mapping[str, Path], texts: Mapping[str, str], pages: Pages
+) -> Record:
     with _whole(folder) as copy:
         for name, file in files.items():
             # From a folder in which containers write: a link there may lead to any file of this machine.
@@ -176,6 +190,7 @@ def _write(folder: Path, plan: Plan, files: Mapping[str, Path], texts: Mapping[s
                 shutil.copyfileobj(source, target, BLOCK)
         for name, text in {PLAN: plan.to_json(), TOOLCHAIN: plan.toolchain.to_json(), **texts}.items():
             (copy / name).write_text(text, encoding="utf-8")
+        _make(copy, pages)
         _sum(copy)
     return _whole_record(folder)
 
@@ -184,6 +199,11 @@ def _copy(folder: Path, target: Path, without: Collection[str] = ()) -> None:
     for file in sorted(folder.iterdir()):
         if file.name not in without:
             shutil.copyfile(file, target / file.name)
+
+
+def _make(folder: Path, pages: Pages) -> None:
+    for name, page in pages.items():
+        (folder / name).write_text(page(folder), encoding="utf-8")
 
 
 def _sum(folder: Path) -> None:

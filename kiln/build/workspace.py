@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from kiln.build import diagnosis
 from kiln.build.budget import Budget
+from kiln.build.measured import Meter
 from kiln.build.trash import discard
 from kiln.core import BudgetError, CompileError, Home, KilnError, give, new, shown
 from kiln.engine import Images, Mount, Run
@@ -36,6 +38,7 @@ class Workspace:
 
     `folder` is emptied at the start and removed at the end. `log` is the file to which all output goes. With `keep`
     the container of a step that failed is not removed. `memory` is how many bytes a container may use; 0 is no limit.
+    `meter` measures the steps.
     """
 
     root: Path
@@ -48,6 +51,7 @@ class Workspace:
     log: Path
     keep: bool = False
     memory: int = 0
+    meter: Meter | None = None
 
     @property
     def label(self) -> str:
@@ -142,7 +146,8 @@ class Workspace:
                 lines.append(text)
                 line(text)
 
-            status = self.engine.run(run, both, keep=self.keep)
+            with self.meter.step(step) if self.meter else contextlib.nullcontext() as usage:
+                status = self.engine.run(run, both, keep=self.keep, usage=usage)
             log.write(f"== {step.name} ended with status {status}\n")
         if budget and budget.stopped(status):
             raise self._unfinished(budget, f"in the step {step.name}")

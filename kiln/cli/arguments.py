@@ -12,6 +12,7 @@ ARGUMENTS = {
     "rebuild": "provenance",
     "recipes": "recipe",
     "serve": "folder",
+    "report": "target",
     "sets": "folder",
     "sign": "target",
     "smoke": "wheel",

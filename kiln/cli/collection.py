@@ -10,7 +10,7 @@ from invoke.collection import Collection
 from invoke.tasks import Task
 
 from kiln import attest, core
-from kiln.cli import attest_tasks, build_tasks, develop_tasks, index_tasks, model_tasks
+from kiln.cli import attest_tasks, build_tasks, develop_tasks, index_tasks, model_tasks, report_tasks
 from kiln.cli.recipe_tasks import CONSENT, FOLDER, GIT_MIRROR, RUN_HELP, options_of, recipe_task
 from kiln.recipe import Catalogue
 
@@ -119,6 +119,8 @@ def _other_tasks() -> tuple[Task[Any], ...]:
         model_tasks.netron,
         model_tasks.onnx,
         model_tasks.patch,
+        report_tasks.compare,
+        report_tasks.report,
         develop_tasks.bench,
         develop_tasks.completion,
         develop_tasks.lint,

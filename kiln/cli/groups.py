@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 GROUPS = {
     "see what there is": ("recipes", "plan", "doctor", "completion"),
     "build a wheel": ("build-", "build", "smoke"),
-    "prove where a wheel comes from": ("verify", "check", "rebuild", "sign"),
+    "prove where a wheel comes from": ("report", "compare", "verify", "check", "rebuild", "sign"),
     "get and keep its sources": ("fetch", "sources", "bundle", "lock", "gc"),
     "give wheels to others": ("index", "serve", "publish", "sets", "ci-matrix"),
     "models, and other people's code": ("onnx", "netron", "patch"),

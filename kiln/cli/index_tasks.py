@@ -23,6 +23,7 @@ from kiln.cli.settings import catalogue_of, root_of, signer_of
         "output": "the folder of the index (default: index)",
         "with_dependencies": "mirror what the wheels need, and add the pinned sets",
         "sign": "sign a list of all files with this key: a file, or `agent` or `agent:NAME` for a key of the ssh agent",
+        "address": "where it will be published, such as https://wheels.example/, for links in its feeds; once is enough",
         "offline": RUN_HELP["offline"],
     },
 )
@@ -33,6 +34,7 @@ def index(
     output: str = "",
     with_dependencies: bool = False,
     sign: str = "",
+    address: str = "",
     offline: bool = False,
 ) -> None:
     """Add finished wheels to a static wheel index: `./inv index [--output DIR] [FOLDER…]`."""
@@ -44,6 +46,7 @@ def index(
         with_dependencies,
         core.Console(),
         signer_of(sign),
+        address,
     )
 
 

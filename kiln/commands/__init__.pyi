@@ -2,6 +2,7 @@ from . import base_lock as base_lock
 from . import build as build
 from . import bundle as bundle
 from . import check as check
+from . import compare as compare
 from . import doctor as doctor
 from . import fetch as fetch
 from . import gc as gc
@@ -14,6 +15,7 @@ from . import patch as patch
 from . import plan as plan
 from . import rebuild as rebuild
 from . import recipes as recipes
+from . import report as report
 from . import schemas as schemas
 from . import sign as sign
 from . import smoke as smoke

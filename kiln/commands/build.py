@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiln import attest, plan, smoke, sources
+from kiln import attest, plan, report, smoke, sources
 from kiln.archive import Wheel, inspect_wheel
 from kiln.build import (
     Budget,
     BuildRunner,
     Damage,
+    Measured,
+    Meter,
     Record,
     Workspace,
     bundle,
@@ -22,12 +24,13 @@ from kiln.build import (
     compile_wheel,
     ensure_interpreter,
     finish_wheel,
+    read_measured,
     record,
 )
 from kiln.commands import sign
 from kiln.commands.printing import short_path
 from kiln.core import Console, Home, duration, give, new, remove, sha256_of
-from kiln.engine import Conditions, connect, doctor, room, toolchain
+from kiln.engine import Conditions, connect, cores, doctor, memory, room, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
 from kiln.sources import licences
@@ -72,6 +75,7 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
 
     Raises KilnError, whose kinds are the exit codes.
     """
+    meter = Meter()
     with console.station("plan"):
         planned = plan.make(catalogue, request)
     root = catalogue.root
@@ -92,16 +96,23 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
         cache_size = cache.limit(settings.environment)
         with connect(settings.environment) as engine:
             begun, revision = time.time(), attest.revision_of(root)
-            workspace, wheel = _prepared(catalogue, planned, earlier, settings, engine, console)
+            workspace, wheel = _prepared(catalogue, planned, earlier, settings, engine, console, meter)
+            machine = _machine(settings, engine)
             if earlier:
                 described = earlier.described
             else:
                 described = _described(workspace, wheel, revision, begun)
+                described[record.MEASURED] = meter.measured(console, machine).to_json()
                 record.keep(home.untested, planned, wheel.path, workspace.log, described)
             tested = _tested(workspace, wheel, console)
             with console.station("record"):
-                reports = [tested.report, workspace.build / smoke.PAGE]
-                finished = record.write(home.results, planned, wheel.path, workspace.log, reports, described)
+                speed = workspace.build / smoke.SPEED
+                reports = [tested.report, workspace.build / smoke.PAGE, *([speed] if speed.exists() else [])]
+                measured = _measured(earlier, meter.measured(console, machine))
+                described[record.MEASURED] = measured.to_json()
+                finished = record.write(
+                    home.results, planned, wheel.path, workspace.log, reports, described, report.PAGES
+                )
                 published = _publish(_signed(finished, settings), target, home, console)
             remove(home.untested / planned.key)
             workspace.discard()
@@ -120,7 +131,7 @@ def compile_only(catalogue: Catalogue, request: Request, settings: BuildSettings
         if kept:
             return kept
         with connect(settings.environment, conditions=settings.conditions) as engine:
-            workspace, wheel = _prepared(catalogue, planned, None, settings, engine, console)
+            workspace, wheel = _prepared(catalogue, planned, None, settings, engine, console, None)
             kept = record.keep(home.untested, planned, wheel.path, workspace.log)
             workspace.discard()
     return kept
@@ -139,6 +150,7 @@ def show(result: Result, console: Console) -> None:
     console.say(f"wheel    {wheel.name} ({size:.1f} MB)")
     if not (wheel.parent / record.SIGNATURES).exists():
         console.say("signed   no: `./inv sign` or --sign does it")
+    console.say(f"report   {short_path(wheel.with_name(record.REPORT))}")
     console.say(f"install  pip install {shlex.quote(str(short_path(wheel)))}")
     if result.plan.variant.device != "cpu":
         # The container of the smoke run is given no GPU.
@@ -173,6 +185,7 @@ def _prepared(
     settings: BuildSettings,
     engine: Engine,
     console: Console,
+    meter: Meter | None,
 ) -> tuple[Workspace, Wheel]:
     """The wheel, compiled, or that of an `earlier` run whose smoke suite has to run again."""
     root, home = catalogue.root, settings.home
@@ -186,9 +199,19 @@ def _prepared(
     with console.station("toolchain"):
         images = toolchain.ensure(root, planned, engine, home, settings.sources, console)
     folder = home.builds / planned.key
-    memory = room.bound(plan.advice(catalogue, planned).needs, settings.jobs)
+    bound = room.bound(plan.advice(catalogue, planned).needs, settings.jobs)
     workspace = Workspace(
-        root, planned, images, engine, home, obtained, folder, folder / record.LOG, settings.keep, memory
+        root,
+        planned,
+        images,
+        engine,
+        home,
+        obtained,
+        folder,
+        folder / record.LOG,
+        settings.keep,
+        bound,
+        meter,
     )
     runner = BuildRunner(workspace, settings.jobs, settings.budget, cache.limit(settings.environment))
     if earlier:
@@ -200,6 +223,8 @@ def _prepared(
         return workspace, inspect_wheel(_copied(earlier.wheel, workspace))
     with console.station("compile"):
         compile_wheel(runner, console)
+        if meter:
+            meter.take_actions(workspace.build)
     with console.station("wheel"):
         wheel = finish_wheel(runner, console)
     return workspace, wheel
@@ -216,6 +241,22 @@ def _described(workspace: Workspace, wheel: Wheel, revision: attest.Revision, be
             wheel.path.name, sha256_of(wheel.path), workspace.plan, workspace.obtained, vault, invocation
         ),
     }
+
+
+def _machine(settings: BuildSettings, engine: Engine) -> dict[str, str]:
+    """Where this build runs, as its report says it."""
+    return {
+        "cores": str(cores()),
+        "memory": f"{memory() / 1e9:.0f} GB",
+        "compilers at once": str(settings.jobs),
+        "container engine": f"{engine.name} {engine.version}",
+    }
+
+
+def _measured(earlier: Record | None, now: Measured) -> Measured:
+    """What was measured of a build, also where an earlier command has compiled its wheel."""
+    before = read_measured(earlier.described.get(record.MEASURED, "")) if earlier else None
+    return before.tested_again(now) if before else now
 
 
 def _tested(workspace: Workspace, wheel: Wheel, console: Console) -> smoke.SmokeResult:

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from kiln import index, sources
 from kiln.attest import Signer
-from kiln.core import Console, DifferenceError, Home
+from kiln.core import Console, DifferenceError, Home, UsageError, with_host, without_login
 from kiln.index import Item
 from kiln.recipe import Catalogue, Source
 from kiln.sources import Obtained
@@ -62,14 +63,22 @@ def update_index(
     with_dependencies: bool,
     console: Console,
     signer: Signer | None = None,
+    address: str = "",
 ) -> None:
-    """Add every result to an index; `with_dependencies` also what they need, and the sets; `signer` signs its list."""
+    """Add every result to an index; `with_dependencies` also what they need, and the sets; `signer` signs its list.
+
+    `address` is where the index is published, for its feeds. UsageError where it is not a URL of the web.
+    """
+    if address:
+        address = _published_at(address)
     built = house.items()
     if with_dependencies:
         with house.sets(built, console) as made:
-            updated = index.update(output, [*built, *made.items], made.texts, console, signer)
+            updated = index.update(
+                output, [*built, *made.items], made.texts, console, signer, address=address
+            )
     else:
-        updated = index.update(output, built, {}, console, signer)
+        updated = index.update(output, built, {}, console, signer, address=address)
     _show(output, updated, console)
     listed = index.listing.read(output)
     if listed:
@@ -120,6 +129,20 @@ def publish(
     """Publish an index to a target of any kind."""
     done = index.publish(folder, index.publish_target(target, simple_url), environment, console)
     console.say(f"{target}: {len(done.sent)} new, {len(done.there)} were there already")
+
+
+def _published_at(text: str) -> str:
+    """A URL with a slash at its end."""
+    try:
+        parts = urlsplit(with_host(text))
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
+        raise UsageError(
+            f"--address {without_login(text)} is not where an index can be published",
+            "give a URL such as https://wheels.example/, without a login",
+        )
+    return text.rstrip("/") + "/"
 
 
 def _show(output: Path, updated: index.Updated, console: Console) -> None:

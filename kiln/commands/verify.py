@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kiln import attest, plan, smoke, sources
+from kiln import attest, plan, report, smoke, sources
 from kiln.attest import Arrangement, Environment, Reproduced, Seen, State
 from kiln.build import Record, bundle, record
 from kiln.commands import verify_process
@@ -279,7 +279,10 @@ def _record(root: Path, subject: Subject, about: Reproduced, console: Console) -
     """Print what was found, and add it to every record of the wheel; without one it goes to dist/verify/."""
     text = about.to_json()
     if subject.records:
-        places = [record.add(each, attest.REPRODUCED, text).folder for each in subject.records]
+        places = [
+            record.add(each, attest.REPRODUCED, text, report.pages_of(each)).folder
+            for each in subject.records
+        ]
     else:
         places = [_fresh(root / "dist/verify" / subject.plan.folder)]
         (places[0] / attest.REPRODUCED).write_text(text, encoding="utf-8")
@@ -294,7 +297,7 @@ def _withdraw(records: tuple[Record, ...], console: Console) -> None:
     """Take back what an earlier verification has recorded."""
     for each in records:
         if (each.folder / attest.REPRODUCED).exists():
-            attest.withdraw(each, attest.REPRODUCED)
+            attest.withdraw(each, attest.REPRODUCED, report.pages_of(each))
             console.note(
                 f"{short_path(each.folder / attest.REPRODUCED)} said that it is the same, and is removed"
             )

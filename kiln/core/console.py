@@ -27,7 +27,7 @@ FILE_WIDTH = 240
 
 
 class Console:
-    """The terminal of one command. `times` holds the seconds of every finished station, in order.
+    """The terminal of one command. `times` holds the seconds of every finished station, in order, `begun` its start.
 
     Lines go to standard error, or with `output` to standard output; or to rich's `console`, if one is given.
     """
@@ -42,6 +42,7 @@ class Console:
         self._clock = clock
         self._output = output
         self.times: dict[str, float] = {}
+        self.begun: dict[str, float] = {}
 
     @classmethod
     def for_output(cls) -> Console:
@@ -66,7 +67,7 @@ class Console:
         if not self.is_terminal:
             self.say(f"{name} ...")
         yield
-        self.times[name] = self._clock() - begun
+        self.begun[name], self.times[name] = begun, self._clock() - begun
         self._marked("✓", "green", f"{name:<10} {duration(self.times[name])}")
 
     def note(self, text: str) -> None:

@@ -15,3 +15,5 @@ from .machine import memory as memory
 from .run import Mount as Mount
 from .run import Run as Run
 from .toolchain import Images as Images
+from .usage import Reading as Reading
+from .usage import Usage as Usage

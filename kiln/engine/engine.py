@@ -19,6 +19,7 @@ from kiln.engine import container, podman
 from kiln.engine.conditions import USUAL, Conditions
 from kiln.engine.failures import LOST, engine_errors, first_line
 from kiln.engine.run import Mount, Run
+from kiln.engine.usage import Group, Usage, group_of
 from kiln.plan import Limits
 
 LABEL = "org.kiln.build"
@@ -184,19 +185,22 @@ class Engine:
                     self.remove(label)
                     self.remove_image(tag)
 
-    def run(self, run: Run, line: Callable[[str], None], keep: bool = False) -> int:
+    def run(
+        self, run: Run, line: Callable[[str], None], keep: bool = False, usage: Usage | None = None
+    ) -> int:
         """Run a command to its end and return its exit status; each line of its output goes to `line`.
 
-        The container is always removed, except if `keep` is set and the command failed.
+        The container is always removed, except if `keep` is set and the command failed. What it uses is kept in `usage`.
         """
         with engine_errors(self.name):
             created = self._create(run)
             kept = False
             try:
                 created.start()
-                for text in container.output(created):
-                    line(text)
-                status = container.status(created, self._patience)
+                with usage.of(_group(created)) if usage else contextlib.nullcontext():
+                    for text in container.output(created):
+                        line(text)
+                    status = container.status(created, self._patience)
                 kept = keep and status != 0
                 return status
             finally:
@@ -268,3 +272,10 @@ class Engine:
         uid = self.owner if self.owner is not None else os.getuid()
         gid = self.owner if self.owner is not None else os.getgid()
         return f"{uid}:{gid}"
+
+
+def _group(created: Container) -> Group | None:
+    """The control group of a container that was started."""
+    created.reload()
+    process = int((created.attrs.get("State") or {}).get("Pid") or 0)
+    return group_of(process, str(created.id)) if process else None

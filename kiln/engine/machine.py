@@ -27,7 +27,7 @@ def cores(groups: Path = GROUPS, membership: Path = MEMBERSHIP) -> int:
     `groups` is where control groups are mounted, `membership` the file that lists those of this process.
     """
     found = float(len(os.sched_getaffinity(0)))
-    for folder in _own(groups, membership, "cpu"):
+    for folder in folders(groups, membership, "cpu"):
         quota, period = _quota(folder)
         if quota > 0 and period > 0:
             found = min(found, quota / period)
@@ -40,7 +40,7 @@ def memory(groups: Path = GROUPS, membership: Path = MEMBERSHIP) -> int:
     `groups` and `membership` are as for `cores`.
     """
     found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for folder in _own(groups, membership, "memory"):
+    for folder in folders(groups, membership, "memory"):
         # Above memory.high the kernel slows a group down until it hardly runs.
         for name in ("memory.max", "memory.high", "memory.limit_in_bytes"):
             limit = _number(folder / name)
@@ -49,8 +49,8 @@ def memory(groups: Path = GROUPS, membership: Path = MEMBERSHIP) -> int:
     return found
 
 
-def _own(groups: Path, membership: Path, controller: str) -> Iterator[Path]:
-    """The folders of this process's control groups, of both versions, with all groups above them."""
+def folders(groups: Path, membership: Path, controller: str) -> Iterator[Path]:
+    """The folders of the control groups that `membership` lists, of both versions, with all groups above them."""
     for line in _text(membership).splitlines():
         _, controllers, path = line.split(":", 2)
         if not controllers:

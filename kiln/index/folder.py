@@ -58,6 +58,13 @@ def read(folder: Path) -> tuple[Entry, ...]:
         return ()
 
 
+def address_of(folder: Path) -> str:
+    """Where an index is published, as it was told; empty where it was not."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return str(json.loads((folder / MANIFEST).read_bytes()).get("address", ""))
+    return ""
+
+
 def parse(manifest: bytes, where: str) -> tuple[Entry, ...]:
     """The entries that a manifest lists."""
     try:
@@ -105,12 +112,13 @@ def update(
     notes: Notes,
     signer: Signer | None = None,
     listed: listing.Listing | None = None,
+    address: str = "",
 ) -> Updated:
     """Add files to the index in the folder `target`, which is made where it does not exist.
 
     With a `signer` its files are then listed and signed; or it gets the list `listed`, whose files it has to have.
-    Existing files stay: raises DifferenceError for a file whose name is taken by other bytes, SourceError for one
-    that was changed since it was added.
+    `address` is where it is published, for its feeds; an empty one leaves what is known. Existing files stay: raises
+    DifferenceError for a file whose name is taken by other bytes, SourceError for one that was changed since it was added.
     """
     news = sorted(news, key=lambda item: item.entry.file)
     target.mkdir(parents=True, exist_ok=True)
@@ -122,10 +130,11 @@ def update(
         if listed is None:
             listing.require_key(target, signer)
         entries = merged(known, (item.entry for item in news))
+        address = address or address_of(target)
         before = {entry.file for entry in known}
         if listed:
             listing.check_newer(listed, listing.read(target), str(target))
-            new = rendered(entries, {**sets_of(target), **sets})
+            new = rendered(entries, {**sets_of(target), **sets}, address)
             hashed = {name: hashlib.sha256(text).hexdigest() for name, text in new.items()}
             listing.check_files(listed, {**listed.files, **hashed}, str(target))
         for item in news:
@@ -133,7 +142,7 @@ def update(
                 _place(target, item)
             for path in item.record:
                 _write(target, target / "records" / item.entry.file / path.name, _read(path))
-        for name, content in rendered(entries, {**sets_of(target), **sets}).items():
+        for name, content in rendered(entries, {**sets_of(target), **sets}, address).items():
             _write(target, target / name, content)
         signed = listing.made(target, signer, time.time()) if signer else None
         if listed:
@@ -164,14 +173,18 @@ def merged(known: Iterable[Entry], news: Iterable[Entry]) -> tuple[Entry, ...]:
     return tuple(sorted(found.values(), key=lambda entry: (entry.project, entry.version, entry.file)))
 
 
-def rendered(entries: Iterable[Entry], sets: Mapping[str, bytes]) -> dict[str, bytes]:
+def rendered(entries: Iterable[Entry], sets: Mapping[str, bytes], address: str = "") -> dict[str, bytes]:
     """Every generated file by path, in the order in which they have to be written."""
     entries = tuple(entries)
-    manifest = {"format": FORMAT, "files": [asdict(entry) for entry in entries]}
+    manifest = {
+        "format": FORMAT,
+        "files": [asdict(entry) for entry in entries],
+        **({"address": address} if address else {}),
+    }
     return {
         MANIFEST: (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode(),
         **{f"sets/{name}": content for name, content in sorted(sets.items())},
-        **{name: text.encode() for name, text in pages.all_of(entries, sorted(sets)).items()},
+        **{name: text.encode() for name, text in pages.all_of(entries, sorted(sets), address).items()},
     }
 
 

@@ -78,7 +78,9 @@ def publish(index: Path, to: Target, environment: Mapping[str, str], notes: Note
     items = indexed.items(index)
     if isinstance(to, Folder):
         listed = listing.read(index)
-        updated = indexed.update(to.path, items, indexed.sets_of(index), notes, listed=listed)
+        updated = indexed.update(
+            to.path, items, indexed.sets_of(index), notes, listed=listed, address=indexed.address_of(index)
+        )
         return _done(items, [entry.file for entry in updated.added])
     if isinstance(to, Rsync):
         return _rsync(index, items, to, environment)
@@ -114,7 +116,8 @@ def _rsync(index: Path, items: Sequence[Item], to: Rsync, environment: Mapping[s
             if whole and set(entries) == set(known):
                 return _done(items, [item.entry.file for item in items if item.entry.file not in before])
             before = before if attempt else {entry.file for entry in known}
-            _stage(stage, entries, {**indexed.sets_of(there), **indexed.sets_of(index)})
+            address = indexed.address_of(index) or indexed.address_of(there)
+            _stage(stage, entries, {**indexed.sets_of(there), **indexed.sets_of(index)}, address)
             _stage_list(index, stage, listing.read(there), to.place)
             try:
                 _put(call, index, stage, files)
@@ -144,8 +147,8 @@ def _put(call: _Rsync, index: Path, stage: Path, files: Sequence[str]) -> None:
     call.send(stage, f"--include=/{listing.NAME}")
 
 
-def _stage(folder: Path, entries: Sequence[Entry], sets: Mapping[str, bytes]) -> None:
-    for name, content in indexed.rendered(entries, sets).items():
+def _stage(folder: Path, entries: Sequence[Entry], sets: Mapping[str, bytes], address: str) -> None:
+    for name, content in indexed.rendered(entries, sets, address).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import email
 import hashlib
+import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -28,6 +30,16 @@ from kiln.recipe import NATIVE
 
 # The one file of a result that is not published: the log is long, and describes the machine.
 PRIVATE = {"build.log"}
+# What the page for people links to, where a record has it, with what it calls it.
+SHOWN = {
+    record.REPORT: "report",
+    record.PROVENANCE: "provenance",
+    record.SBOM: "SBOM",
+    record.PLAN: "plan",
+    record.SIGNATURES: "signatures",
+    record.REPRODUCED: "✓ built again, same bytes",
+}
+_DATE = r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?$"
 MAX_METADATA = 16 << 20  # bytes of a METADATA that is read
 
 
@@ -38,7 +50,10 @@ def _file_name(text: str) -> str:
 
 @dataclass(frozen=True)
 class Built:
-    """How a wheel was built and tested: the variant, the choices that are not the recipe's own, the counts."""
+    """How a wheel was built and tested: the variant, the choices that are not the recipe's own, the counts.
+
+    `date` is when it was built, in UTC, empty where no provenance says it. `files` are those of its record for people.
+    """
 
     recipe: str
     release: str
@@ -51,6 +66,8 @@ class Built:
     passed: int
     skipped: int
     glibc: str = NATIVE
+    date: Annotated[str, Field(pattern=_DATE)] = ""
+    files: tuple[str, ...] = ()
 
     __pydantic_config__ = STRICT
 
@@ -144,7 +161,7 @@ def read_result(folder: Path) -> Item:
         raise SmokeError(f"the wheel in {folder} {what}, and is not published", "fix it and build it again")
     archive.inspect_wheel(found.wheel)
     others = (each for each in sorted(folder.iterdir()) if each != found.wheel and each.name not in PRIVATE)
-    return item(found.wheel, _built(found.plan, outcome), tuple(others))
+    return item(found.wheel, _built(found, outcome), tuple(others))
 
 
 def item(path: Path, built: Built | None = None, records: tuple[Path, ...] = (), name: str = "") -> Item:
@@ -200,7 +217,8 @@ def _metadata(path: Path, file: str) -> bytes:
         raise SourceError(f"{path} ({file}) is not a wheel", "give the right file") from error
 
 
-def _built(plan: record.RecordedPlan, outcome: smoke.SmokeResult) -> Built:
+def _built(found: record.Record, outcome: smoke.SmokeResult) -> Built:
+    plan = found.plan
     return Built(
         recipe=plan.recipe,
         release=plan.release,
@@ -209,4 +227,16 @@ def _built(plan: record.RecordedPlan, outcome: smoke.SmokeResult) -> Built:
         choices=tuple(Path(plan.folder).name.split("+")[1:]),
         passed=outcome.count("passed"),
         skipped=outcome.count("skipped"),
+        date=_date(found.folder),
+        files=tuple(name for name in SHOWN if (found.folder / name).exists()),
     )
+
+
+def _date(folder: Path) -> str:
+    """When the wheel of a record was built, as its provenance says it; empty where none does."""
+    try:
+        statement = json.loads((folder / record.PROVENANCE).read_text(encoding="utf-8"))
+        date = str(statement["predicate"]["runDetails"]["metadata"]["finishedOn"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return date if re.match(_DATE, date) else ""

@@ -8,9 +8,9 @@ from .model import ContainerStep as ContainerStep
 from .model import File as File
 from .model import Limits as Limits
 from .model import Plan as Plan
-from .model import Request as Request
-from .model import Variant as Variant
 from .model import cache_name as cache_name
 from .model import digest_of as digest_of
 from .model import prepares as prepares
 from .planner import make as make
+from .variant import Request as Request
+from .variant import Variant as Variant

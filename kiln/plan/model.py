@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from kiln.core import Value
 from kiln.plan.interpreter import Interpreter
+from kiln.plan.variant import Variant
 from kiln.recipe import NATIVE, Base, BaseLock, Image, Patch, Recipe, Source, described
 
 # A new number makes every key new: raise it when kiln itself changes what a build gives.
@@ -23,45 +24,6 @@ VENVS_SCRIPT = "common/python.sh"
 GLIBC_SCRIPT = "glibc/stubs.sh"
 
 ImageName = Literal["toolchain", "runtime"]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a person asked for; empty values take the recipe's defaults."""
-
-    recipe: str
-    release: str = ""
-    device: str = ""
-    base: str = ""
-    python: str = ""
-    cpu_features: str = ""
-    glibc: str = ""
-    python_prefix: str = ""
-    options: Mapping[str, Value] = field(default_factory=dict)
-    accept_tree_hash: bool = False
-    substitute: Mapping[str, Path] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One cell of a recipe's matrix. `glibc` is the oldest that the wheel is linked for, or the base's own."""
-
-    device: str
-    base: str
-    python: str
-    cpu_features: str
-    glibc: str = NATIVE
-
-    @property
-    def identity(self) -> dict[str, str]:
-        """What of it enters the build key: the base's own glibc is part of the base."""
-        return {axis: value for axis, value in asdict(self).items() if (axis, value) != ("glibc", NATIVE)}
-
-    @property
-    def name(self) -> str:
-        return "-".join(
-            (f"cp{self.python.replace('.', '')}", self.device, self.base, self.cpu_features.replace(",", "_"))
-        )
 
 
 @dataclass(frozen=True)
@@ -297,7 +259,7 @@ class Plan:
         return [source.file for source in self.sources if source.use == use]
 
     def to_json(self, **more: Any) -> str:
-        """The whole plan for programs: the key, its inputs, the smoke run, every source's origins, and `more`."""
+        """The whole plan for programs: the key, its inputs, the smoke run, origins, the patches' reasons, and `more`."""
         sources = [
             {
                 "name": source.name,
@@ -322,6 +284,10 @@ class Plan:
             "inputs": self.inputs,
             "smoke": smoke,
             "sources": sources,
+            "patches": [
+                {"file": patch.file, "tree": patch.tree, "why": patch.why, "upstream": patch.upstream}
+                for patch, _ in self.patches
+            ],
             "images": self.toolchain.rows(),
             **more,
         }

@@ -17,13 +17,12 @@ from kiln.plan.model import (
     ContainerStep,
     File,
     Plan,
-    Request,
     Toolchain,
-    Variant,
     prepares,
     stand_ins,
     suite_folders,
 )
+from kiln.plan.variant import Request, Variant
 from kiln.recipe import NATIVE, Base, Catalogue, Patch, Recipe, Source, bases, cpu, cuda
 
 

@@ -4,7 +4,9 @@ from .report import PAGE as PAGE
 from .report import summary as summary
 from .report import table as table
 from .results import REPORT as REPORT
+from .results import SPEED as SPEED
 from .results import SmokeResult as SmokeResult
+from .results import Speed as Speed
 from .results import read_results as read_results
 from .suite import needed_sources as needed_sources
 from .suite import run_suite as run_suite

@@ -33,7 +33,7 @@ def test_a_build_gives_a_tested_recorded_wheel_and_says_how_to_install_it(finish
     wheel = finished.house.wheel()
     assert {path.name for path in wheel.parent.iterdir()} == {
         wheel.name, "plan.json", "toolchain.json", "build.log", "smoke.xml", "smoke.html", "smoke.key", "SHA256SUMS",
-        "provenance.intoto.jsonl", "sbom.cdx.json",
+        "provenance.intoto.jsonl", "sbom.cdx.json", "measured.json", "report.html",
     }  # fmt: skip
     sums = dict(reversed(line.split("  ")) for line in (wheel.parent / "SHA256SUMS").read_text().splitlines())
     assert sums[wheel.name] == hashlib.sha256(wheel.read_bytes()).hexdigest()

@@ -18,7 +18,7 @@ FLOORS = (
     ("lock", "engine"),
     ("build",),
     ("smoke", "attest"),
-    ("index", "models"),
+    ("index", "models", "report"),
     ("commands",),
     ("cli",),
 )

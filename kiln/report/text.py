@@ -1,0 +1,22 @@
+"""Sizes and counts as people read them."""
+
+from __future__ import annotations
+
+
+def bytes_shown(size: float) -> str:
+    """A number of bytes."""
+    if abs(size) < 1000:
+        return f"{size:.0f} B"
+    if abs(size) < 1e6:
+        return f"{size / 1e3:.1f} kB"
+    return f"{size / 1e6:.1f} MB" if abs(size) < 1e9 else f"{size / 1e9:.2f} GB"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def milliseconds(value: float | None) -> str:
+    """A time of a benchmark; nothing where there is none."""
+    return "" if value is None else f"{value:.2f}" if value < 100 else f"{value:.0f}"
