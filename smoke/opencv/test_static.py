@@ -14,7 +14,7 @@ def test_a_bundler_finds_the_compiled_module(tmp_path):
     script.write_text("import cv2\n")
     # The standard library's finder reads imports, and runs nothing, as PyInstaller's does.
     site = os.path.dirname(os.path.dirname(cv2.__file__))
-    finder = modulefinder.ModuleFinder(path=[site, *sys.path], excludes=["numpy", "os", "sys"])
+    finder = modulefinder.ModuleFinder(path=[site, *sys.path], excludes=["os", "typing"])
     finder.run_script(str(script))
     assert "cv2.cv2" in finder.modules
 
