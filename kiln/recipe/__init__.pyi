@@ -16,6 +16,7 @@ from .folders import pack_folder as pack_folder
 from .model import LeftOut as LeftOut
 from .model import LockFile as LockFile
 from .model import Option as Option
+from .model import Parts as Parts
 from .model import Patch as Patch
 from .model import PatchList as PatchList
 from .model import Recipe as Recipe
