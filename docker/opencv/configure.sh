@@ -13,41 +13,16 @@ fail() {
     exit 1
 }
 on_off() { if [ "$1" = 1 ]; then echo ON; else echo OFF; fi; }
-modules_of() { (cd "$1/modules" && ls -d -- */CMakeLists.txt) | cut -d/ -f1; }
 cuda=${KILN_CUDA:-}
 
 # --- modules -------------------------------------------------------------------------------------------------
-# Not for a Python wheel: other languages, test support, one-library builds. gapi has no Python binding before 4.5, and
-# needs a download. The modules in `toolkits` need a toolkit that a wheel must not depend on.
-never=" java js objc python ts world gapi python_tests "
-toolkits=" alphamat cnn_3dobj cvv freetype hdf julia matlab ovis sfm viz "
-known=""
-for module in $(modules_of "$source_tree") $( ((KILN_OPT_CONTRIB)) && modules_of "$contrib_tree"); do
-    case "$never$toolkits" in *" $module "*) continue ;; esac
-    case $module in cuda* | cudev) continue ;; esac
-    known+=" $module"
-done
-# cudacodec needs NVIDIA's video SDK.
-if [ -n "$cuda" ]; then
-    for module in $(modules_of "$contrib_tree"); do
-        case $module in
-            cudacodec) ;;
-            cuda* | cudev) known+=" $module" ;;
-        esac
-    done
-fi
+# The lock has the modules of these trees, without those that need a toolkit which a wheel must not depend on; the plan
+# has chosen among them.
 case $KILN_OPT_MODULES in
-    full) wanted=$known ;;
-    headless) wanted=${known/ highgui/} ;;
+    full) wanted=" $KILN_PARTS_MODULES" ;;
+    headless) wanted=" ${KILN_PARTS_MODULES/highgui /}" ;;
     *) wanted=" ${KILN_OPT_MODULES//,/ }" ;;
 esac
-for module in $wanted; do
-    case "$known " in
-        *" $module "*) ;;
-        *) fail "OpenCV has no module '$module': give --modules full, headless," \
-                "or a comma-separated list of$known" ;;
-    esac
-done
 has() { case "$wanted " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
 
 # --- processor features ---------------------------------------------------------------------------------------
@@ -71,16 +46,8 @@ for feature in ${KILN_CPU_FEATURES//,/ }; do
 done
 
 # --- libraries --------------------------------------------------------------------------------------------------
-case $KILN_OPT_CODECS in
-    bundled) bundled=ON ;;
-    system) bundled=OFF ;;
-    *) fail "--codecs '$KILN_OPT_CODECS' is not known: give bundled or system" ;;
-esac
-case $KILN_OPT_THREADS in
-    pthreads) tbb=OFF ;;
-    tbb) tbb=ON ;;
-    *) fail "--threads '$KILN_OPT_THREADS' is not known: give pthreads or tbb" ;;
-esac
+bundled=$(on_off "$([ "$KILN_OPT_CODECS" = bundled ] && echo 1)")
+tbb=$(on_off "$([ "$KILN_OPT_THREADS" = tbb ] && echo 1)")
 libraries=(-DWITH_IPP=OFF)
 if ((KILN_OPT_IPP)); then
     # Intel's own static libraries, a newer release of what OpenCV would download.
@@ -103,10 +70,6 @@ fi
 if [ -n "$cuda" ]; then
     toolkit=/kiln/build/cuda
     compiler=/usr/bin/$KILN_HOST_COMPILER
-    case $KILN_OPT_CUDA_LIBS in
-        pypi | bundled | system) ;;
-        *) fail "--cuda-libs '$KILN_OPT_CUDA_LIBS' is not known: give pypi, bundled or system" ;;
-    esac
     if [ "$KILN_OPT_CUDA_LIBS" = bundled ] && has dnn && ((KILN_OPT_CUDNN)); then
         fail "cuDNN loads its parts at run time and cannot be inside a wheel: give --no-cudnn, or another --cuda-libs"
     fi

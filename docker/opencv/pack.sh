@@ -11,6 +11,7 @@ module=$(echo "$build"/lib/python3/cv2*.so)
 strip --strip-unneeded -o "$stage/cv2/${module##*/}" "$module"
 cp /kiln/scripts/cv2/__init__.py "$stage/cv2/__init__.py"
 cp /kiln/scripts/cv2/data.py "$stage/cv2/data/__init__.py"
+python3 /kiln/scripts/stubs.py /kiln/trees/opencv "$build/modules/python_bindings_generator/headers.txt" "$stage/cv2"
 cp /kiln/trees/opencv/data/haarcascades/*.xml "$stage/cv2/data/"
 
 # cmake knows which bundled libraries this configuration links to.

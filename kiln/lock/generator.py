@@ -17,6 +17,7 @@ from kiln.core import STRICT, Name, RelativePath, SourceError, UsageError, Value
 from kiln.lock import forge
 from kiln.lock.cmake.reader import Download, read_downloads
 from kiln.lock.lockfile import Content
+from kiln.lock.parts import Folders, read_parts
 from kiln.lock.pinning import Known, Means, UnpinnedError, Wanted, pin
 from kiln.lock.starlark.workspace import BUILT_IN, External, needed_externals, read_workspace
 from kiln.recipe import Source, for_release
@@ -62,7 +63,7 @@ class LockSettings:
 
     `trees` are the recipe's source trees that are read. `command` is the cmake command that downloads.
     `needed` names, for each device, a file that says which externals its target needs, as Bazel prints them;
-    `options` the externals that an option of the recipe adds to those.
+    `options` the externals that an option of the recipe adds to those. `parts` are folders that options may list.
     """
 
     reader: Literal["bazel", "cmake"]
@@ -72,6 +73,7 @@ class LockSettings:
     options: Mapping[str, tuple[Name, ...]] = field(default_factory=dict)
     take: tuple[Take, ...] = ()
     leave: tuple[Leave, ...] = ()
+    parts: tuple[Folders, ...] = ()
 
     __pydantic_config__ = STRICT
 
@@ -134,6 +136,9 @@ def read_settings(folder: Path, release: str, releases: Collection[str]) -> Lock
         problems.append(read.error(("options",), "this reader has no such key: use 'when' under 'take'"))
     if found.reader == "bazel" and len(found.trees) != 1:
         problems.append(read.error(("trees",), "this reader reads one tree"))
+    for number, each in enumerate(found.parts):
+        if each.tree not in found.trees:
+            problems.append(read.error(("parts", number, "tree"), f"{each.tree!r} is not one of 'trees'"))
     if problems:
         raise UsageError("\n".join(problems))
     return found
@@ -177,7 +182,8 @@ def generate(
             + "\nput the files, under any names, into a folder and name it with --folder, or mirrors of the "
             "repositories in KILN_GIT_MIRRORS"
         )
-    return Generated(Content(tuple(sources), found.left_out), found.notes)
+    parts = read_parts(trees, chosen.parts)
+    return Generated(Content(tuple(sources), found.left_out, parts), found.notes)
 
 
 # --- Bazel --------------------------------------------------------------------------------------------------

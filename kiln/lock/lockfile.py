@@ -15,17 +15,18 @@ from typing import Any
 import yaml
 
 from kiln.core import read_yaml, typed
-from kiln.recipe import LockFile, Source, for_release
+from kiln.recipe import LockFile, Parts, Source, for_release
 
 WIDTH = 90
 
 
 @dataclass(frozen=True)
 class Content:
-    """What the lock holds for one release: its sources, and by name why other downloads are not among them."""
+    """What the lock holds for one release: its sources, by name why other downloads are not among them, and parts."""
 
     sources: tuple[Source, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[Parts, ...] = ()
 
 
 class _Flow(dict[str, Any]):
@@ -65,7 +66,7 @@ def read(path: Path) -> dict[str, Content]:
     for release in _releases(document.value):
         part = typed(for_release(document, release), LockFile)
         left_out = {name: each.why for each in part.left_out for name in each.names}
-        found[release] = Content(part.sources, left_out)
+        found[release] = Content(part.sources, left_out, part.parts)
     return found
 
 
@@ -80,6 +81,8 @@ def render(command: str, contents: Mapping[str, Content]) -> str:
     text = head + _dumped({"releases": _List(contents)}, WIDTH)
     left_out = _left_out(contents)
     text += _block("left_out", left_out, WIDTH) if left_out else ""
+    parts = _parts(contents)
+    text += _block("parts", parts, WIDTH) if parts else ""
     return text + _block("sources", _sources(contents))
 
 
@@ -120,6 +123,31 @@ def _left_out(contents: Mapping[str, Content]) -> list[dict[str, Any]]:
             groups.items(), key=lambda group: (group[0][0], [order[each] for each in group[0][1]])
         )
     ]
+
+
+def _parts(contents: Mapping[str, Content]) -> list[dict[str, Any]]:
+    """The parts that options may list: the names that count alike, for the same releases."""
+    shared: dict[str, tuple[Parts, list[str]]] = {}
+    releases: dict[tuple[str, str], list[str]] = {}
+    for release, content in contents.items():
+        for each in content.parts:
+            entry = _dumped(_part(each, {}, ()))
+            shared.setdefault(entry, (each, []))
+            for name in each.names:
+                releases.setdefault((entry, name), []).append(release)
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (entry, name), listed in releases.items():
+        groups.setdefault((entry, tuple(listed)), []).append(name)
+    return [
+        _part(shared[entry][0], _condition(listed, contents), sorted(names))
+        for (entry, listed), names in groups.items()
+    ]
+
+
+def _part(part: Parts, condition: Mapping[str, tuple[Any, ...]], names: Iterable[str]) -> dict[str, Any]:
+    why = {"why": part.why} if part.why else {}
+    when = _when({**condition, **dict(sorted(part.when.items()))})
+    return {"option": part.option, **why, **when, "names": _List(names)}
 
 
 def _condition(releases: Sequence[str], all_releases: Iterable[str]) -> dict[str, tuple[Any, ...]]:

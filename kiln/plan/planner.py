@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kiln import recipe
 from kiln.core import UsageError, Value, sha256_of
-from kiln.plan import local_version
+from kiln.plan import choices, local_version
 from kiln.plan.interpreter import choose
 from kiln.plan.model import (
     GLIBC_SCRIPT,
@@ -36,7 +36,7 @@ def make(catalogue: Catalogue, request: Request) -> Plan:
     base = catalogue.base(variant.base)
     # In conditions `glibc` is the one whose headers are compiled with, for every glibc that is linked for.
     axes: dict[str, Value] = {**asdict(variant), "glibc": base.glibc}
-    options = _options(whole, request.options, axes)
+    options = choices.chosen(whole, request.options, axes)
     chosen = replace(whole, options=recipe.options(whole, axes))
     facts = {**axes, **options}
     kit = catalogue.toolkit(variant.device)
@@ -75,6 +75,10 @@ def make(catalogue: Catalogue, request: Request) -> Plan:
         steps=_steps(chosen, variant, sources, patches, (*scripts, *suite), facts),
         environment={
             **_environment(chosen, variant, options, sources),
+            **{
+                f"KILN_PARTS_{name.upper()}": " ".join(names)
+                for name, names in choices.parts(whole, facts).items()
+            },
             **_cuda_environment(kit, host, options),
         },
     )
@@ -230,25 +234,6 @@ def _release(catalogue: Catalogue, request: Request) -> str:
         if having:
             return having[-1]
     return default
-
-
-def _options(chosen: Recipe, given: Mapping[str, Value], facts: Mapping[str, Value]) -> dict[str, Value]:
-    known = {option.name: option for option in recipe.options(chosen, facts)}
-    elsewhere = {option.name for option in chosen.options} - set(known)
-    for name in given:
-        if name not in known:
-            where = f" for the device {facts['device']}" if name in elsewhere else ""
-            raise UsageError(
-                f"recipe {chosen.name} {chosen.version} has no option {name!r}{where}: "
-                f"it has {', '.join(sorted(known)) or 'none'}"
-            )
-        choices = known[name].choices
-        if choices and given[name] not in choices:
-            raise UsageError(
-                f"--{name.replace('_', '-')} of {chosen.name} {chosen.version} cannot be {given[name]!r}",
-                f"choose {' or '.join(choices)}",
-            )
-    return {name: given.get(name, option.default) for name, option in known.items()}
 
 
 def _variant(catalogue: Catalogue, chosen: Recipe, request: Request) -> Variant:

@@ -17,6 +17,7 @@ from .model import NATIVE as NATIVE
 from .model import LeftOut as LeftOut
 from .model import LockFile as LockFile
 from .model import Option as Option
+from .model import Parts as Parts
 from .model import Patch as Patch
 from .model import PatchList as PatchList
 from .model import Recipe as Recipe

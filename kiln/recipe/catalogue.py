@@ -14,7 +14,7 @@ from kiln.recipe.releases import for_release, of_release, releases_of
 if TYPE_CHECKING:
     from kiln.recipe.bases import Base, BaseLock, Image, ToolchainPackages
     from kiln.recipe.cuda import Toolkit
-    from kiln.recipe.model import Patch, Recipe
+    from kiln.recipe.model import LockFile, Patch, Recipe
     from kiln.recipe.source import Source
     from kiln.recipe.verified import Verified
 
@@ -248,10 +248,14 @@ class Catalogue:
         files = [(document, recipe.sources)]
         files += [self._included(self.root / "recipes" / part, release) for part in recipe.include]
         lock = path.with_name(LOCK)
-        files += [self._locked(lock, path, recipe)] if lock.exists() else []
+        parts = recipe.parts
+        if lock.exists():
+            locked, content = self._locked(lock, path, recipe)
+            files.append((locked, content.sources))
+            parts += content.parts
         _raise(source_problems(files, recipe))
         found = (source for _, sources in files for source in sources)
-        return replace(recipe, sources=tuple(settled(self.root, source) for source in found))
+        return replace(recipe, sources=tuple(settled(self.root, source) for source in found), parts=parts)
 
     def _included(self, path: Path, release: str) -> tuple[Document, tuple[Source, ...]]:
         from kiln.recipe.model import SourceList
@@ -264,7 +268,7 @@ class Catalogue:
         conditional = any(place[-2:] == ("when", "release") for place in self._read(path).lines)
         return self._once(read, path, release if conditional else "")
 
-    def _locked(self, lock: Path, path: Path, recipe: Recipe) -> tuple[Document, tuple[Source, ...]]:
+    def _locked(self, lock: Path, path: Path, recipe: Recipe) -> tuple[Document, LockFile]:
         from kiln.recipe.model import LockFile
 
         document = for_release(self._read(lock), recipe.version, self._releases(path))
@@ -272,7 +276,7 @@ class Catalogue:
         if recipe.version not in found.releases:
             command = f"./inv lock {recipe.name}/{recipe.version}"
             _raise([document.error(("releases",), f"{recipe.version} is not in this lock: run `{command}`")])
-        return document, found.sources
+        return document, found
 
     def _patches(self, name: str, release: str) -> tuple[Patch, ...]:
         from kiln.recipe.checks import patch_problems

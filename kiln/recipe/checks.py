@@ -38,7 +38,18 @@ def recipe_problems(recipe: Recipe, document: Document, name: str) -> list[str]:
             problems.append(document.error((*place, "default"), f"the default is not of type {option.type}"))
         elif option.choices and option.default not in option.choices:
             problems.append(document.error((*place, "default"), "the default is not one of the choices"))
-    for part, conditions in (("options", recipe.options), ("steps", recipe.steps)):
+    named = {option.name for option in recipe.options}
+    problems += [
+        document.error(("parts", number, "option"), f"there is no option {each.option!r}")
+        for number, each in enumerate(recipe.parts)
+        if each.option not in named
+    ]
+    for part, conditions in (
+        ("options", recipe.options),
+        ("parts", recipe.parts),
+        ("refusals", recipe.refusals),
+        ("steps", recipe.steps),
+    ):
         problems += condition_problems(document, part, [each.when for each in conditions], recipe)
     return problems
 

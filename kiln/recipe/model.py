@@ -27,7 +27,7 @@ class Option:
     """A choice that a recipe offers; it becomes a command-line option.
 
     `when` are conditions on the variant's axes: elsewhere there is no such choice. `choices` are the values that it
-    takes; without them any text is one.
+    takes, beside lists of the recipe's `parts` for it; without both any text is one.
     `in_name` are the values that the wheel's own name tells (true: all of them), so that its version need not.
     """
 
@@ -38,6 +38,29 @@ class Option:
     when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     in_name: bool | tuple[Value, ...] = False
     choices: tuple[str, ...] = ()
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Parts of the source trees that an option may list where the conditions hold; with `why`, some that it must not."""
+
+    option: str
+    names: tuple[str, ...]
+    when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    why: str | None = None
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A combination of choices that does not make a wheel: the conditions, why, and what to choose instead."""
+
+    when: Annotated[Mapping[str, tuple[Value, ...]], Field(min_length=1)]
+    why: str
+    cure: str
 
     __pydantic_config__ = STRICT
 
@@ -115,6 +138,8 @@ class Recipe:
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
     smoke: Smoke
     options: tuple[Option, ...] = ()
+    parts: tuple[Parts, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
     include: tuple[RelativePath, ...] = ()
     revision: Annotated[Integer, Field(ge=1)] = 1
     task: Annotated[str, Field(pattern=r"^build-[a-z0-9-]+$")] | None = None
@@ -159,6 +184,7 @@ class LockFile:
     releases: tuple[Name, ...]
     sources: tuple[Source, ...]
     left_out: tuple[LeftOut, ...] = ()
+    parts: tuple[Parts, ...] = ()
 
     __pydantic_config__ = STRICT
 

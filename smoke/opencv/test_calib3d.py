@@ -56,11 +56,12 @@ def test_pose_from_points(method):
 def test_pose_from_four_points_on_a_plane():
     square = np.array([[-1.0, 1, 0], [1, 1, 0], [1, -1, 0], [-1, -1, 0]])
     image = project(square, TURN, SHIFT)
-    for method in (cv2.SOLVEPNP_AP3P, cv2.SOLVEPNP_P3P, cv2.SOLVEPNP_IPPE):
+    # P3P multiplies the last bits of its input: a change of 1e-13 in the picture moves its pose by 4e-5.
+    for method, bound in ((cv2.SOLVEPNP_AP3P, 1e-9), (cv2.SOLVEPNP_P3P, 1e-3), (cv2.SOLVEPNP_IPPE, 1e-9)):
         solved, turn, shift = cv2.solvePnP(square, image, CAMERA, None, flags=method)
         assert solved
-        assert_within(turn.ravel(), TURN, 1e-5)
-        assert_within(shift.ravel(), SHIFT, 1e-5)
+        assert_within(turn.ravel(), TURN, bound)
+        assert_within(shift.ravel(), SHIFT, bound)
 
 
 def test_pose_in_spite_of_outliers():

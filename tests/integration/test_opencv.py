@@ -39,21 +39,62 @@ def test_opencv_is_built_from_source_and_passes_its_smoke_suite(result: Path) ->
     assert 'failures="0"' in smoke and 'errors="0"' in smoke and "opencv.test_core" in smoke
 
 
-def test_the_wheel_imports_in_a_clean_environment_of_this_machine(result: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def python(result: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of a clean environment of this machine that has the wheel."""
     if sys.version_info[:2] != (3, 11):
         pytest.skip("the wheel is for Python 3.11")
-    venv.create(tmp_path, with_pip=True)
-    python = tmp_path / "bin" / "python"
+    folder = tmp_path_factory.mktemp("venv")
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
     (wheel,) = result.glob("*.whl")
     # NumPy comes from the vault: the one that the smoke run had.
     pins = json.loads((result / "plan.json").read_text(encoding="utf-8"))["smoke"]["sources"]
     pin = next(pin for pin in pins if pin["name"] == "numpy")
-    numpy = tmp_path / pin["file"]
+    numpy = folder / pin["file"]
     numpy.symlink_to(Vault(Home.of(os.environ).sources).path(pin["digest"]))
     subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-index", wheel, numpy], check=True)
+    return python
+
+
+def test_the_wheel_imports_in_a_clean_environment_of_this_machine(python: Path) -> None:
     code = "import cv2; print(cv2.__version__, 'Intel IPP' in cv2.getBuildInformation(), cv2.__file__)"
     said = subprocess.run([python, "-c", code], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
-    assert said[:2] == ["4.3.0", "True"] and said[2].startswith(str(tmp_path))
+    assert said[:2] == ["4.3.0", "True"] and said[2].startswith(str(python.parent.parent))
+
+
+# What people write, each line with the type or the error that a checker has to see.
+SAMPLE = """\
+import cv2
+import numpy as np
+
+image = np.zeros((4, 4, 3), np.uint8)
+grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+small = cv2.resize(grey, None, fx=0.5, fy=0.5)
+_, mask = cv2.threshold(small, 0, 255, cv2.THRESH_BINARY)
+for contour in cv2.findContours(mask, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)[0]:
+    x, y, w, h = cv2.boundingRect(contour)
+    cv2.rectangle(image, (x, y), (x + w, y + h), (0, 255, 0), 2)
+    centre = tuple(map(int, cv2.minAreaRect(contour)[0]))
+    cv2.circle(image, centre, 3, 255, -1)
+cv2.normalize(cv2.calcHist([grey], [0], None, [256], [0, 256]), None, 0, 255, cv2.NORM_MINMAX)
+both = cv2.bitwise_and(image, image, mask=cv2.inRange(image, (0, 0, 0), (9, 9, 9))) + cv2.add(image, 5)
+on_gpu: cv2.UMat = cv2.GaussianBlur(cv2.UMat(image), (5, 5), 0)
+cv2.cvtColor(image, "grey")  # wrong
+cv2.circle(image, [3, 4], 5, 255)  # wrong
+cv2.GaussianBlur(image)  # wrong
+cv2.cvtColour(image, 6)  # wrong
+text: str = cv2.getTextSize("x", cv2.FONT_HERSHEY_PLAIN, 1.0, 1)  # wrong
+"""
+
+
+def test_mypy_knows_functions_flags_and_results(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "sample.py").write_text(SAMPLE, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--python-executable", python, "sample.py"]
+    done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    wrong = [number for number, line in enumerate(SAMPLE.splitlines(), 1) if "# wrong" in line]
+    found = [int(line.split(":")[1]) for line in done.stdout.splitlines() if ": error:" in line]
+    assert found == wrong, done.stdout
 
 
 @needs_verify

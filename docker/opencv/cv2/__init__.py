@@ -1,10 +1,16 @@
 """OpenCV's Python module."""
 
-import importlib
+import typing as _typing
 
+from . import cv2 as _native
 from . import data as data
 
-_native = importlib.import_module("cv2.cv2")
-# All names of the compiled module, also those with one leading underscore; __name__ and the like stay its own.
+# Static, so that tools which read this file without running it find the compiled module.
+from .cv2 import *  # noqa: F403
+
+if _typing.TYPE_CHECKING:
+    from ._names import *  # noqa: F403
+
+# The star leaves out names that start with an underscore; __name__ and the like stay this module's own.
 globals().update({name: value for name, value in vars(_native).items() if not name.startswith("__")})
 __version__ = _native.__version__

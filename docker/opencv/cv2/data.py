@@ -2,4 +2,4 @@
 
 import os
 
-haarcascades = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+haarcascades: str = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")

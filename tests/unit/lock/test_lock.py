@@ -16,7 +16,7 @@ from kiln.core.errors import DifferenceError, SourceError, UsageError
 from kiln.core.home import Home
 from kiln.lock import generator, lockfile
 from kiln.lock.lockfile import Content
-from kiln.recipe import Catalogue
+from kiln.recipe import Catalogue, Parts
 from kiln.recipe.source import GitOrigin, PypiOrigin, Source, UrlOrigin
 from kiln.sources.settings import FetchSettings
 from kiln.sources.vault import Vault
@@ -568,3 +568,51 @@ def test_a_locks_sources_are_part_of_the_recipe() -> None:
         loaded = {source.name for source in Catalogue(ROOT).load("opencv", release).sources}
         locked = {source.name for source in content.sources}
         assert locked and locked <= loaded
+
+
+PARTS = """
+        parts:
+          - option: parts
+            tree: toy
+            files: modules/*/CMakeLists.txt
+            groups:
+              - {names: [java, "*_tests"], why: it is for others}
+              - {names: ["gpu*"], when: {fast: true}}
+        """
+MODULES = {
+    f"tree/modules/{name}/CMakeLists.txt": "" for name in ("core", "java", "gpu_blur", "gpu", "a_tests")
+}
+
+
+def test_the_parts_that_an_option_may_list_are_the_folders_of_the_trees(tmp_path: Path) -> None:
+    write(tmp_path, {**CMAKE, **MODULES, "tree/modules/notes/README": ""})
+    write(tmp_path, {"recipes/toy/lock.yaml": CMAKE["recipes/toy/lock.yaml"] + PARTS})
+    made = cmake(tmp_path, folder=str(tmp_path / "files"))
+    assert made.contents["1.0"].parts == (
+        Parts("parts", ("a_tests", "java"), why="it is for others"),
+        Parts("parts", ("gpu", "gpu_blur"), {"fast": (True,)}),
+        Parts("parts", ("core",)),
+    )
+    assert lockfile.read(made.path)["1.0"].parts == made.contents["1.0"].parts
+
+
+def test_a_tree_without_the_folders_and_a_tree_that_is_not_read_are_mistakes(tmp_path: Path) -> None:
+    write(tmp_path, CMAKE)
+    write(tmp_path, {"recipes/toy/lock.yaml": CMAKE["recipes/toy/lock.yaml"] + PARTS})
+    with pytest.raises(UsageError, match=r"tree has no modules/\*/CMakeLists.txt"):
+        cmake(tmp_path, folder=str(tmp_path / "files"))
+    other = PARTS.replace("tree: toy", "tree: other")
+    write(tmp_path, {"recipes/toy/lock.yaml": CMAKE["recipes/toy/lock.yaml"] + other})
+    with pytest.raises(UsageError, match=r"lock.yaml:\d+: parts\[0\].tree: 'other' is not one of 'trees'"):
+        cmake(tmp_path)
+
+
+def test_parts_of_several_releases_are_there_once() -> None:
+    def content(*names: str) -> lockfile.Content:
+        return lockfile.Content(parts=(Parts("parts", names), Parts("parts", ("java",), why="it is off")))
+
+    text = lockfile.render("./inv lock toy", {"1.0": content("a", "b"), "1.1": content("a", "b", "c")})
+    assert " ".join(text.partition("sources:")[0].partition("parts:")[2].split()) == (
+        "- option: parts names: [a, b] - option: parts why: it is off names: [java] "
+        "- option: parts when: {release: '1.1'} names: [c]"
+    )
