@@ -65,9 +65,9 @@ class Built:
     choices: tuple[str, ...]
     passed: int
     skipped: int
-    glibc: str = NATIVE
     date: Annotated[str, Field(pattern=_DATE)] = ""
     files: tuple[str, ...] = ()
+    glibc: str = NATIVE
 
     __pydantic_config__ = STRICT
 

@@ -64,8 +64,11 @@ def test_what_was_seen_is_in_no_key(root: Path) -> None:
 
 def test_the_plan_says_it_to_people_and_programs(tmp_path: Path) -> None:
     printed = run(tmp_path, "plan", "opencv").stdout
-    assert "platform     manylinux_2_35, " in printed
-    assert "Debian 12, Ubuntu 22.04, " in printed and "no Amazon Linux yet" in printed
+    assert "platform     manylinux_2_17, " in printed
+    assert "pip 19.3 or newer: Debian 10, Ubuntu 18.04, " in printed
+    native = run(tmp_path, "plan", "opencv", "--glibc", "native").stdout
+    assert "platform     manylinux_2_35, " in native
+    assert "pip 20.3 or newer: Debian 12, Ubuntu 22.04, " in native and "no Amazon Linux yet" in native
     value = json.loads(run(tmp_path, "plan", "opencv", "--json").stdout)["advice"]
     found = advice(Catalogue(ROOT), planner.make(Catalogue(ROOT), Request("opencv")))
     assert value["tag"] == found.tag and found.seen is not None
