@@ -13,4 +13,7 @@ case $KILN_NAME${KILN_CUDA:-}-$KILN_OPT_SEED_FLAGS in
 esac
 TIMEFORMAT='compile: %R s of wall time, %U + %S s of processor time'
 # Bazel returns to the start of a line to overwrite it; in a log there is no need for that.
-time bazel_here "${command[@]}" 2>&1 | sed --unbuffered 's/\r//g'
+# What the report shows of its actions; nothing of it is in the wheel.
+profile=(--experimental_generate_json_trace_profile --experimental_json_trace_compression
+    --profile=/kiln/build/bazel-profile.json.gz)
+time bazel_here "${command[@]}" "${profile[@]}" 2>&1 | sed --unbuffered 's/\r//g'

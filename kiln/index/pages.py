@@ -131,7 +131,8 @@ def _row(entry: Entry) -> Row:
         text=" ".join((entry.file, str(entry.version), *about)).lower(),
         python=", ".join(pythons),
         pythons="" if any(ANY in each for each in pythons) else " ".join(pythons),
-        needs="; ".join(sorted({_platform(tag) for tag in tags})),
+        # An older name of a platform stands beside the one with a number.
+        needs="; ".join(sorted({_platform(tag) for tag in [each for each in tags if _glibc(each)] or tags})),
         link=f"files/{quote(entry.file)}",
         record=f"records/{quote(entry.file)}",
         requirement=f"{entry.project}=={entry.version.public if entry.is_default else entry.version}",

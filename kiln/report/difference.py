@@ -104,7 +104,7 @@ def compared(one: Path, other: Path) -> Comparison:
         tests=_rows(_tests(before.smoke), _tests(now.smoke)),
         endings=_rows(_endings(before.smoke), _endings(now.smoke)),
         speed=tuple(_speed(before.smoke, now.smoke)),
-        times=_rows(_times(before), _times(now)),
+        times=_rows(_times(before), _times(now)) if before.measured and now.measured else (),
     )
 
 

@@ -94,7 +94,8 @@ def commands(about: Facts) -> Iterator[Command]:
     )
     yield Command("Check the files beside it", "sha256sum --check SHA256SUMS")
     yield Command("Check every claim, and who signed it", f"./inv check {folder} --key KEY.pub")
-    if about.recorded and about.commit.id:
+    # Nobody can check out what was never committed, or get files that only the builder has.
+    if about.recorded and about.commit.id and about.commit.clean and not about.recorded.substituted:
         yield Command("Build it again from its provenance, and compare", f"./inv rebuild {record.PROVENANCE}")
     checkout = f"git checkout {about.commit.id}\n" if about.commit.id else ""
     yield Command("Build it", f"{checkout}./inv build {' '.join(map(shlex.quote, words(about)))}")
@@ -109,8 +110,14 @@ def words(about: Facts) -> Iterator[str]:
     yield f"--base={plan.variant.base}"
     yield f"--python={plan.variant.python}"
     yield f"--cpu-features={plan.variant.cpu_features}"
+    if plan.kind == "prefix":
+        yield "--python-prefix=PREFIX"
     # The folder's name lists the options that differ from the recipe's own.
     _, *changed = Path(plan.folder).name.split("+")
+    if "tree-hash" in changed:
+        yield "--accept-tree-hash"
+    for name in about.recorded.substituted if about.recorded else ():
+        yield f"--substitute={name}=FILE"
     for name, value in plan.options.items():
         if any(part in (name, f"no-{name}") or part.startswith(f"{name}-") for part in changed):
             flag = name.replace("_", "-")

@@ -86,6 +86,8 @@ def test_the_workspace_becomes_a_wheel_that_is_installed_and_called(house: House
     assert f"bazel build -c opt --config=v1 --copt=-mfpmath=both --copt=-msse4.2 --config=opt {target}" in log
     assert re.search(r"smoke: [1-9]\d* passed", done.stderr)
     assert processes(log)[0] > 10
+    tool = json.loads((wheel.parent / "measured.json").read_text())["tool"]
+    assert tool["name"] == "Bazel" and tool["count"] > 10 and tool["longest"]
 
 
 @needs_verify

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -205,7 +206,12 @@ def test_commands_name_what_differs_from_the_recipes_own_choice(whole: Path) -> 
     assert list(words(about)) == [
         "toy/1.0", "--device=cpu", "--base=bookworm", "--python=3.11", "--cpu-features=sse4.2", "--no-fast",
     ]  # fmt: skip
+    own = replace(about, plan=replace(about.plan, kind="prefix", folder=f"{about.plan.folder}+tree-hash"))
+    assert {"--python-prefix=PREFIX", "--accept-tree-hash"} <= set(words(own))
     texts = {each.what: each.text for each in commands(about)}
+    assert any(text.startswith("./inv rebuild") for text in texts.values())
+    changed = replace(about, commit=replace(about.commit, clean=False))
+    assert not any("./inv rebuild" in each.text for each in commands(changed))
     assert texts["Build it"].startswith(f"git checkout {'1' * 40}\n./inv build toy/1.0")
     assert shlex.split(texts["Install it"]) == ["pip", "install", f"./{about.wheel.name}"]
 
