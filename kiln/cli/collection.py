@@ -119,6 +119,7 @@ def _other_tasks() -> tuple[Task[Any], ...]:
         model_tasks.netron,
         model_tasks.onnx,
         model_tasks.patch,
+        develop_tasks.attack,
         develop_tasks.bench,
         develop_tasks.completion,
         develop_tasks.lint,

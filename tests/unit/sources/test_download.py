@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import threading
@@ -355,3 +356,16 @@ def test_a_text_is_shown_without_the_logins_in_it(login: str) -> None:
 
 def test_the_host_of_a_url_is_told() -> None:
     assert host("https://me:pw@Example.org:8443/x") == "example.org"
+
+
+def test_a_login_of_any_letters_is_sent(site: Site, fetch: Fetch) -> None:
+    written = site.put("/x", web.content(DATA)).replace("://", "://m%C3%A9:%E6%97%A5%FF@")
+
+    def session(patience: Patience) -> Session:
+        session = Session(patience)
+        session.auth = Logins.of([written])
+        return session
+
+    assert fetch(without_login(written), downloader=Downloader(QUICK.patience, session)) == DATA
+    sent = base64.b64decode(site.headers[0]["Authorization"].removeprefix("Basic "))
+    assert sent.decode() == "mé:日\ufffd"
