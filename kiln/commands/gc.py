@@ -191,7 +191,9 @@ def survey(needed: Needs, home: Home, engine: Engine | None, cache_size: int, re
         *_partials(vault, needed),
         *_finished(home, results),
         *(
-            _item("wheel", path, True, "built, its suite not passed: remove the folder by hand")
+            _item("wheel", path, False, _LEFT)
+            if path.name.startswith(".")
+            else _item("wheel", path, True, "built, its suite not passed: remove the folder by hand")
             for path in _in(home.untested)
         ),
         *(

@@ -547,7 +547,8 @@ def logins(random: Random, folder: Path) -> str:
         settings = sources.FetchSettings(
             **{**vars(settings), "patience": sources.Patience(connect=1, stall=1, pauses=()), "parallel": 1}
         )
-        url = random.choice((text, "http://127.0.0.1:9/x"))
+        # A recipe is refused with an origin that is no URL of the web.
+        url = text if text.lower().startswith("http") and "://" in text else "http://127.0.0.1:9/x"
         source = Source("x", (UrlOrigin(url, "a" * 64, 3),))
         sources.obtain([source], sources.Vault(folder / "vault"), settings, Progress())
 
