@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
-import lzma
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from kiln.archive.entries import BROKEN, Bounded, Budget, RefusedError, decompressed
 from kiln.core import SourceError, hash_into
 
 # Folders at the root that are links into /usr.
 MERGED = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
 _MAGIC = b"!<arch>\n"
 _HEADER = 60  # bytes
+_MAX_CONTROL = 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,10 @@ def control(package: Path) -> str:
         for member in tar:
             file = tar.extractfile(member) if _name(member.name) == "control" else None
             if file:
-                return file.read().decode().strip("\n")
+                text = file.read(_MAX_CONTROL + 1)
+                if len(text) > _MAX_CONTROL:
+                    raise ValueError(f"its control file has more than {_MAX_CONTROL} bytes")
+                return text.decode().strip("\n")
     raise SourceError(f"{package} has no control file", "fetch it again")
 
 
@@ -119,10 +124,13 @@ def _part(package: Path, which: Literal["control", "data"]) -> Iterator[tarfile.
     try:
         with package.open("rb") as file:
             size = _seek(file, f"{which}.tar")
-            part = _Slice(file, size)
-            with tarfile.open(fileobj=part, mode="r:*") as tar:  # type: ignore[call-overload]
+            at = file.tell()
+            start = file.read(6)
+            file.seek(at)
+            plain = decompressed(_Slice(file, size), start)  # type: ignore[arg-type]
+            with tarfile.open(fileobj=Bounded(plain, Budget(size)), mode="r:") as tar:
                 yield tar
-    except (ValueError, EOFError, lzma.LZMAError, tarfile.TarError) as error:
+    except (gzip.BadGzipFile, RefusedError, *BROKEN) as error:
         raise SourceError(
             f"{package} is not a package that can be read ({error})", "fetch it again"
         ) from error
@@ -134,6 +142,8 @@ def _seek(file: BinaryIO, name: str) -> int:
         raise ValueError("it is no archive of ar")
     while header := file.read(_HEADER):
         size = int(header[48:58])
+        if size < 0:
+            raise ValueError(f"a part of it has {size} bytes")
         if header[:16].decode("ascii").startswith(name):
             return size
         file.seek(size + size % 2, 1)

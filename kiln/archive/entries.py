@@ -80,13 +80,14 @@ def entries_of(archive: Path, budget: Budget) -> Iterator[Iterator[Entry]]:
             with zipfile.ZipFile(file) as opened:
                 yield _zip_entries(opened)
         else:
-            with _decompressed(file, start) as plain:
-                bounded = _Bounded(plain, budget)
+            with decompressed(file, start) as plain:
+                bounded = Bounded(plain, budget)
                 with tarfile.open(fileobj=bounded, mode="r:") as tar:
                     yield _tar_entries(tar)
 
 
-def _decompressed(file: BinaryIO, start: bytes) -> BinaryIO:
+def decompressed(file: BinaryIO, start: bytes) -> BinaryIO:
+    """The bytes behind a compression, which is known by the first of them."""
     if start.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
     if start.startswith(b"\xfd7zXZ\x00"):
@@ -96,7 +97,7 @@ def _decompressed(file: BinaryIO, start: bytes) -> BinaryIO:
     return file
 
 
-class _Bounded(io.RawIOBase):
+class Bounded(io.RawIOBase):
     """A stream that is only read forwards, never much at once, and not beyond its bound.
 
     tarfile reads an extended header as a whole, whatever size it says it has.
@@ -156,6 +157,8 @@ def _zip_entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
     for info in archive.infolist():
         mode = info.external_attr >> 16
         kind = stat.S_IFMT(mode)
+        if not info.filename:
+            raise RefusedError("it has an entry without a name")
         if info.flag_bits & 1:
             raise RefusedError(f"{info.filename!r} is encrypted")
         if info.is_dir():

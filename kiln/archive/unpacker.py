@@ -15,6 +15,9 @@ from typing import BinaryIO
 from kiln.archive.entries import BROKEN, Budget, Entry, RefusedError, entries_of
 from kiln.core import BLOCK, SourceError
 
+# Characters of a reason that are shown.
+LONGEST = 500
+
 
 def unpack(
     archive: Path,
@@ -47,7 +50,7 @@ def unpack(
         tree.finish(epoch)
     except RefusedError as error:
         _discard(target)
-        raise SourceError(f"{archive} is not unpacked: {error}", "use another origin") from error
+        raise SourceError(f"{archive} is not unpacked: {_reason(error)}", "use another origin") from error
     except BROKEN as error:
         _discard(target)
         raise SourceError(f"{archive} is broken ({_reason(error)})", "fetch it again") from error
@@ -209,7 +212,9 @@ def _inside(path: str, target: str) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    return str(error).strip().rstrip(".") or type(error).__name__
+    text = str(error).strip().rstrip(".") or type(error).__name__
+    # A name or a link in an archive may be of any length.
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def _discard(target: Path) -> None:

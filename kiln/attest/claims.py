@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from kiln.attest.provenance import PREDICATE
 from kiln.attest.sbom import sbom_of
 from kiln.attest.signing import RECORD, Signed
 from kiln.build import record
-from kiln.core import CompileError, sha256_of
+from kiln.core import CompileError, parse_json, sha256_of
 from kiln.plan import digest_of
 
 _STAMP = re.compile(r"[^/]+\.dist-info/kiln\.json")
@@ -46,7 +45,7 @@ class Evidence:
         return sha256_of(self.wheel)
 
     def json(self, name: str) -> Any:
-        return json.loads((self.folder / name).read_text(encoding="utf-8"))
+        return parse_json((self.folder / name).read_text(encoding="utf-8"))
 
     def has(self, name: str) -> bool:
         return (self.folder / name).is_file()
@@ -140,7 +139,7 @@ def _stamped(wheel: Path) -> str:
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
             if _STAMP.fullmatch(name):
-                return str(json.loads(archive.read(name))["build_key"])
+                return str(parse_json(archive.read(name))["build_key"])
     return "nothing"
 
 
@@ -176,7 +175,7 @@ def _sbom(found: Evidence) -> str:
     text = (found.folder / record.SBOM).read_text(encoding="utf-8")
     if text != sbom_of(found.wheel):
         raise _FalseError("it is not the one in the wheel")
-    return f"{len(json.loads(text)['components'])} parts; the wheel carries the same"
+    return f"{len(parse_json(text)['components'])} parts; the wheel carries the same"
 
 
 def _reproduced(found: Evidence) -> str:

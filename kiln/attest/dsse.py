@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kiln.attest.keys import PublicKey, Signer
+from kiln.core import parse_json
 
 IN_TOTO = "application/vnd.in-toto+json"
 
@@ -62,7 +63,7 @@ def sealed(payload: bytes, signer: Signer, kind: str = IN_TOTO) -> Envelope:
 def parse(text: str) -> Envelope:
     """An envelope from JSON; ValueError for what is not one."""
     try:
-        value: Any = json.loads(text)
+        value: Any = parse_json(text)
         return Envelope(
             payload=base64.b64decode(value["payload"], validate=True),
             type=str(value["payloadType"]),

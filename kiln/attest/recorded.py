@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kiln.attest.provenance import BUILD_TYPE, PREDICATE
-from kiln.core import UsageError, Value
+from kiln.core import UsageError, Value, parse_json
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
@@ -54,7 +53,7 @@ class Recorded:
 def parse(text: str, where: str) -> Recorded:
     """A provenance from its file; UsageError for what is not one of Kiln's, or does not say enough."""
     try:
-        value = json.loads(text)
+        value = parse_json(text)
         predicate = value["predicate"]
         definition = predicate["buildDefinition"]
         if (value["predicateType"], definition["buildType"]) != (PREDICATE, BUILD_TYPE):

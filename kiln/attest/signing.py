@@ -11,7 +11,7 @@ from kiln.attest import dsse
 from kiln.attest.keys import Signer
 from kiln.attest.provenance import STATEMENT
 from kiln.build import Record, record
-from kiln.core import UsageError, sha256_of
+from kiln.core import UsageError, parse_json, sha256_of
 
 # The statement over a record: the sha256 of every file in it, but for its sums and the signatures themselves.
 RECORD = "urn:kiln:record:1"
@@ -69,7 +69,7 @@ def opened(line: str) -> Signed:
     """One envelope with a statement in it; ValueError where it is something else."""
     envelope = dsse.parse(line)
     try:
-        value = json.loads(envelope.payload)
+        value = parse_json(envelope.payload)
         if envelope.type != dsse.IN_TOTO or value["_type"] != STATEMENT:
             raise ValueError("not an in-toto statement")
         subjects = {str(each["name"]): str(each["digest"]["sha256"]) for each in value["subject"]}

@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from kiln.core import remove
+from kiln.core import parse_json, remove
 
 _FILE = "state.json"
 
@@ -33,7 +33,7 @@ class State:
 def begin(folder: Path, chosen: tuple[str, ...]) -> State:
     """The state of a rebuild that earlier runs have begun with the same variations; else a new one in an empty folder."""
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        value = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        value = parse_json((folder / _FILE).read_text(encoding="utf-8"))
         state = State(**{**value, "chosen": tuple(value["chosen"])})
         if state.chosen == chosen:
             return state

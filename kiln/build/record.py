@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiln.core import BLOCK, Value, is_plain, plain, remove, sha256_of
+from kiln.core import BLOCK, SourceError, Value, is_plain, parse_json, plain, remove, sha256_of
 from kiln.plan import Plan, Variant
 
 SUMS = "SHA256SUMS"
@@ -66,7 +65,9 @@ class Record:
         """What was written of the wheel and its build, whatever the tests of it say, by file name."""
         names = (PROVENANCE, SBOM, REPRODUCED, MEASURED)
         return {
-            name: (self.folder / name).read_text("utf-8") for name in names if (self.folder / name).exists()
+            name: (self.folder / name).read_text("utf-8", "replace")
+            for name in names
+            if (self.folder / name).exists()
         }
 
 
@@ -147,14 +148,14 @@ def read(folder: Path) -> Record | Damage:
         wheel=wheel,
         log=folder / LOG,
         reports=tuple(path for path in sorted(folder.iterdir()) if path.name not in own),
-        smoke_key=key.read_text(encoding="utf-8").strip() if key.exists() else "",
+        smoke_key=key.read_text("utf-8", "replace").strip() if key.exists() else "",
     )
 
 
 def read_plan(folder: Path) -> RecordedPlan | None:
     """What the plan.json in a folder says, as it is; None where it is missing or not a plan."""
     try:
-        value = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        value = parse_json((folder / PLAN).read_text(encoding="utf-8"))
         inputs = value["inputs"]
         return RecordedPlan(
             key=str(value["key"]),
@@ -222,12 +223,13 @@ def _whole_record(folder: Path) -> Record:
 def _damage(folder: Path) -> str | None:
     """The first file that is missing, unexpected, or not what SHA256SUMS says; None where there is none."""
     try:
-        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        with plain(folder / SUMS) as stream:
+            lines = stream.read().decode("utf-8").splitlines()
         recorded = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
-    except (OSError, ValueError):
+    except (OSError, SourceError, ValueError):
         return SUMS
     there = {path.name for path in folder.iterdir() if path.name != SUMS}
-    odd = [name for name in (SUMS, *there) if not is_plain(folder / name)]
+    odd = [name for name in there if not is_plain(folder / name)]
     if odd:
         return min(odd)
     if there != set(recorded) or not any(name.endswith(".whl") for name in there):

@@ -83,4 +83,7 @@ class BuildRunner:
         """The compile cache of a step; None for one that has none."""
         if step.name == INTERPRETER:
             return self.workspace.interpreter_cache
-        return self.workspace.cache if self.workspace.plan.compiles(step) else None
+        # What comes before the recipe's own steps runs foreign code, such as the build of a package.
+        own = {(each.name, each.run) for each in self.workspace.plan.recipe.steps}
+        compiles = step.station == "compile" and (step.name, step.script) in own
+        return self.workspace.cache if compiles else None

@@ -121,6 +121,7 @@ def _other_tasks() -> tuple[Task[Any], ...]:
         model_tasks.patch,
         report_tasks.compare,
         report_tasks.report,
+        develop_tasks.attack,
         develop_tasks.bench,
         develop_tasks.completion,
         develop_tasks.lint,

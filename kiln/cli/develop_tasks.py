@@ -155,6 +155,26 @@ def bench(context: Context, name: str = "") -> None:
         console.say(f"{each:<10} {summary.partition(chr(10))[0]}")
 
 
+@task(
+    auto_shortflags=False,
+    help={
+        "seconds": "how long",
+        "tries": "how many at most",
+        "seed": "what chance begins with: the same seed makes the same tries",
+        "only": "the number of one try, to make it again",
+    },
+)
+@guarded
+def attack(context: Context, seconds: int = 60, tries: int = 0, seed: int = 0, only: int = -1) -> None:
+    """Attack what Kiln reads from others with inputs made by chance: exit code 1 if anything is found."""
+    root = root_of(context)
+    options = [f"--seconds={seconds}", f"--seed={seed}"]
+    options += [f"--tries={tries}"] if tries else []
+    options += [f"--only={only}"] if only >= 0 else []
+    variables = {**os.environ, "PYTHONPATH": str(root)}
+    _run([sys.executable, "-m", "tests.attack", *options], root, variables)
+
+
 def _run(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> None:
     """Run a program, and end as it ends. One that is stopped with this process may first end what it has started."""
     process = subprocess.Popen(command, cwd=folder, env=dict(variables))

@@ -16,7 +16,7 @@ from kiln import attest, smoke
 from kiln.attest import Claim, PublicKey
 from kiln.build import record
 from kiln.commands.printing import plain_table
-from kiln.core import Console, DifferenceError, Home, SmokeError, UsageError, sha256_of
+from kiln.core import Console, DifferenceError, Home, SmokeError, UsageError, parse_json, sha256_of
 from kiln.index import Entry, PublishedIndex, listing
 from kiln.plan import digest_of
 
@@ -187,7 +187,7 @@ def _memory(home: Home) -> Path:
 
 def _all_seen(home: Home) -> dict[str, dict[str, object]]:
     with contextlib.suppress(OSError, ValueError):
-        value = json.loads(_memory(home).read_text(encoding="utf-8"))
+        value = parse_json(_memory(home).read_text(encoding="utf-8"))
         if isinstance(value, dict):
             return value
     return {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,18 @@ from rich.markup import escape
 from kiln import plan
 from kiln.build import cache
 from kiln.commands.printing import megabytes, plain_table
-from kiln.core import Console, EngineError, Home, KilnError, UsageError, read_yaml, remove, sha256_of, typed
+from kiln.core import (
+    Console,
+    EngineError,
+    Home,
+    KilnError,
+    UsageError,
+    parse_json,
+    read_yaml,
+    remove,
+    sha256_of,
+    typed,
+)
 from kiln.engine import connect, toolchain
 from kiln.index import SETS, read_sets
 from kiln.models import LOCK
@@ -181,7 +191,9 @@ def survey(needed: Needs, home: Home, engine: Engine | None, cache_size: int, re
         *_partials(vault, needed),
         *_finished(home, results),
         *(
-            _item("wheel", path, True, "built, its suite not passed: remove the folder by hand")
+            _item("wheel", path, False, _LEFT)
+            if path.name.startswith(".")
+            else _item("wheel", path, True, "built, its suite not passed: remove the folder by hand")
             for path in _in(home.untested)
         ),
         *(
@@ -262,7 +274,7 @@ def _finished(home: Home, keep: int) -> Iterator[Item]:
 def _variant(result: Path) -> str:
     """The folder of a result under dist/; nothing for one that was never whole."""
     try:
-        return str(json.loads((result / "plan.json").read_text(encoding="utf-8"))["folder"])
+        return str(parse_json((result / "plan.json").read_text(encoding="utf-8"))["folder"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 

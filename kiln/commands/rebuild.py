@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from kiln.core import (
     KilnError,
     SourceError,
     UsageError,
+    parse_json,
     remove,
     sha256_of,
     without_login,
@@ -197,7 +197,7 @@ class Inv:
     def plan(self, words: Sequence[str]) -> dict[str, object]:
         done = self._run("plan", *words, "--json", captured=True)
         try:
-            value = json.loads(done)
+            value = parse_json(done)
         except ValueError as error:
             raise UsageError(
                 "the Kiln of this commit prints no plan that can be read",

@@ -37,6 +37,7 @@ from .interpreters import PythonProgram as PythonProgram
 from .interpreters import find_python as find_python
 from .interpreters import pyenv_root as pyenv_root
 from .interpreters import python_program as python_program
+from .json_text import parse_json as parse_json
 from .options import named_paths as named_paths
 from .plain import is_plain as is_plain
 from .plain import new as new

@@ -6,9 +6,13 @@ import re
 import unicodedata
 
 HIDDEN = "***"
-# What stands before a URL's host, with the scheme or as NAME:PASSWORD@HOST alone.
-_LOGIN = re.compile(r"(?<=://)[^/\s\"'<>]*@")
-_BARE = re.compile(r"(?<![\w/@.:-])[\w.+%~-]{1,64}:[^\s/@:\"'<>]{1,200}@(?=[\w-]+(\.[\w-]+)*(:\d+)?(/|\s|$))")
+# What stands before a URL's host: after the slashes, after a scheme without any, or as NAME:PASSWORD@HOST alone.
+_LOGIN = re.compile(r"(?<=//)[^/\s\"'<>]*@")
+_HOST = r"(?=(?:\[[0-9A-Fa-f:.]+\]|[\w-]+(?:\.[\w-]+)*)(?::\d+)?(?![\w-]|:\w))"
+_SCHEME = re.compile(
+    rf"(?i)\b((?:https?|ftps?|ssh|git(?:\+\w+)?|svn(?:\+\w+)?|file|unix|tcp|socks\w*):)[^\s/@\"'<>]*@{_HOST}"
+)
+_BARE = re.compile(rf"(?<![\w/@.:-])[\w.+%~-]{{1,300}}:[^\s/@:\"'<>]{{1,300}}@{_HOST}")
 # Parts of a query, variables and headers whose name says that nobody may see their value.
 _SECRET = re.compile(
     r"(?i)((?:[?&;]|\b)[\w.-]{0,40}(?:token|secret|passw(?:or)?d|api[_-]?key|access[_-]?key|signature|credential)"
@@ -35,7 +39,7 @@ def without_secrets(text: str) -> str:
     """A text without logins, and without the values that a name such as `token` gives away."""
     # Most lines of a build have none of these, and there are millions.
     if "@" in text:
-        text = _BARE.sub("", without_login(text))
+        text = _BARE.sub("", _SCHEME.sub(r"\1", without_login(text)))
     if "=" in text:
         text = _SECRET.sub(rf"\1{HIDDEN}", text)
     return _HEADER.sub(rf"\1{HIDDEN}", text) if "uthorization" in text or "UTHORIZATION" in text else text

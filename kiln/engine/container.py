@@ -23,7 +23,7 @@ OPEN_FILES = 16384
 PROFILE = Path(__file__).with_name("seccomp.json")
 # What a container may write beside its mounts: in memory, which counts as its own. Podman has the last two by itself, each
 # as large as half of the machine's memory.
-_IN_MEMORY = {
+IN_MEMORY = {
     "/tmp": "rw,exec,mode=1777,size=1g",  # noqa: S108
     "/var/tmp": "rw,mode=1777,size=1g",  # noqa: S108
     "/run": "rw,mode=755,size=64m",
@@ -48,7 +48,7 @@ def host_config(api: docker.APIClient, run: Run, seccomp: str, more: Iterable[Mo
         mem_limit=run.memory or None,
         # Swap space is the machine's own affair.
         memswap_limit=-1 if run.memory else None,
-        tmpfs=_IN_MEMORY,
+        tmpfs=IN_MEMORY,
         init=True,
         ulimits=ulimits(run.limits),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ from typing import Literal
 
 from packaging.version import InvalidVersion, Version
 
-from kiln.core import Finding, UsageError
+from kiln.core import Finding, UsageError, parse_json
 from kiln.recipe import cuda
 
 # The value of --cuda-arch that means the GPUs of this machine.
@@ -117,7 +116,7 @@ def code_of(wheel: Path) -> Code | None:
             names = [name for name in archive.namelist() if name.endswith(f".dist-info/{RECORD}")]
             if not names:
                 return None
-            value = json.loads(archive.read(names[0]))
+            value = parse_json(archive.read(names[0]))
             return Code(str(value["cuda"]), tuple(value["native"]), str(value["ptx"]))
     except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
         raise UsageError(
@@ -134,7 +133,7 @@ def from_smi(text: str) -> tuple[Gpu, ...]:
 def from_libcuda(text: str, driver: str) -> tuple[Gpu, ...]:
     """The GPUs in the probe's output, pairs of name and capability."""
     try:
-        return tuple(Gpu(name, capability, driver) for name, capability in json.loads(text))
+        return tuple(Gpu(name, capability, driver) for name, capability in parse_json(text))
     except ValueError:
         return ()
 

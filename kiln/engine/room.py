@@ -10,6 +10,9 @@ from kiln.engine.machine import memory
 from kiln.recipe import Needs, Source
 from kiln.sources import Vault
 
+# The bytes of memory that every build may use, where the machine has them.
+LEAST = 8 * 10**9
+
 
 def shortages(needs: Needs | None, sources: Iterable[Source], home: Home, jobs: int) -> list[str]:
     """What a build with `jobs` compilers will want that there is not, a sentence each with what helps."""
@@ -51,7 +54,7 @@ def bound(needs: Needs | None, jobs: int, there: int = 0) -> int:
     """
     there = there or memory()
     most = there - min(there // 8, 10**9)
-    return min(most, max(2 * needs.memory_with(jobs), 8 * 10**9)) if needs else most
+    return min(most, max(2 * needs.memory_with(jobs), LEAST)) if needs else most
 
 
 def _sizes(sources: Iterable[Source], vault: Vault) -> Iterator[int]:

@@ -30,6 +30,7 @@ from kiln.core import (
     held,
     is_plain,
     new,
+    parse_json,
     plain,
 )
 from kiln.index import listing, pages
@@ -68,7 +69,7 @@ def address_of(folder: Path) -> str:
 def parse(manifest: bytes, where: str) -> tuple[Entry, ...]:
     """The entries that a manifest lists."""
     try:
-        value = json.loads(manifest)
+        value = parse_json(manifest)
         if value["format"] != FORMAT:
             raise ValueError(f"format {value['format']}")
         return _Entries.validate_python(value["files"])

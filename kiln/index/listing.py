@@ -5,7 +5,6 @@ With it a mirror that alters a file, leaves one out, or shows an older state of 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from kiln import attest
 from kiln.attest import Signer, dsse
-from kiln.core import DifferenceError, SourceError, UsageError, is_plain, plain, sha256_of
+from kiln.core import DifferenceError, SourceError, UsageError, is_plain, parse_json, plain, sha256_of
 
 NAME = "signed.dsse.json"
 KIND = "urn:kiln:index:1"
@@ -37,7 +36,7 @@ def parse(text: str, where: str) -> Listing:
     """A list from its file; SourceError where it is not one."""
     try:
         found = attest.opened(text)
-        predicate = json.loads(found.envelope.payload)["predicate"]
+        predicate = parse_json(found.envelope.payload)["predicate"]
         if found.predicate != KIND:
             raise ValueError(f"it is {found.predicate}")
         return Listing(int(predicate["version"]), str(predicate["date"]), found.subjects, found.envelope)

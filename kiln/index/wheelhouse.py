@@ -171,7 +171,10 @@ def item(path: Path, built: Built | None = None, records: tuple[Path, ...] = (),
     fields = email.message_from_bytes(metadata or b"")
     try:
         project, version = project_and_version(file)
-        if metadata and (canonicalize_name(fields["Name"]), Version(fields["Version"])) != (project, version):
+        if metadata and (canonicalize_name(str(fields["Name"])), Version(str(fields["Version"]))) != (
+            project,
+            version,
+        ):
             raise ValueError(f"its metadata say {fields['Name']} {fields['Version']}")
     except (ValueError, KeyError, TypeError) as error:
         raise SourceError(

@@ -1,5 +1,6 @@
 from .advice import Advice as Advice
 from .advice import advice as advice
+from .cache import cache_name as cache_name
 from .interpreter import SOURCE_PREFIX as SOURCE_PREFIX
 from .interpreter import Interpreter as Interpreter
 from .model import VENVS as VENVS
@@ -8,7 +9,6 @@ from .model import ContainerStep as ContainerStep
 from .model import File as File
 from .model import Limits as Limits
 from .model import Plan as Plan
-from .model import cache_name as cache_name
 from .model import digest_of as digest_of
 from .model import prepares as prepares
 from .planner import make as make

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kiln.core import Value
+from kiln.plan import cache
 from kiln.plan.interpreter import Interpreter
 from kiln.plan.variant import Variant
 from kiln.recipe import NATIVE, Base, BaseLock, Image, Patch, Recipe, Source, described
@@ -111,12 +112,6 @@ class ContainerStep:
     image: ImageName
 
 
-def cache_name(image: Image, recipe: str) -> str:
-    """The name of the compile cache of a recipe in a toolchain's image; without a recipe, that of its interpreters."""
-    own = f"-{recipe}" if recipe else ".interpreters"
-    return f"{image.base}-{image.name.replace('+', '-')}-{image.root[:16]}{own}"
-
-
 @dataclass(frozen=True)
 class Limits:
     """What every container of a build is denied."""
@@ -199,19 +194,10 @@ class Plan:
             "limits": asdict(self.limits),
         }
 
-    def compiles(self, step: ContainerStep) -> bool:
-        """Whether a step is the recipe's own: only these have its compile cache.
-
-        What comes before them runs foreign code, such as the build of a package, and comes of no compiler.
-        """
-        return step.station == "compile" and any(
-            (step.name, step.script) == (own.name, own.run) for own in self.recipe.steps
-        )
-
     @property
     def cache_name(self) -> str:
         """The name of its compile cache, which no other recipe or toolchain shares."""
-        return cache_name(self.toolchain.image, self.recipe.name)
+        return cache.cache_name(self.toolchain.image, self.recipe.name)
 
     @property
     def linked_glibc(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from kiln.core import SmokeError, SourceError, plain
+from kiln.core import SmokeError, SourceError, parse_json, plain
 
 REPORT = "smoke.xml"
 FACTS = "facts.json"
@@ -157,7 +156,7 @@ def read_results(folder: Path, name: str = REPORT) -> SmokeResult:
 def _json(path: Path) -> Any:
     try:
         with plain(path) as stream:
-            return json.loads(stream.read())
+            return parse_json(stream.read())
     except FileNotFoundError:
         return None
 

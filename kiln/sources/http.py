@@ -29,7 +29,9 @@ class Logins(requests.auth.AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         url = request.url or ""
         login = self._known.get(site(url)) or requests.utils.get_netrc_auth(url)
-        return requests.auth.HTTPBasicAuth(*login)(request) if login else request
+        # As bytes: requests itself writes only the letters of Latin-1.
+        encoded = (part.encode("utf-8") for part in login or ())
+        return requests.auth.HTTPBasicAuth(*encoded)(request) if login else request
 
     @classmethod
     def of(cls, urls: Iterable[str]) -> Logins:

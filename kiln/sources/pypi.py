@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import subprocess
 import sys
 import urllib.request
@@ -17,7 +16,7 @@ import requests
 import urllib3
 from packaging.utils import canonicalize_name
 
-from kiln.core import UsageError, without_login
+from kiln.core import UsageError, parse_json, without_login
 from kiln.recipe import PypiOrigin
 from kiln.sources import certificates
 from kiln.sources.download import Downloader
@@ -209,7 +208,7 @@ def _parsed(origin: PypiOrigin, kind: str, body: bytes, url: str) -> ProjectPage
 
     try:
         if kind == "application/vnd.pypi.simple.v1+json":
-            return pypi_simple.ProjectPage.from_json_data(json.loads(body), url)
+            return pypi_simple.ProjectPage.from_json_data(parse_json(body), url)
         if kind in ("", "text/html", "application/vnd.pypi.simple.v1+html"):
             return pypi_simple.ProjectPage.from_html(origin.pypi, body, url)
         raise OriginError(f"is not a package index, but of the type {kind[:60]}")

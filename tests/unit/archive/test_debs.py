@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import tarfile
 from pathlib import Path
 
@@ -66,3 +67,26 @@ def test_the_files_of_a_later_package_are_those_that_count(tmp_path: Path) -> No
     one = packages.deb(tmp_path, "one", etc__a=b"one")
     two = packages.deb(tmp_path, "two", etc__a=b"two")
     assert debs.contents([one, two]) == debs.contents([two])
+
+
+def ar(tmp_path: Path, data: bytes, size: int | None = None) -> Path:
+    """A package with this as the archive of its files."""
+    path = tmp_path / "odd.deb"
+    length = len(data) if size is None else size
+    path.write_bytes(b"!<arch>\n" + f"{'data.tar':<48}{length:<10}`\n".encode() + data)
+    return path
+
+
+def test_a_package_that_unpacks_to_too_much_or_to_other_bytes_is_named(tmp_path: Path) -> None:
+    huge = tarfile.TarInfo("x")
+    huge.type, huge.size = tarfile.GNUTYPE_LONGNAME, 4 << 30
+    one = tarfile.TarInfo("x")
+    one.size = 512
+    packed = bytearray(gzip.compress(one.tobuf() + bytes(512)))
+    packed[-8:-4] = b"odd!"  # the sum of what was compressed
+    bomb = gzip.compress(huge.tobuf() + bytes(1 << 20))
+    for data in (bytes(packed), bomb):
+        with pytest.raises(SourceError, match=r"odd\.deb is not a package that can be read"):
+            debs.contents([ar(tmp_path, data)])
+    with pytest.raises(SourceError, match="a part of it has -60 bytes"):
+        debs.control(ar(tmp_path, b"", size=-60))

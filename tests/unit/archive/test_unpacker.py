@@ -369,3 +369,22 @@ def test_a_tree_that_holds_what_it_may_not_is_told(tmp_path: Path, name: str, re
         (tmp_path / name).write_bytes(b"x")
     with pytest.raises(SourceError, match=reason):
         tree_digest(tmp_path)
+
+
+def test_a_link_of_half_a_megabyte_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    assert len(refusal(pack({"a": File(), "link": Link("\1" * 500_000)}, "tar.gz"), tmp_path)) < 1500
+
+
+def test_an_entry_of_a_zip_without_a_name_is_refused(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        target.writestr("a", b"x")
+    # The length of the name, and the name, in both headers.
+    data = bytearray(buffer.getvalue())
+    central = data.rindex(b"PK\1\2")
+    data[central + 28 : central + 30] = b"\0\0"
+    data[central + 32 : central + 34] = b"\0\0"
+    del data[central + 46]
+    end = data.rindex(b"PK\5\6")
+    data[end + 12 : end + 16] = (end - central).to_bytes(4, "little")
+    assert "an entry without a name" in refusal(bytes(data), tmp_path)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from kiln.build import Damage, Record, record
+from kiln.core import SourceError
 from kiln.plan import planner
 from kiln.plan.planner import Plan, Request
 from kiln.recipe import Catalogue
@@ -138,3 +140,37 @@ def test_publishing_copies_once_and_replaces_what_was_damaged(tmp_path: Path, ma
     assert record.publish(found, target) == published
     assert (target / "smoke.xml").read_bytes() == b"<testsuite/>"
     assert [path.name for path in target.parent.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize("name", ["SHA256SUMS", "smoke.xml", "plan.json"])
+def test_a_pipe_or_a_link_in_a_result_is_damage(tmp_path: Path, made: Plan, name: str) -> None:
+    folder = written(tmp_path, made).folder
+    content = (folder / name).read_bytes()
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    assert record.read(folder) == Damage(folder, name)
+    (folder / name).unlink()
+    (tmp_path / "elsewhere").write_bytes(content)
+    (folder / name).symlink_to(tmp_path / "elsewhere")
+    assert record.read(folder) == Damage(folder, name)
+
+
+def test_a_smoke_key_that_is_no_text_is_the_key_of_no_run(tmp_path: Path, made: Plan) -> None:
+    found = written(tmp_path, made)
+    (found.folder / "smoke.key").write_bytes(b"\x8a\xff")
+    record._sum(found.folder)
+    again = record.read(found.folder)
+    assert isinstance(again, Record) and again.smoke_key != made.smoke_key
+
+
+def test_a_build_that_left_a_link_for_a_report_is_not_recorded(tmp_path: Path, made: Plan) -> None:
+    (tmp_path / "secret").write_text("mine")
+    (tmp_path / "smoke.xml").symlink_to(tmp_path / "secret")
+    for name in ("toy-1.0-py3-none-any.whl", "log"):
+        (tmp_path / name).touch()
+    with pytest.raises(SourceError, match="is a link, or not a file"):
+        record.write(
+            tmp_path / "results", made, tmp_path / "toy-1.0-py3-none-any.whl", tmp_path / "log",
+            [tmp_path / "smoke.xml"],
+        )  # fmt: skip
+    assert not (tmp_path / "results" / made.key).exists()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -259,3 +260,22 @@ def test_ctrl_c_in_the_first_moment_ends_without_a_word(tmp_path: Path, module: 
     process.send_signal(signal.SIGINT)
     said = process.communicate()
     assert (process.returncode, said) == (130, ("", ""))
+
+
+def test_ctrl_c_while_the_environment_is_made_ends_without_a_word(tmp_path: Path) -> None:
+    """A Python that says so when it makes an environment, and then waits."""
+    root, gate = tmp_path / "checkout", tmp_path / "gate"
+    shutil.copytree(ROOT / "requirements", root / "requirements")
+    shutil.copy(ROOT / "inv", root / "inv")
+    os.mkfifo(gate)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\n[ "$1" = -m ] || exit 0\necho begun > {gate}\ncat {gate}\n')
+    python.chmod(0o755)
+    process = subprocess.Popen(
+        [str(root / "inv"), "plan"], env={**os.environ, "KILN_HOST_PYTHON": str(python)},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert gate.read_text() == "begun\n"
+    os.killpg(process.pid, signal.SIGINT)
+    out, errors = process.communicate()
+    assert (process.returncode, out, errors) == (130, "", "making .venv from requirements/run.txt (once)\n")

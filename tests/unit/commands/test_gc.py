@@ -91,7 +91,7 @@ def test_leftovers_of_stopped_processes_go(root: Path, home: Home) -> None:
     left = [
         put(home.work / "base.tar"), put(home.builds / "k" / "build.log"),
         put(home.sources / "work" / "x" / "y"), put(home.results / ".partial-k" / "plan.json", "{}"),
-        put(home.interpreters / "a-b.partial" / "bin" / "python"),
+        put(home.interpreters / "a-b.partial" / "bin" / "python"), put(home.untested / ".partial-k" / "plan.json"),
     ]  # fmt: skip
     (home.builds / "k").chmod(0o500)
     run(root, home)

@@ -548,3 +548,21 @@ def test_a_result_with_something_else_than_a_file_is_not_read(tmp_path: Path, ki
     report.symlink_to(tmp_path / "copy") if kind == "link" else os.mkfifo(report)
     with pytest.raises(SourceError, match=r"smoke\.xml is not what was recorded"):
         wheelhouse.read_result(folder)
+
+
+def test_a_wheel_without_a_name_in_its_metadata_is_not_listed(tmp_path: Path) -> None:
+    path = wheels.wheel(tmp_path)
+    with zipfile.ZipFile(path) as old:
+        files = {name: old.read(name) for name in old.namelist()}
+    with zipfile.ZipFile(path, "w") as new:
+        for name, content in files.items():
+            new.writestr(name, content.replace(b"Name: toy\n", b"") if name.endswith("METADATA") else content)
+    with pytest.raises(SourceError, match="not a package that an index can list"):
+        wheelhouse.item(path)
+
+
+def test_a_list_or_manifest_that_is_nested_without_end_is_refused() -> None:
+    with pytest.raises(SourceError, match="is not the signed list"):
+        index_folder.listing.parse("[" * 100_000, "list")
+    with pytest.raises(SourceError, match="is not the manifest"):
+        index_folder.parse(b"[" * 100_000, "manifest")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import threading
@@ -384,3 +385,16 @@ def test_what_no_hash_pins_is_bounded_in_size_and_in_time_and_known_where_it_is_
     with pytest.raises(OriginError, match="does not answer in time"):
         slow = web.dripping(b"HTTP/1.1 200 OK\r\n\r\n", b"x")
         take("/slow", slow, Downloader(Patience(stall=0.2, slowest=100_000, pauses=())))
+
+
+def test_a_login_of_any_letters_is_sent(site: Site, fetch: Fetch) -> None:
+    written = site.put("/x", web.content(DATA)).replace("://", "://m%C3%A9:%E6%97%A5%FF@")
+
+    def session(patience: Patience) -> Session:
+        session = Session(patience)
+        session.auth = Logins.of([written])
+        return session
+
+    assert fetch(without_login(written), downloader=Downloader(QUICK.patience, session)) == DATA
+    sent = base64.b64decode(site.headers[0]["Authorization"].removeprefix("Basic "))
+    assert sent.decode() == "mé:日\ufffd"
