@@ -16,7 +16,7 @@ from urllib.parse import quote
 from packaging.tags import Tag
 from packaging.utils import parse_wheel_filename
 
-from kiln.index.wheelhouse import Entry
+from kiln.index.wheelhouse import Entry, project_and_version
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -84,7 +84,12 @@ def _landing(projects: dict[str, tuple[Entry, ...]], sets: Sequence[str]) -> dic
     }
     return {
         "projects": {name: rows for name, rows in built.items() if rows},
-        "others": [name for name, rows in built.items() if not rows],
+        "stand_ins": {
+            name: sorted({project_and_version(entry.stands_for)[0] for entry in group if entry.stands_for})
+            for name, group in projects.items()
+            if any(entry.stands_for for entry in group)
+        },
+        "others": [name for name, group in projects.items() if not any(entry.is_own for entry in group)],
         "sets": sets,
     }
 
