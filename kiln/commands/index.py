@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -45,6 +46,15 @@ class Wheelhouse:
         """Every result, verified."""
         return [index.read_result(folder) for folder in index.results_in(self.folders)]
 
+    def other_names(self, built: Sequence[Item]) -> dict[str, Mapping[str, tuple[str, ...]]]:
+        """By recipe, the other names of its wheels, as far as this checkout still has the release."""
+        found = {(each.recipe, each.release) for item in built if (each := item.entry.built)}
+        return {
+            recipe: self.catalogue.describe(recipe, release).stand_ins
+            for recipe, release in sorted(found)
+            if self.catalogue.has(recipe, release)
+        }
+
     @contextmanager
     def sets(self, built: Sequence[Item], console: Console) -> Iterator[index.MadeSets]:
         """The pinned sets and what they need, for as long as nothing of the vault may go."""
@@ -72,13 +82,18 @@ def update_index(
     if address:
         address = _published_at(address)
     built = house.items()
-    if with_dependencies:
-        with house.sets(built, console) as made:
-            updated = index.update(
-                output, [*built, *made.items], made.texts, console, signer, address=address
-            )
-    else:
-        updated = index.update(output, built, {}, console, signer, address=address)
+    with tempfile.TemporaryDirectory() as folder:
+        own = [
+            *built,
+            *index.make_stand_ins(built, house.other_names(built), index.read(output), Path(folder)),
+        ]
+        if with_dependencies:
+            with house.sets(built, console) as made:
+                updated = index.update(
+                    output, [*own, *made.items], made.texts, console, signer, address=address
+                )
+        else:
+            updated = index.update(output, own, {}, console, signer, address=address)
     _show(output, updated, console)
     listed = index.listing.read(output)
     if listed:

@@ -1,5 +1,6 @@
 from . import listing as listing
 from .folder import Updated as Updated
+from .folder import read as read
 from .folder import update as update
 from .published import PublishedIndex as PublishedIndex
 from .publisher import publish as publish
@@ -10,6 +11,7 @@ from .sets import MadeSets as MadeSets
 from .sets import Sets as Sets
 from .sets import make_sets as make_sets
 from .sets import read_sets as read_sets
+from .stand_ins import make_stand_ins as make_stand_ins
 from .wheelhouse import Entry as Entry
 from .wheelhouse import Item as Item
 from .wheelhouse import read_result as read_result

@@ -21,7 +21,7 @@ from packaging.tags import Tag
 from packaging.utils import parse_wheel_filename
 
 from kiln.index import feeds
-from kiln.index.wheelhouse import SHOWN, Entry
+from kiln.index.wheelhouse import SHOWN, Entry, project_and_version
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -107,7 +107,12 @@ def _landing(projects: dict[str, tuple[Entry, ...]], sets: Sequence[str]) -> dic
         "devices": sorted({row.entry.built.device for row in rows if row.entry.built}),
         "glibcs": _numbers(row.glibc for row in rows if row.glibc),
         "projects": {name: rows for name, rows in built.items() if rows},
-        "others": [name for name, rows in built.items() if not rows],
+        "stand_ins": {
+            name: sorted({project_and_version(entry.stands_for)[0] for entry in group if entry.stands_for})
+            for name, group in projects.items()
+            if any(entry.stands_for for entry in group)
+        },
+        "others": [name for name, group in projects.items() if not any(entry.is_own for entry in group)],
         "sets": sets,
     }
 

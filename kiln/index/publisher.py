@@ -232,7 +232,7 @@ def _upload(items: Sequence[Item], to: Upload, environment: Mapping[str, str]) -
         raise UsageError(
             f"~/.pypirc has no section [{to.name}] with a repository", "add it, or give the upload URL"
         )
-    own = [item for item in items if item.entry.built]
+    own = [item for item in items if item.entry.is_own]
     listed = _listed(to.simple or urljoin(_slash(url), "simple/"), to, own, environment)
     for item in own:
         there = listed.get(item.entry.file, item.entry.sha256)

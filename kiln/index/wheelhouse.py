@@ -74,7 +74,10 @@ class Built:
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of an index. `metadata` is the sha256 of its metadata; `built` is None for a file of others."""
+    """A file of an index. `metadata` is the sha256 of its metadata; `built` is None for a file of others.
+
+    A stand-in has no files and `stands_for` a built wheel, which it requires.
+    """
 
     file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!-]*$"), AfterValidator(_file_name)]
     sha256: Sha256
@@ -82,8 +85,14 @@ class Entry:
     requires_python: Optional[str] = None  # noqa: UP045  (read by pydantic on Python 3.9)
     metadata: Optional[Sha256] = None  # noqa: UP045
     built: Optional[Built] = None  # noqa: UP045
+    stands_for: Optional[str] = None  # noqa: UP045
 
     __pydantic_config__ = STRICT
+
+    @property
+    def is_own(self) -> bool:
+        """Whether Kiln made it."""
+        return self.built is not None or self.stands_for is not None
 
     @property
     def project(self) -> str:
@@ -164,7 +173,13 @@ def read_result(folder: Path) -> Item:
     return item(found.wheel, _built(found, outcome), tuple(others))
 
 
-def item(path: Path, built: Built | None = None, records: tuple[Path, ...] = (), name: str = "") -> Item:
+def item(
+    path: Path,
+    built: Built | None = None,
+    records: tuple[Path, ...] = (),
+    name: str = "",
+    stands_for: str | None = None,
+) -> Item:
     """A file as an index lists it, under its own name or another; SourceError where it is not a package."""
     file = name or path.name
     metadata = _metadata(path, file) if file.endswith(".whl") else None
@@ -188,6 +203,7 @@ def item(path: Path, built: Built | None = None, records: tuple[Path, ...] = (),
         "requires_python": None if requires is None else str(requires),
         "metadata": hashlib.sha256(metadata).hexdigest() if metadata else None,
         "built": None if built is None else asdict(built),
+        "stands_for": stands_for,
     }
     try:
         # By the rules of the manifest: what that would refuse must not get into it.

@@ -38,6 +38,11 @@ def recipe_problems(recipe: Recipe, document: Document, name: str) -> list[str]:
             problems.append(document.error((*place, "default"), f"the default is not of type {option.type}"))
         elif option.choices and option.default not in option.choices:
             problems.append(document.error((*place, "default"), "the default is not one of the choices"))
+    for name, wheels in recipe.stand_ins.items():
+        unknown = [each for each in (name, *wheels) if each not in recipe.smoke.distributions]
+        if unknown:
+            message = f"{unknown[0]!r} is not one of smoke.distributions"
+            problems.append(document.error(("stand_ins", name), message))
     named = {option.name for option in recipe.options}
     problems += [
         document.error(("parts", number, "option"), f"there is no option {each.option!r}")

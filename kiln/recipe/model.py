@@ -123,6 +123,8 @@ class Smoke:
 class Recipe:
     """The description of one release of a product.
 
+    `stand_ins` are the names under which others publish parts of it, and for each the wheels that have all of that, the
+    best first: an index has a wheel without files for it that requires one of these.
     A published wheel never changes: a recipe that gives other bytes under the same version has a new `revision`.
     """
 
@@ -140,6 +142,7 @@ class Recipe:
     options: tuple[Option, ...] = ()
     parts: tuple[Parts, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    stand_ins: Mapping[Name, tuple[Name, ...]] = field(default_factory=dict)
     include: tuple[RelativePath, ...] = ()
     revision: Annotated[Integer, Field(ge=1)] = 1
     task: Annotated[str, Field(pattern=r"^build-[a-z0-9-]+$")] | None = None

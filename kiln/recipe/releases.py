@@ -17,7 +17,7 @@ from kiln.recipe.conditions import fits, is_range, is_sound_range
 # The keys of a recipe that a release may change.
 KEYS = frozenset((
     "summary", "homepage", "license", "toolchain", "source_date_epoch", "variants", "sources", "steps", "smoke",
-    "options", "include", "revision",
+    "options", "parts", "refusals", "stand_ins", "include", "revision",
 ))  # fmt: skip
 _VALUE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
