@@ -27,6 +27,8 @@ from tests.attack.areas import AREAS
 # Seconds that one try may take, and bytes of memory that all may have.
 PATIENCE = 20
 MEMORY = 6 << 30
+# Tries that one process makes.
+AT_ONCE = 500
 
 
 # The areas in turn: those whose tries are quick come more often.
@@ -80,9 +82,8 @@ def run(seed: int, numbers: range, deadline: float) -> Iterator[tuple[int, str]]
     at = numbers.start
     while at < numbers.stop and time.monotonic() < deadline:
         here, there = get_context("fork").Pipe(duplex=False)
-        process = get_context("fork").Process(
-            target=_child, args=(seed, range(at, numbers.stop), deadline, there)
-        )
+        some = range(at, min(at + AT_ONCE, numbers.stop))
+        process = get_context("fork").Process(target=_child, args=(seed, some, deadline, there))
         process.start()
         there.close()
         try:
@@ -95,8 +96,6 @@ def run(seed: int, numbers: range, deadline: float) -> Iterator[tuple[int, str]]
         if process.exitcode:
             yield at, f"the process ended with {process.exitcode}"
             at += 1
-        else:
-            return
 
 
 def _child(seed: int, numbers: range, deadline: float, pipe: Connection) -> None:

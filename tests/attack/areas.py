@@ -279,7 +279,11 @@ def served(answers: list[bytes]) -> Iterator[str]:
                         connection.sendall(left.pop(0) if len(left) > 1 else left[0])
 
         threading.Thread(target=serve, daemon=True).start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            # Closed alone, it would still be waited at.
+            server.shutdown(socket.SHUT_RDWR)
 
 
 def servers(random: Random, folder: Path) -> str:
