@@ -10,7 +10,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-MAT = "_Mat"
 INTEGERS = {
     "int", "uint", "unsigned", "size_t", "uchar", "schar", "short", "ushort", "int64", "uint64", "int64_t", "void*",
     "ptrdiff_t", "unsigned int", "unsigned char", "uint32_t", "int32_t",
@@ -28,7 +27,7 @@ def tuple_of(kind: str, count: int) -> str:
 # length: a list is refused, but what `tuple(map(int, point))` gives is not.
 INTS, FLOATS = "_t.Tuple[int, ...]", "_t.Tuple[float, ...]"
 CONVERTED = {
-    "Mat": ("_t.Optional[_Array]", MAT),
+    "Mat": ("_t.Optional[_Array]", "_Mat"),
     "Scalar": ("_t.Union[float, _t.Sequence[float], _Mat, None]", tuple_of("float", 4)),
     "Point": ("_t.Optional[{}]".format(INTS), tuple_of("int", 2)),
     "Size": ("_t.Optional[{}]".format(INTS), tuple_of("int", 2)),
@@ -134,7 +133,7 @@ class Types:
         """What an argument may be; `scope` is the namespace and class that the type is named in."""
         name = _plain(cpp)
         if name in NUMBERS:
-            return {"bool": "_t.Union[bool, int]"}.get(NUMBERS[name], NUMBERS[name])
+            return "_t.Union[bool, int]" if name == "bool" else NUMBERS[name]
         if name in TEXTS:
             return "_t.Optional[str]"
         if name.startswith("vector_"):
@@ -163,20 +162,20 @@ class Types:
         if name.startswith("vector_"):
             inner = name[len("vector_") :]
             numbers = _is_flat(inner) or inner in NUMBERS or inner == "Target"
-            return MAT if numbers else "_t.List[{}]".format(self.returned(inner, scope))
+            return "_Mat" if numbers else "_t.List[{}]".format(self.returned(inner, scope))
         vector = VECTOR.fullmatch(name)
         # The binding has tuples for these only; all others are matrices.
         if vector and vector[2] in "ifd" and vector[1] in "234":
             return tuple_of("int" if vector[2] == "i" else "float", int(vector[1]))
         if vector or MATRIX.fullmatch(name):
-            return MAT
+            return "_Mat"
         if name in CONVERTED:
             return CONVERTED[name][1]
         found = self._named(name, scope)
         return "_t.Dict[str, float]" if found in self._maps else found
 
     def _named(self, name: str, scope: str) -> str:
-        """A class, `int` for an enum, or Any: what C++ finds from within the scope, else the only one of that name."""
+        """A class, `int` for an enum, or Any: what C++ finds from within the scope, else the first with that end."""
         wanted = re.sub(r"^cv_", "", name.replace("::", "_").replace(".", "_"))
         outer = scope.split("_")
         inside = ["_".join([*outer[:count], wanted]) for count in range(len(outer), -1, -1)]
@@ -300,8 +299,8 @@ def stubs(generator, modules, version: str):
     for name, space in spaces.items():
         inner = _imports(spaces, name + ".")
         text = writer.module(space, name.replace(".", "_")) if space else ""
-        used = sorted(known & set(re.findall(r"\w+", text)))
-        head = "from cv2 import {}\n".format(", ".join(used)) if used else ""
+        used = ", ".join(sorted(known & set(re.findall(r"\w+", text))))
+        head = "from cv2 import {}\n".format(used) if used else ""
         found[name.replace(".", "/") + ("/__init__.pyi" if inner else ".pyi")] = head + inner + "\n" + text
     found = {path: HEAD.format(version=version) + text for path, text in found.items()}
     names = sorted(set(public(found["__init__.pyi"])) - {"cv2", "data"})
