@@ -82,8 +82,9 @@ done
 
 # --- ./configure ---------------------------------------------------------------------------------------------------
 export PYTHON_BIN_PATH=$python
-PYTHON_LIB_PATH=$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-export PYTHON_LIB_PATH
+# TensorFlow only looks whether this folder is there, and Bazel makes it part of every action: a folder with the version in
+# its name would have everything compiled again for each Python.
+export PYTHON_LIB_PATH=$KILN_VENV/lib
 export TF_ENABLE_XLA=$KILN_OPT_XLA TF_NEED_CUDA=0 TF_NEED_TENSORRT=0 TF_NEED_ROCM=0 TF_NEED_OPENCL_SYCL=0 TF_NEED_MPI=0
 export TF_DOWNLOAD_CLANG=0 TF_SET_ANDROID_WORKSPACE=0 TF_CONFIGURE_IOS=0
 if [ -n "${KILN_CUDA:-}" ]; then
