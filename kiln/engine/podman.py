@@ -47,6 +47,8 @@ def service(environment: Mapping[str, str], patience: float = STARTING) -> Itera
                 stdout=output,
                 stderr=output,
                 env=dict(environment),
+                # conmon writes a file `oom` where it runs when a container wants more memory than it may have.
+                cwd=folder,
                 start_new_session=True,
             )
         stack.callback(_stop, process)

@@ -99,6 +99,7 @@ def test_a_step_that_takes_more_and_more_memory_is_ended(engine: Engine, image: 
         engine, image, "bash", "-c", "head -c 60M /dev/zero | tail -c 60M | wc -c", memory=200 * MB
     )
     assert (status, lines) == (0, [str(60 * MB)])
+    assert not Path("oom").exists(), "the engine leaves files where it runs"
 
 
 def test_what_is_in_memory_has_a_size(engine: Engine, image: str) -> None:
