@@ -68,23 +68,19 @@ SAMPLE = """\
 import cv2
 import numpy as np
 
-image = np.zeros((4, 4, 3), np.uint8)
-grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-small = cv2.resize(grey, None, fx=0.5, fy=0.5)
-_, mask = cv2.threshold(small, 0, 255, cv2.THRESH_BINARY)
-for contour in cv2.findContours(mask, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)[0]:
-    x, y, w, h = cv2.boundingRect(contour)
-    cv2.rectangle(image, (x, y), (x + w, y + h), (0, 255, 0), 2)
-    centre = tuple(map(int, cv2.minAreaRect(contour)[0]))
-    cv2.circle(image, centre, 3, 255, -1)
-cv2.normalize(cv2.calcHist([grey], [0], None, [256], [0, 256]), None, 0, 255, cv2.NORM_MINMAX)
+image = np.zeros((9, 9, 3), np.uint8)
+low, high, at, where = cv2.minMaxLoc(cv2.extractChannel(image, 0))
+x, y = where
+wide = cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_REFLECT_101, value=(0, 255, 0))
+parts = cv2.split(image)
+cv2.normalize(parts[0], None, 0, 255, cv2.NORM_MINMAX)
 both = cv2.bitwise_and(image, image, mask=cv2.inRange(image, (0, 0, 0), (9, 9, 9))) + cv2.add(image, 5)
-on_gpu: cv2.UMat = cv2.GaussianBlur(cv2.UMat(image), (5, 5), 0)
-cv2.cvtColor(image, "grey")  # wrong
-cv2.circle(image, [3, 4], 5, 255)  # wrong
-cv2.GaussianBlur(image)  # wrong
-cv2.cvtColour(image, 6)  # wrong
-text: str = cv2.getTextSize("x", cv2.FONT_HERSHEY_PLAIN, 1.0, 1)  # wrong
+on_gpu: cv2.UMat = cv2.flip(cv2.UMat(image), 1)
+count: int = cv2.countNonZero(parts[0])
+cv2.flip(image, "down")  # wrong
+cv2.minMaxLoc()  # wrong
+cv2.copyMakeBoarder(image, 1, 1, 1, 1, 0)  # wrong
+text: str = cv2.norm(image)  # wrong
 """
 
 

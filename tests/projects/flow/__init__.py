@@ -103,7 +103,8 @@ def _recipe(folder: Path, address: str) -> dict[str, Any]:
             "device": ["cpu"],
             "base": ["bookworm"],
             "python": ["3.7", "3.11"],
-            "defaults": {"device": "cpu", "base": "bookworm", "python": "3.11", "cpu_features": "sse4.2"},
+            "glibc": recipe["variants"]["glibc"],
+            "defaults": {**recipe["variants"]["defaults"], "python": "3.11", "cpu_features": "sse4.2"},
         },
         "options": [
             {**option, "default": "flow"} if option["name"] == "project_name" else option
