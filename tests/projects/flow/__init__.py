@@ -33,6 +33,7 @@ def repository(root: Path, folder: Path, address: str) -> None:
     for name in (
         "docker/base",
         "docker/common",
+        "docker/glibc",
         "docker/tensorflow",
         "recipes/bases",
         "recipes/shared",
@@ -50,6 +51,11 @@ def repository(root: Path, folder: Path, address: str) -> None:
     }.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
+    # On the base's own Python the workspace needs no package of TensorFlow's.
+    pins = root / "recipes/shared/tensorflow-build.yaml"
+    listed = yaml.safe_load(pins.read_text(encoding="utf-8"))["sources"]
+    kept = [source for source in listed if "3.7" in source["when"]["python"]]
+    pins.write_text(yaml.safe_dump({"sources": kept}), encoding="utf-8")
     (root / "kiln").symlink_to(ROOT / "kiln")
     (recipe / "recipe.yaml").write_text(yaml.safe_dump(_recipe(folder, address)), encoding="utf-8")
 
