@@ -9,6 +9,7 @@ from typing import Any
 
 from kiln.attest.provenance import BUILD_TYPE, PREDICATE
 from kiln.core import UsageError, Value, parse_json
+from kiln.plan import option_word, variant_words
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
@@ -35,19 +36,15 @@ class Recorded:
     def words(self) -> list[str]:
         """What a person types after `build` or `plan`, but for the recipe's own options."""
         words = [f"{self.recipe}/{self.release}"]
-        words += [f"--{axis.replace('_', '-')}={value}" for axis, value in self.variant.items()]
+        words += variant_words(self.variant)
         words += [f"--python-prefix={self.python_prefix}"] if self.python_prefix else []
         return [*words, *(["--accept-tree-hash"] if self.accept_tree_hash else [])]
 
     def choices(self, defaults: Mapping[str, object]) -> Iterator[str]:
         """The options that are not the recipe's own choice, as a person types them."""
         for name, value in self.options.items():
-            flag = name.replace("_", "-")
             if value != defaults.get(name):
-                if isinstance(value, bool):
-                    yield f"--{flag}" if value else f"--no-{flag}"
-                else:
-                    yield f"--{flag}={value}"
+                yield option_word(name, value)
 
 
 def parse(text: str, where: str) -> Recorded:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from kiln.build import Record, record
 from kiln.core import duration, shown, without_control
+from kiln.plan import option_word, variant_words
 from kiln.report.contents import FILES, KINDS, OTHER, kinds, tiles
 from kiln.report.difference import Comparison
 from kiln.report.facts import Facts, facts
@@ -106,10 +107,7 @@ def words(about: Facts) -> Iterator[str]:
     """What a person types after `build` for a plan: the recipe, the variant, and what is not the recipe's own choice."""
     plan = about.plan
     yield f"{plan.recipe}/{plan.release}"
-    yield f"--device={plan.variant.device}"
-    yield f"--base={plan.variant.base}"
-    yield f"--python={plan.variant.python}"
-    yield f"--cpu-features={plan.variant.cpu_features}"
+    yield from variant_words(asdict(plan.variant))
     if plan.kind == "prefix":
         yield "--python-prefix=PREFIX"
     # The folder's name lists the options that differ from the recipe's own.
@@ -120,10 +118,7 @@ def words(about: Facts) -> Iterator[str]:
         yield f"--substitute={name}=FILE"
     for name, value in plan.options.items():
         if any(part in (name, f"no-{name}") or part.startswith(f"{name}-") for part in changed):
-            flag = name.replace("_", "-")
-            yield (
-                (f"--{flag}" if value else f"--no-{flag}") if isinstance(value, bool) else f"--{flag}={value}"
-            )
+            yield option_word(name, value)
 
 
 def rendered(template: str, **values: Any) -> str:

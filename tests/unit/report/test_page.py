@@ -204,7 +204,8 @@ def test_a_folder_without_a_record_has_no_report(tmp_path: Path) -> None:
 def test_commands_name_what_differs_from_the_recipes_own_choice(whole: Path) -> None:
     about = facts(whole)
     assert list(words(about)) == [
-        "toy/1.0", "--device=cpu", "--base=bookworm", "--python=3.11", "--cpu-features=sse4.2", "--no-fast",
+        "toy/1.0", "--device=cpu", "--base=bookworm", "--python=3.11", "--cpu-features=sse4.2",
+        "--glibc=native", "--no-fast",
     ]  # fmt: skip
     own = replace(about, plan=replace(about.plan, kind="prefix", folder=f"{about.plan.folder}+tree-hash"))
     assert {"--python-prefix=PREFIX", "--accept-tree-hash"} <= set(words(own))
