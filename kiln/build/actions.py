@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import json
+import os
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+
+from kiln.core import SourceError, parse_json, plain
 
 # How far below the build folder a tool's own folder may be, and the name of the profile that a script has Bazel write.
 NINJA = (".ninja_log", "*/.ninja_log")
@@ -36,19 +39,23 @@ class Actions:
 
 def actions_in(build: Path) -> Actions | None:
     """What the build tool did in a build folder; None where it left nothing that can be read."""
-    with contextlib.suppress(OSError, ValueError, EOFError, zlib.error):
+    # Containers write there: a link may lead to any file of this machine.
+    with contextlib.suppress(OSError, SourceError, ValueError, EOFError, zlib.error):
         for pattern in NINJA:
             for log in sorted(build.glob(pattern)):
-                found = ninja_log(log.read_text(encoding="utf-8", errors="replace"), log.stat().st_mtime)
+                with plain(log) as stream:
+                    text, written = stream.read(MOST).decode("utf-8", "replace"), _written(stream)
+                found = ninja_log(text, written)
                 if found:
                     return Actions("ninja", tuple(found))
-        profile = build / PROFILE
-        if profile.is_file():
-            with gzip.open(profile) as stream:
-                content = stream.read(MOST)
-            found = bazel_profile(content, profile.stat().st_mtime)
-            return Actions("Bazel", tuple(found)) if found else None
+        with plain(build / PROFILE) as packed, gzip.open(packed) as unpacked:
+            found = bazel_profile(unpacked.read(MOST), _written(packed))
+        return Actions("Bazel", tuple(found)) if found else None
     return None
+
+
+def _written(stream: BinaryIO) -> float:
+    return os.fstat(stream.fileno()).st_mtime
 
 
 def ninja_log(text: str, written: float) -> list[Action]:
@@ -93,7 +100,7 @@ def bazel_profile(content: bytes, written: float) -> list[Action]:
 
     `written` is when it was, in seconds since 1970: at the end of the last event.
     """
-    value = json.loads(content)
+    value = parse_json(content)
     events = value.get("traceEvents") if isinstance(value, dict) else value
     if not isinstance(events, list):
         raise ValueError("there are no events")

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from kiln.build.actions import actions_in, longest
-from kiln.core import STRICT, Console, shown
+from kiln.core import STRICT, Console, parse_json, shown
 from kiln.engine import Reading, Usage
 from kiln.plan import ContainerStep
 
@@ -94,7 +94,7 @@ _LATER = ("smoke",)
 def read_measured(text: str) -> Measured | None:
     """What a measured.json says; None where it is not one of this format."""
     try:
-        value = json.loads(text)
+        value = parse_json(text)
         if not isinstance(value, dict) or value.pop("format", None) != FORMAT:
             return None
         found: Measured = TypeAdapter(Measured).validate_python(value)

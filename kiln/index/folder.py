@@ -61,8 +61,8 @@ def read(folder: Path) -> tuple[Entry, ...]:
 
 def address_of(folder: Path) -> str:
     """Where an index is published, as it was told; empty where it was not."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        return str(json.loads((folder / MANIFEST).read_bytes()).get("address", ""))
+    with contextlib.suppress(OSError, SourceError, ValueError, AttributeError):
+        return str(parse_json(_read(folder / MANIFEST)).get("address", ""))
     return ""
 
 

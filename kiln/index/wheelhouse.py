@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import email
 import hashlib
-import json
 import re
 import zipfile
 import zlib
@@ -25,7 +24,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from kiln import archive, smoke
 from kiln.build import record
-from kiln.core import STRICT, Sha256, SmokeError, SourceError, UsageError, sha256_of
+from kiln.core import STRICT, Sha256, SmokeError, SourceError, UsageError, parse_json, sha256_of
 from kiln.recipe import NATIVE
 
 # The one file of a result that is not published: the log is long, and describes the machine.
@@ -254,7 +253,7 @@ def _built(found: record.Record, outcome: smoke.SmokeResult) -> Built:
 def _date(folder: Path) -> str:
     """When the wheel of a record was built, as its provenance says it; empty where none does."""
     try:
-        statement = json.loads((folder / record.PROVENANCE).read_text(encoding="utf-8"))
+        statement = parse_json((folder / record.PROVENANCE).read_text(encoding="utf-8"))
         date = str(statement["predicate"]["runDetails"]["metadata"]["finishedOn"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""

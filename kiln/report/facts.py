@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 from kiln import attest, smoke
 from kiln.attest import Recorded
 from kiln.build import Measured, read_measured, record
-from kiln.core import KilnError, UsageError, sha256_of
+from kiln.core import KilnError, UsageError, parse_json, sha256_of
 from kiln.report import log
 from kiln.report.contents import Part, contents
 from kiln.smoke import SmokeResult
@@ -104,10 +103,11 @@ def facts(folder: Path) -> Facts:
     lines = _or(lambda: (folder / record.LOG).read_text("utf-8", "replace").splitlines(), ())
     provenance = _json(folder / record.PROVENANCE)
     rows = _or(lambda: tuple(_provided(provenance)), ())
+    sha256 = sha256_of(wheel)
     return Facts(
         plan=found,
         wheel=wheel,
-        sha256=sha256_of(wheel),
+        sha256=sha256,
         size=wheel.stat().st_size,
         parts=contents(wheel),
         environment=_or(
@@ -125,7 +125,7 @@ def facts(folder: Path) -> Facts:
         warnings=tuple(log.warnings(lines)),
         caches=tuple(log.cache_hits(lines)),
         smoke=_or(lambda: smoke.read_results(folder), None),
-        reproduced=_or(lambda: _reproduced(_json(folder / record.REPRODUCED), sha256_of(wheel)), {}),
+        reproduced=_or(lambda: _reproduced(_json(folder / record.REPRODUCED), sha256), {}),
     )
 
 
@@ -138,7 +138,7 @@ def _or(load: Callable[[], T], otherwise: U) -> T | U:
 
 
 def _json(path: Path) -> Any:
-    return _or(lambda: json.loads(path.read_text(encoding="utf-8")), None)
+    return _or(lambda: parse_json(path.read_text(encoding="utf-8")), None)
 
 
 def _provided(provenance: Any) -> Iterator[SourceRow]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -88,6 +89,22 @@ def test_a_build_folder_is_asked_for_ninja_and_bazel_and_may_have_neither(tmp_pa
 def test_a_profile_that_cannot_be_read_is_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bazel-profile.json.gz").write_bytes(content)
     assert actions_in(tmp_path) is None
+
+
+def test_what_a_step_put_in_place_of_a_log_or_a_profile_is_not_read(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("# ninja log v5\n0\t5\t0\ta.o\tff\n")
+    build = tmp_path / "build"
+    build.mkdir()
+    (build / ".ninja_log").symlink_to(elsewhere)
+    assert actions_in(build) is None
+    (build / ".ninja_log").unlink()
+    # One that nobody writes to would be waited for.
+    os.mkfifo(build / "bazel-profile.json.gz")
+    assert actions_in(build) is None
+    (build / "bazel-profile.json.gz").unlink()
+    (build / "bazel-profile.json.gz").write_bytes(gzip.compress(b"[" * 200_000))
+    assert actions_in(build) is None
 
 
 def test_the_log_of_a_real_ninja_is_read(tmp_path: Path) -> None:
