@@ -51,10 +51,12 @@ def sign(found: Record, signer: Signer) -> Record:
 def withdraw(found: Record, name: str, pages: record.Pages | None = None) -> Record:
     """The record without one of its files, and without its signatures where one is over that file.
 
-    `pages` are those that are made of the others.
+    `pages`, which are made of the others, are written anew where no signature is left.
     """
-    signed = any(name in each.subjects for each in signatures(found.folder))
-    return record.take_out(found, {name, record.SIGNATURES} if signed else {name}, pages)
+    signed = signatures(found.folder)
+    over = any(name in each.subjects for each in signed)
+    names = {name, record.SIGNATURES} if over else {name}
+    return record.take_out(found, names, None if signed and not over else pages)
 
 
 def signatures(folder: Path) -> tuple[Signed, ...]:

@@ -297,7 +297,7 @@ def _withdraw(records: tuple[Record, ...], console: Console) -> None:
     """Take back what an earlier verification has recorded."""
     for each in records:
         if (each.folder / attest.REPRODUCED).exists():
-            attest.withdraw(each, attest.REPRODUCED, report.pages_of(each))
+            attest.withdraw(each, attest.REPRODUCED, report.PAGES)
             console.note(
                 f"{short_path(each.folder / attest.REPRODUCED)} said that it is the same, and is removed"
             )

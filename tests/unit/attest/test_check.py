@@ -191,11 +191,16 @@ def test_what_is_withdrawn_takes_only_those_signatures_along_that_are_over_it(
     signed: Record, home: Home, signer: attest.Signer
 ) -> None:
     joined = record.add(signed, record.REPRODUCED, json.dumps({"sha256": sha256_of(signed.wheel)}))
-    withdrawn = attest.withdraw(joined, record.REPRODUCED)
+    pages = {record.REPORT: lambda folder: str((folder / record.REPRODUCED).exists())}
+    withdrawn = attest.withdraw(joined, record.REPRODUCED, pages)
+    # What is signed stays as it is.
+    assert not (withdrawn.folder / record.REPORT).exists()
     claims = found(withdrawn.folder, home, signer.public)
     assert claims["reproduced"].holds is None and claims["signature"].holds
     again = attest.sign(record.add(withdrawn, record.REPRODUCED, "{}"), signer)
-    claims = found(attest.withdraw(again, record.REPRODUCED).folder, home)
+    unsigned = attest.withdraw(again, record.REPRODUCED, pages).folder
+    assert (unsigned / record.REPORT).read_text(encoding="utf-8") == "False"
+    claims = found(unsigned, home)
     assert (claims["signature"].holds, claims["signature"].text) == (None, "not signed")
     assert claims["files"].holds
 
