@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,12 +36,14 @@ def limit(environment: Mapping[str, str]) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def excess(folder: Path, size: int) -> list[CachedFile]:
+def excess(folder: Path, size: int, without: Container[str] = ()) -> list[CachedFile]:
     """The files of the caches in a folder that go so that the rest fits into `size` bytes: those unused for longest.
 
+    The caches `without`, by name, do not count.
     On file systems that note reads once a day (relatime, the usual setting) the last use is known to a day.
     """
-    files = sorted(_files(folder), key=lambda file: file.used)
+    counted = (file for file in _files(folder) if file.path.relative_to(folder).parts[0] not in without)
+    files = sorted(counted, key=lambda file: file.used)
     over = sum(file.size for file in files) - size
     found = []
     for file in files:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.markup import escape
 
 from kiln import report
-from kiln.commands.printing import plain_table, short_path
+from kiln.commands.printing import plain_table, short_path, write_page
 from kiln.commands.report import recorded
 from kiln.core import Console, UsageError, shown
 from kiln.recipe import Catalogue
@@ -32,9 +31,7 @@ def run(catalogue: Catalogue, one: str, other: str, html: str, console: Console)
         target = Path(html)
         if target.is_dir() or not target.absolute().parent.is_dir():
             raise UsageError(f"{html} cannot be written", "give a file in a folder that is there")
-        partial = target.with_name(f".partial-{os.getpid()}-{target.name}")
-        partial.write_text(report.compare_page(found), encoding="utf-8")
-        partial.replace(target)
+        write_page(target, report.compare_page(found))
         console.say(f"page     {short_path(target)}")
 
 

@@ -303,20 +303,17 @@ def _images(engine: Engine, needed: Needs) -> Iterator[Item]:
 def _caches(home: Home, needed: Needs, size: int) -> Iterator[Item]:
     """The compile caches; those of no recipe or toolchain go, and of the others what is over the size."""
     there = _in(home.ccache)
-    unused = [path for path in there if path.name not in needed.caches]
-    for path in unused:
-        yield _item("cache", path, False, "no recipe's toolchain uses it")
-    files = cache.excess(home.ccache, size + sum(map(_size, unused)))
-    files = [
-        file for file in files if not any(path in file.path.parents or path == file.path for path in unused)
-    ]
-    over = dict.fromkeys(there, 0)
+    unused = {path.name for path in there} - set(needed.caches)
+    files = cache.excess(home.ccache, size, unused)
+    over = dict.fromkeys(needed.caches, 0)
     for file in files:
-        over[home.ccache / file.path.relative_to(home.ccache).parts[0]] += file.size
+        over[file.path.relative_to(home.ccache).parts[0]] += file.size
     for path in there:
-        if path not in unused:
+        if path.name in unused:
+            yield _item("cache", path, False, "no recipe's toolchain uses it")
+        else:
             item = _item("cache", path, True, needed.caches[path.name])
-            yield replace(item, size=item.size - over[path])
+            yield replace(item, size=item.size - over[path.name])
     if files:
         why = f"all are limited to {megabytes(size)} MB ({cache.VARIABLE})"
         name = f"{len(files)} files, the longest unused"

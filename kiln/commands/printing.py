@@ -1,7 +1,8 @@
-"""What several commands print: tables, sizes and paths."""
+"""What several commands print and write: tables, sizes, paths and pages."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,13 @@ def plain_table(*titles: str) -> Table:
 def megabytes(size: int) -> str:
     """A size in bytes as a number of MB."""
     return f"{size / 1e6:.1f}"
+
+
+def write_page(target: Path, text: str) -> None:
+    """Give a file its text in one step."""
+    partial = target.with_name(f".partial-{os.getpid()}-{target.name}")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(target)
 
 
 def short_path(path: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import webbrowser
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from kiln import report, smoke
 from kiln.build import Damage, Record, record
-from kiln.commands.printing import short_path
+from kiln.commands.printing import short_path, write_page
 from kiln.core import Console, Home, SourceError, UsageError
 from kiln.recipe import Catalogue
 
@@ -60,9 +59,7 @@ def write(found: Record, home: Home, elsewhere: Path, console: Console) -> Path:
     if not report.pages_of(found):
         elsewhere.mkdir(parents=True, exist_ok=True)
         target = elsewhere / f"{found.wheel.stem}.html"
-        partial = target.with_name(f".partial-{os.getpid()}.html")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(target)
+        write_page(target, text)
         console.note("the record is signed and stays as it is: this report is beside it")
         return target
     kept = record.find(home.results, found.plan.key)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kiln.archive import elf
+from kiln.report.text import fitted
 from kiln.report.treemap import Box, laid_out
 
 T = TypeVar("T")
@@ -54,11 +55,7 @@ class Tile:
     @property
     def label(self) -> str:
         """What of the title there is room for."""
-        letters = int(self.box.width / 7.5) - 1
-        if self.box.height < 16 or letters < 4:
-            return ""
-        name = self.title.rpartition("/")[2]
-        return name if len(name) <= letters else name[: letters - 1] + "…"
+        return "" if self.box.height < 16 else fitted(self.title, int(self.box.width / 7.5) - 1)
 
 
 def contents(wheel: Path) -> tuple[Part, ...]:
@@ -132,18 +129,11 @@ def _sections(part: Part, box: Box) -> tuple[Tile, ...]:
     """The kinds of content in a library, below its title."""
     if not part.sections:
         return ()
-    found = _kinds_of(part)
+    found = kinds([part])
     boxes = laid_out(list(found.values()), box.inside(2, 18 if box.height > 40 else 2))
     return tuple(
         Tile(kind, size, number_of(kind), place) for (kind, size), place in zip(found.items(), boxes)
     )
-
-
-def _kinds_of(part: Part) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for name, size in _inside(part):
-        found[name] = found.get(name, 0) + size
-    return dict(sorted(found.items(), key=lambda row: (-row[1], row[0])))
 
 
 def _inside(part: Part) -> list[tuple[str, int]]:

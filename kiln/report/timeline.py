@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kiln.build import Measured, Span
 from kiln.core import duration
-from kiln.report.text import bytes_shown
+from kiln.report.text import bytes_shown, fitted
 
 # Units of the picture: its width, the left edge of the scale, and the heights of rows.
 WIDTH, LEFT, ROW, GAP, CHART, LANE = 1000.0, 96.0, 22.0, 6.0, 90.0, 16.0
@@ -121,13 +121,10 @@ def _bars(spans: Iterable[Span], y: float, scale: float) -> tuple[Bar, ...]:
     found = []
     for number, span in enumerate(spans):
         width = max(1.0, span.seconds * scale)
-        name = span.name.rpartition("/")[2] or span.name
-        letters = int((width - 6) / 6.5)
-        label = "" if letters < 4 else name if len(name) <= letters else name[: letters - 1] + "…"
         found.append(
             Bar(
                 f"{span.name}: {duration(span.seconds)}",
-                label,
+                fitted(span.name, int((width - 6) / 6.5)),
                 LEFT + span.begun * scale,
                 y,
                 width,
