@@ -92,21 +92,19 @@ class _Reading:
         self._release = release
         self._known = known
         self._values = values
-        self._lines: dict[Place, int] = {}
         self._places: dict[Place, Place] = {}
         self._problems: dict[str, int] = {}
 
     def document(self, value: Any) -> Document:
         if self._problems:
             raise UsageError("\n".join(sorted(self._problems, key=lambda each: self._problems[each])))
-        return Document(self._document.path, value, self._lines, self._places)
+        return Document(self._document.path, value, self._document.read_lines, self._places)
 
     def problem(self, place: Place, message: str) -> None:
-        self._problems[self._document.error(place, message)] = self._document.lines.get(place, 1)
+        self._problems[self._document.error(place, message)] = self._document.line(place)
 
     def put(self, there: Place, here: Place) -> None:
         """What is at the place `there` in the file is at `here` in the result."""
-        self._lines[here] = self._document.lines.get(there, 1)
         if here != there:
             self._places[here] = there
 

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kiln.core import UsageError, read_yaml
 from kiln.core.yaml_file import MAX_SIZE
@@ -56,6 +60,11 @@ def test_deep_nesting_is_refused(tmp_path: Path, unit: str, depth: int) -> None:
         ("a: 1\na: 2\n", "x.yaml:2: a: this key appears twice"),
         ("a: 1\nb: *c\n", "x.yaml:2: this is not YAML: "),
         ("a: 1\n---\nb: 2\n", "x.yaml:2: this is not YAML: "),
+        ('# lock\n{"a": 1,\n"b": {"c": 1, "c": 2}}', "x.yaml:3: c: this key appears twice"),
+        ('{"a":\n' + "9" * 4000 + "}", "x.yaml:1: a: this number is too large"),
+        ('{"a":\n"b\x7f"}', "x.yaml:2: this is not YAML: "),
+        ('{"a": "b\\u0007"}', "x.yaml:1: a: this text has a control character"),
+        ('{"a":\n' + "[" * 5000 + "}", "x.yaml:2: this is nested in more than 64 levels"),
         (b"a: \xff\n", "x.yaml:1: this file cannot be read"),
         ("#" * (MAX_SIZE + 1), "x.yaml:1: this file has more than 16 MiB"),
     ],
@@ -73,3 +82,31 @@ def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
         read_yaml(tmp_path)
     with pytest.raises(UsageError, match="cannot be read"):
         read_yaml(tmp_path / "missing.yaml")
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(
+    st.sampled_from("abc"),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["a", "when"]), inner),
+        max_leaves=9,
+    ),
+))  # fmt: skip
+def test_a_file_in_json_is_read_as_the_same_in_yaml(tmp_path: Path, value: dict[str, object]) -> None:
+    def read(text: str) -> object:
+        (tmp_path / "x.yaml").write_text(text)
+        try:
+            return read_yaml(tmp_path / "x.yaml").value
+        except UsageError as error:
+            return str(error).partition(": ")[2].splitlines()[0]
+
+    text = json.dumps(value)
+    node = yaml.safe_load(text)
+    assert read(f"# a lock\n{text}\n") == read(yaml.safe_dump(node, allow_unicode=True, sort_keys=False))
+
+
+def test_a_mistake_in_json_has_its_line(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text('# a lock\n{"a": [\n {"b": 1},\n {"b": "x"}]}\n')
+    document = read_yaml(tmp_path / "x.yaml")
+    assert document.error(("a", 1, "b"), "wrong") == f"{tmp_path}/x.yaml:4: a[1].b: wrong"

@@ -103,7 +103,9 @@ def test_a_lock_is_read_as_it_was_written_and_its_packages_are_sources(tmp_path:
     assert lock.image("bookworm", "nothing") is None
 
 
-@pytest.mark.parametrize(("old", "new"), [("version: '1.0'", "version: '1.1'"), ("size: 1000", "size: 1001")])
+@pytest.mark.parametrize(
+    ("old", "new"), [('"version": "1.0"', '"version": "1.1"'), ('"size": 1000', '"size": 1001')]
+)
 def test_a_lock_that_was_edited_by_hand_is_refused(tmp_path: Path, old: str, new: str) -> None:
     root = repository.make(tmp_path)
     text = (root / LOCK).read_text()

@@ -211,7 +211,7 @@ def test_a_release_may_change_every_key_but_those_that_name_the_recipe() -> None
     max_leaves=12,
 ))  # fmt: skip
 def test_whatever_yaml_a_file_holds_it_is_read_or_refused(value: object) -> None:
-    document = Document(Path("recipe.yaml"), value, {})
+    document = Document(Path("recipe.yaml"), value, dict)
     try:
         for release in releases_of(document):
             of_release(document, release)
