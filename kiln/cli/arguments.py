@@ -16,5 +16,6 @@ ARGUMENTS = {
     "sets": "folder",
     "sign": "target",
     "smoke": "wheel",
+    "upstream-tests": "wheel",
     "verify": "recipe",
 }

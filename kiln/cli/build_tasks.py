@@ -183,6 +183,61 @@ def smoke(
     commands.smoke.run(catalogue_of(context), wheel, asked, settings, core.Console())
 
 
+@task(
+    auto_shortflags=False,
+    help={
+        "wheel": "the wheel's file (default: the newest finished under dist/)",
+        "recipe": "whose tests are run, as NAME or NAME/RELEASE (default: what its name says)",
+        "against": "run them on another wheel too: a file, or a requirement such as opencv-python==4.3.0.38",
+        "sample": "how many test files are run, the same for the same number (default: all)",
+        "only": "a pattern for the names of test files, such as '*/keras/*'",
+        "seconds": "the longest that one file may take",
+        "jobs": "run this many files at once (default: what cores and memory allow)",
+        "venv": "in an environment of this machine instead of a container",
+        "output": "the folder for the results (default: dist/smoke/WHEEL)",
+        "python": "the Python version, for a wheel that is for several",
+        "python_prefix": REQUEST_HELP["python_prefix"],
+        **{name: RUN_HELP[name] for name in ("setup", "offline", "git_mirror", "accept_cuda_eula")},
+    },
+)
+@guarded
+def upstream_tests(
+    context: Context,
+    wheel: str = "",
+    recipe: str = "",
+    against: str = "",
+    sample: int = 0,
+    only: str = "",
+    seconds: int = 600,
+    jobs: int = 0,
+    venv: bool = False,
+    output: str = "",
+    python: str = "",
+    python_prefix: str = "",
+    setup: bool = False,
+    offline: bool = False,
+    git_mirror: str = "",
+    accept_cuda_eula: bool = False,
+) -> None:
+    """Run the tests of the product's own source tree on a wheel: `./inv upstream-tests [WHEEL] --against WHEEL`."""
+    from kiln.plan import Request
+
+    settings = commands.smoke.SmokeSettings(
+        home=core.Home.of(os.environ),
+        environment=os.environ,
+        sources=fetch_settings(context, {"offline": offline, "git_mirror": git_mirror}),
+        venv=venv,
+        against=against,
+        setup=setup,
+        output=output,
+        accept_licences=accepts_licences(accept_cuda_eula),
+    )
+    name, _slash, version = recipe.partition("/")
+    asked = Request(name, version, python=python, python_prefix=python_prefix)
+    choice = commands.upstream.Choice(sample, only, seconds, jobs)
+    commands.upstream.run(catalogue_of(context), wheel, asked, settings, choice, core.Console())
+
+
 def doctor(context: Context, request: Request, given: Mapping[str, Any]) -> None:
     from kiln.engine import jobs
 

@@ -111,6 +111,7 @@ def _other_tasks() -> tuple[Task[Any], ...]:
         build_tasks.lock,
         build_tasks.recipes,
         build_tasks.smoke,
+        build_tasks.upstream_tests,
         index_tasks.ci_matrix,
         index_tasks.index,
         index_tasks.publish,

@@ -20,4 +20,5 @@ from . import schemas as schemas
 from . import sign as sign
 from . import smoke as smoke
 from . import sources as sources
+from . import upstream as upstream
 from . import verify as verify

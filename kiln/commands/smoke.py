@@ -6,12 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kiln import build, plan, smoke, sources
 from kiln.build import Workspace
+from kiln.commands.printing import short_path
 from kiln.core import (
     Console,
     Home,
@@ -28,7 +30,7 @@ from kiln.engine import connect, doctor, jobs, room, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
 from kiln.smoke import PAGE, ContainerRunner, SmokeResult, VenvRunner, WheelUnderTest
-from kiln.sources import Vault, licences
+from kiln.sources import Obtained, Vault, licences
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,39 @@ class Trial:
     folder: Path
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A place for a run on a wheel, the folder for its reports, and who owns what containers write (None: this user)."""
+
+    place: ContainerRunner | VenvRunner
+    subject: WheelUnderTest
+    folder: Path
+    owner: int | None
+
+
 def test_wheel(
     catalogue: Catalogue, given: str, asked: Request, settings: SmokeSettings, console: Console
 ) -> Trial:
     """Smoke a wheel, by default the newest under dist/; its reports go to dist/smoke/ or `settings.output`.
 
     Raises SmokeError where a test fails; the reports are there then, too.
+    """
+    with opened(catalogue, given, asked, settings, console) as place:
+        return _run(place, settings, console)
+
+
+@contextmanager
+def opened(
+    catalogue: Catalogue,
+    given: str,
+    asked: Request,
+    settings: SmokeSettings,
+    console: Console,
+    upstream: bool = False,
+) -> Iterator[Opened]:
+    """The place for a run on a wheel, by default the newest under dist/; with its recipe's `upstream` tree if asked.
+
+    Raises UsageError where there is no such wheel or tree.
     """
     root = catalogue.root
     path = Path(given).absolute() if given else smoke.newest_wheel(root / "dist")
@@ -79,7 +108,8 @@ def test_wheel(
         )
     home = settings.home
     with home.in_use(console), home.lock(name := f"smoke-{os.getpid()}", console):
-        needed = smoke.needed_sources(planned)
+        trees = smoke.upstream_trees(planned) if upstream else ()
+        needed = (*smoke.needed_sources(planned), *trees)
         licences.require(licences.terms(root, needed), home, settings.accept_licences, console)
         with console.station("sources"), console.transfers() as transfers:
             obtained = sources.obtain(needed, Vault(home.sources), settings.sources, transfers)
@@ -88,13 +118,15 @@ def test_wheel(
             variables["KILN_CPU_FEATURES"] = planned.variant.cpu_features
         target = Path(settings.output).absolute() if settings.output else root / "dist/smoke" / path.stem
         target.mkdir(parents=True, exist_ok=True)
-        log = target / "smoke.log"
+        log = target / ("upstream.log" if upstream else "smoke.log")
         log.write_bytes(b"")
         try:
             if settings.venv:
                 place = VenvRunner(root, planned, home.work / name, obtained, variables, log)
                 place.prepare()
-                return _run(place, found, settings, target, console, None)
+                _put(found.wheel.path, obtained, place)
+                yield Opened(place, found, target, None)
+                return
             doctor.require(settings.setup, settings.environment, console)
             with connect(settings.environment) as engine:
                 with console.station("toolchain"):
@@ -106,33 +138,33 @@ def test_wheel(
                 workspace.prepare()
                 build.ensure_interpreter(build.BuildRunner(workspace, jobs(0)), console)
                 runner = ContainerRunner(workspace, variables)
-                return _run(runner, found, settings, target, console, engine.owner)
+                _put(found.wheel.path, obtained, runner)
+                yield Opened(runner, found, target, engine.owner)
         finally:
             for folder in (home.work / name, home.builds / name):
                 remove(folder)
             (home.locks / f"{name}.lock").unlink(missing_ok=True)
 
 
+def _put(wheel: Path, obtained: Iterable[Obtained], place: ContainerRunner | VenvRunner) -> None:
+    """The wheel, and the trees among the sources, where a run expects them."""
+    _copy(wheel, place.out / wheel.name)
+    for each in obtained:
+        if not each.source.is_file:
+            sources.unpack_tree(each, place.trees / each.source.name, place.plan.recipe.source_date_epoch)
+
+
 def run(catalogue: Catalogue, given: str, asked: Request, settings: SmokeSettings, console: Console) -> None:
     """Smoke a wheel and print where its reports are."""
     made = test_wheel(catalogue, given, asked, settings, console)
-    console.say(f"reports  {os.path.relpath(made.folder)}")
+    console.say(f"reports  {short_path(made.folder)}")
 
 
-def _run(
-    place: ContainerRunner | VenvRunner,
-    found: WheelUnderTest,
-    settings: SmokeSettings,
-    target: Path,
-    console: Console,
-    owner: int | None,
-) -> Trial:
-    _copy(found.wheel.path, place.out / found.wheel.path.name)
+def _run(opened: Opened, settings: SmokeSettings, console: Console) -> Trial:
+    place, found, target = opened.place, opened.subject, opened.folder
     about = {"wheel from": found.origin, "suite": _suite(place.plan), "run in": _where(place)}
     if settings.against:
-        with console.status(f"getting {settings.against}"):
-            other = against(settings.against, place.plan.variant.python, place.out / "against")
-        give(place.out / "against", owner, all_inside=True)
+        other = get_against(settings.against, opened, console)
         about["compared with"] = f"{other.name} (sha256 {sha256_of(other)})"
     kept = f"read why in {target / PAGE} or {place.log}"
     try:
@@ -149,6 +181,15 @@ def _run(
         if is_plain(place.build / smoke.REPORT):
             smoke.table(smoke.read_results(place.build), Console.for_output())
     return Trial(found, proved, target)
+
+
+def get_against(text: str, opened: Opened, console: Console) -> Path:
+    """The other wheel of a comparison, where a run expects it."""
+    folder = opened.place.out / "against"
+    with console.status(f"getting {text}"):
+        other = against(text, opened.place.plan.variant.python, folder)
+    give(folder, opened.owner, all_inside=True)
+    return other
 
 
 def _copy(file: Path, target: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kiln.archive import kind_of
@@ -83,10 +83,11 @@ def _conditions(when: Mapping[str, tuple[Value, ...]]) -> str:
     return repr(sorted((key, str(value)) for key, value in when.items()))
 
 
-def source_problems(files: Iterable[tuple[Document, tuple[Source, ...]]], recipe: Recipe) -> list[str]:
+def source_problems(files: Sequence[tuple[Document, tuple[Source, ...]]], recipe: Recipe) -> list[str]:
     """What is wrong in a recipe's sources, by the files that they are in."""
     problems: list[str] = []
-    seen: dict[tuple[str, str, str], str] = {}
+    seen: dict[tuple[str, str, str], tuple[Document, Place]] = {}
+    upstream = recipe.smoke.upstream
     for document, listed in files:
         for number, source in enumerate(listed):
             place = ("sources", number)
@@ -94,11 +95,17 @@ def source_problems(files: Iterable[tuple[Document, tuple[Source, ...]]], recipe
             identity = (source.use, source.name, _conditions(source.when))
             if identity in seen:
                 here = document.error((*place, "name"), f"source {source.name!r} is there twice")
-                problems.append(f"{here}; the first is at {seen[identity]}")
+                first, there = seen[identity]
+                problems.append(f"{here}; the first is at {first.at(there)}")
             else:
-                seen[identity] = document.at((*place, "name"))
+                seen[identity] = document, (*place, "name")
             problems += [document.error((*place, *key), text) for key, text in _hash_problems(source)]
         problems += condition_problems(document, "sources", [source.when for source in listed], recipe)
+    if upstream and not any(
+        source.name == upstream and source.tree for _, listed in files for source in listed
+    ):
+        message = f"{upstream!r} is not a source tree of this recipe"
+        problems.append(files[0][0].error(("smoke", "upstream"), message))
     return problems
 
 

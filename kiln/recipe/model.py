@@ -108,13 +108,14 @@ class Smoke:
 
     `distributions` are the names of the wheels that it is for (default: the recipe's), `packages` what of them
     is imported (default: the names with underscores), `folders` the folders and files of this repository that
-    the suite reads too.
+    the suite reads too, `upstream` the source tree whose own tests the suite's `upstream.py` knows how to run.
     """
 
     suite: RelativePath
     distributions: tuple[Name, ...] = ()
     packages: tuple[Name, ...] = ()
     folders: tuple[RelativePath, ...] = ()
+    upstream: Name | None = None
 
     __pydantic_config__ = STRICT
 

@@ -10,7 +10,11 @@ from .results import Speed as Speed
 from .results import read_results as read_results
 from .suite import needed_sources as needed_sources
 from .suite import run_suite as run_suite
+from .suite import upstream_trees as upstream_trees
 from .under_test import WheelUnderTest as WheelUnderTest
 from .under_test import newest_wheel as newest_wheel
 from .under_test import wheel_under_test as wheel_under_test
+from .upstream import UPSTREAM as UPSTREAM
+from .upstream import UpstreamResult as UpstreamResult
+from .upstream import read_upstream as read_upstream
 from .venv import VenvRunner as VenvRunner

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from kiln.archive import Wheel
 from kiln.build import Line, Workspace, plan_variables
@@ -58,14 +59,32 @@ class ContainerRunner:
         return self.workspace.out
 
     @property
+    def trees(self) -> Path:
+        return self.workspace.trees
+
+    @property
     def log(self) -> Path:
         return self.workspace.log
 
-    def run(self, step: ContainerStep, line: Line, failure: type[KilnError] = SmokeError) -> None:
-        """Run one step; its output goes to the log and to `line`. Raises `failure` with the cause found in it."""
-        self.workspace.run(step, line, self.variables, self._mounts(), failure)
+    def run(
+        self,
+        step: ContainerStep,
+        line: Line,
+        failure: type[KilnError] = SmokeError,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Run one step, with `more` variables; its output goes to the log and to `line`.
+
+        Raises `failure` with the cause found in it.
+        """
+        self.workspace.run(step, line, {**self.variables, **more}, self._mounts(), failure)
 
     def _mounts(self) -> list[Mount]:
         files = [each for each in self.workspace.obtained if each.source.is_file]
+        trees = [each.source.name for each in self.workspace.obtained if not each.source.is_file]
         suite = (Mount(self.workspace.root / path, f"/kiln/{path}") for path in self.plan.suite_folders)
-        return [*self.workspace.mounts(files, writable_out=False), *suite]
+        return [
+            *self.workspace.mounts(files, writable_out=False),
+            *(Mount(self.trees / name, f"/kiln/trees/{name}") for name in trees),
+            *suite,
+        ]

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from kiln.archive import Wheel
 from kiln.build import Line
-from kiln.core import Console, SmokeError
+from kiln.core import Console, SmokeError, UsageError
 from kiln.plan import ContainerStep, Plan
 from kiln.recipe import Source
 from kiln.smoke.report import PAGE, write_page
@@ -30,6 +30,17 @@ class Place(Protocol):
 def needed_sources(plan: Plan) -> tuple[Source, ...]:
     """What a smoke run reads of a plan's sources; an interpreter's source where it has to be built first."""
     return tuple(source for source in plan.sources if source.is_file and _is_needed(source, plan))
+
+
+def upstream_trees(plan: Plan) -> tuple[Source, ...]:
+    """The source tree whose own tests can be run on the wheel; UsageError where the recipe names none."""
+    recipe = plan.recipe
+    if recipe.smoke.upstream is None:
+        raise UsageError(
+            f"the recipe {recipe.name} does not say how the tests of its source are run on a wheel",
+            f"write {recipe.smoke.suite}/upstream.py, and name the tree as smoke.upstream",
+        )
+    return tuple(source for source in plan.sources if source.name == recipe.smoke.upstream)
 
 
 def _is_needed(source: Source, plan: Plan) -> bool:

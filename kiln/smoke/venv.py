@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from kiln.build import Line, diagnosis
 from kiln.core import KilnError, SmokeError
@@ -39,6 +40,10 @@ class VenvRunner:
         return self.folder / "out"
 
     @property
+    def trees(self) -> Path:
+        return self.folder / "trees"
+
+    @property
     def files(self) -> Path:
         return self.folder / "files"
 
@@ -48,22 +53,31 @@ class VenvRunner:
 
     def prepare(self) -> None:
         """The folders, and every file under its own name."""
-        for folder in (self.build, self.out, self.files):
+        for folder in (self.build, self.out, self.trees, self.files):
             folder.mkdir(parents=True)
-        for each in self.obtained:
+        for each in (each for each in self.obtained if each.source.is_file):
             place = self.files / each.source.file
             if not place.exists():
                 place.symlink_to(each.path)
 
-    def run(self, step: ContainerStep, line: Line, failure: type[KilnError] = SmokeError) -> None:
-        """One step; its output goes to the log and to `line`. Raises `failure` with the cause found in it."""
+    def run(
+        self,
+        step: ContainerStep,
+        line: Line,
+        failure: type[KilnError] = SmokeError,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """One step, with `more` variables; its output goes to the log and to `line`.
+
+        Raises `failure` with the cause found in it.
+        """
         lines: list[str] = []
         with self.log.open("a", encoding="utf-8") as log:
             log.write(f"== {step.station}: {step.name} ({step.script})\n")
             process = subprocess.Popen(
                 ["bash", str(self.root / step.script)],
                 cwd=self.build,
-                env=self.environment(),
+                env={**self.environment(), **more},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -93,6 +107,7 @@ class VenvRunner:
             "TMPDIR": str(self.build / "tmp"),
             "KILN_ROOT": str(self.root),
             "KILN_FILES": str(self.files),
+            "KILN_TREES": str(self.trees),
             "KILN_BUILD": str(self.build),
             "KILN_OUT": str(self.out),
             "KILN_INSPECTOR": _inspector(),

@@ -80,6 +80,51 @@ def test_a_wheel_from_elsewhere_is_tested_on_this_machine_without_an_engine(
     assert "test_the_answer" in (tmp_path / "report/smoke.log").read_text()
 
 
+UPSTREAM = '''
+TREE, KNOWN = "toy", {}
+CODE = """
+import os, sys, toy
+bad = "" if toy.answer() == 42 and "toy.c" in os.listdir(sys.argv[1]) else "<failure message='wrong answer'/>"
+open(sys.argv[2], "w").write("<t><testcase classname='a.Toy' name='test_answer'>" + bad + "</testcase></t>")
+"""
+
+def files(tree):
+    return ["toy.c"]
+
+def command(python, file, tree, report):
+    return [python, "-c", CODE, tree, report], {}
+'''
+
+
+def test_the_tests_of_the_source_tree_are_run_on_two_wheels(house: House, tmp_path: Path) -> None:
+    if sys.version_info[:2] != (3, 11):
+        pytest.skip("the wheel is for the Python 3.11 of this machine")
+    right, wrong = (
+        stranger(tmp_path / name, f"def answer():\n    return {answer}\n")
+        for name, answer in (("right", 42), ("wrong", 41))
+    )
+    alone = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    arguments = (
+        "upstream-tests",
+        str(wrong),
+        "--against",
+        str(right),
+        "--venv",
+        "--output",
+        str(tmp_path / "out"),
+    )
+    done = house.run(*arguments, **alone)
+    assert done.returncode == 2 and "write smoke/toy/upstream.py" in done.stderr
+    (house.root / "smoke/toy/upstream.py").write_text(UPSTREAM)
+    house.replace("recipes/toy/recipe.yaml", "{suite: smoke/toy}", "{suite: smoke/toy, upstream: toy}")
+    done = house.run(*arguments, **alone)
+    assert done.returncode == 6, done.stderr
+    assert "1 upstream test failed here and on no other wheel (toy.c::Toy::test_answer)" in done.stderr
+    found = json.loads((tmp_path / "out/upstream.json").read_text())
+    assert found["wheel"] == {"toy.c::Toy::test_answer": ["failed", "wrong answer"]}
+    assert found["against"] == {"toy.c::Toy::test_answer": ["passed", ""]}
+
+
 def stranger(folder: Path, code: str) -> Path:
     """A wheel of toy 1.0 that Kiln did not build."""
     folder.mkdir(exist_ok=True)
