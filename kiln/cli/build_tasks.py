@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,25 @@ from invoke.tasks import task
 from kiln import commands, core
 from kiln.cli.guard import guarded
 from kiln.cli.recipe_tasks import REQUEST_HELP, RUN_HELP
-from kiln.cli.settings import accepts_licences, catalogue_of, fetch_settings, root_of, signer_of
+from kiln.cli.settings import (
+    accepts_licences,
+    catalogue_of,
+    fetch_settings,
+    root_of,
+    shared_cache_of,
+    signer_of,
+)
 
 if TYPE_CHECKING:
     from kiln.plan import Request
 
 
 def build(context: Context, request: Request, given: Mapping[str, Any]) -> None:
-    commands.build.run(catalogue_of(context), request, _build_settings(context, given), core.Console())
+    shared = shared_cache_of(given["remote_cache"], given["remote_cache_write"])
+    settings = _build_settings(context, given)
+    if shared and not settings.sources.offline:
+        settings = replace(settings, shared=shared)
+    commands.build.run(catalogue_of(context), request, settings, core.Console())
 
 
 def verify(context: Context, request: Request, given: Mapping[str, Any]) -> None:
