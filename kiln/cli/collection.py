@@ -114,6 +114,7 @@ def _other_tasks() -> tuple[Task[Any], ...]:
         attest_tasks.sign,
         build_tasks.gc,
         build_tasks.lock,
+        build_tasks.matrix,
         build_tasks.recipes,
         build_tasks.smoke,
         index_tasks.ci_matrix,
