@@ -39,6 +39,10 @@ tools=$(tools)
     done
     # Finished actions are kept after the build: an interrupted build goes on from here.
     echo "build --disk_cache=$disk_cache/$tools"
+    # A cache that machines share answers at this socket, for each set of tools in a folder of its own.
+    if [ -n "${KILN_SHARED_CACHE:-}" ]; then
+        echo "build --remote_http_cache=http://kiln/$tools --remote_proxy=unix:$KILN_SHARED_CACHE --remote_timeout=600"
+    fi
     # Without "curses" Bazel reports its progress less and less often, after an hour every ten minutes.
     echo "build --color=no --curses=yes --show_progress_rate_limit=5 --noshow_loading_progress --verbose_failures"
     # Actions have these variables and no others.

@@ -158,11 +158,14 @@ def _provenance(found: Evidence) -> str:
     for each in _pinned(plan["inputs"]):
         if each not in listed:
             raise _FalseError(f"{each[0]} of the plan is not in it")
+    cache = value["predicate"]["buildDefinition"]["internalParameters"].get("sharedCache")
+    shared = f"; compiled with a cache that others can write, {cache}" if cache else ""
     checkout = [each for each in dependencies if each["annotations"]["kind"] == "checkout"]
     if not checkout:
-        return f"{len(dependencies)} inputs; from no git checkout"
+        return f"{len(dependencies)} inputs; from no git checkout{shared}"
     state = "" if checkout[0]["annotations"]["clean"] else ", with changes that are not committed"
-    return f"{len(dependencies)} inputs; from commit {checkout[0]['digest']['gitCommit'][:12]}{state}"
+    commit = checkout[0]["digest"]["gitCommit"][:12]
+    return f"{len(dependencies)} inputs; from commit {commit}{state}{shared}"
 
 
 def _pinned(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

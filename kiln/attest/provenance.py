@@ -32,11 +32,12 @@ Dependency = dict[str, Any]
 
 @dataclass(frozen=True)
 class Invocation:
-    """When a build ran, in seconds since 1970, and from which checkout."""
+    """When a build ran, in seconds since 1970, from which checkout, and the address of the shared cache it used, if any."""
 
     checkout: Revision
     started: float
     finished: float
+    shared_cache: str = ""
 
 
 def statement(
@@ -55,7 +56,16 @@ def statement(
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
                 "externalParameters": request(plan),
-                "internalParameters": {"buildKey": plan.key, "folder": str(plan.folder)},
+                "internalParameters": {
+                    "buildKey": plan.key,
+                    "folder": str(plan.folder),
+                    # Others can write there: what came from it is as good as they are.
+                    **(
+                        {"sharedCache": public_url(invocation.shared_cache)}
+                        if invocation.shared_cache
+                        else {}
+                    ),
+                },
                 "resolvedDependencies": [
                     *_checkout(invocation.checkout),
                     *(_source(each, vault) for each in obtained),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
 from kiln import sources
+from kiln.build import doors
 from kiln.build.runner import INTERPRETER, BuildRunner
 from kiln.build.venvs import ensure_venvs
 from kiln.core import CompileError, Console, UsageError, give, is_plain, remove
@@ -20,8 +22,13 @@ def compile_wheel(runner: BuildRunner, console: Console) -> Path:
 
     Raises CompileError if a step fails, UsageError if the interpreter does not run in the base.
     """
+    runner.workspace.prepare()
+    with doors.opened(runner.front, runner.workspace.doors) if runner.front else contextlib.nullcontext():
+        return _compiled(runner, console)
+
+
+def _compiled(runner: BuildRunner, console: Console) -> Path:
     workspace = runner.workspace
-    workspace.prepare()
     parts = {"license": workspace.plan.recipe.license, "parts": workspace.plan.parts}
     (workspace.build / PARTS).write_text(json.dumps(parts, sort_keys=True), encoding="utf-8")
     plan, owner = workspace.plan, workspace.engine.owner

@@ -59,6 +59,14 @@ class Tool:
 
 
 @dataclass(frozen=True)
+class SharedUse:
+    """A shared cache that was used: its address, and how many objects and bytes passed, as `Counts` has them."""
+
+    url: str
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Measured:
     """`machine` is where a build ran, by names for people."""
 
@@ -66,6 +74,7 @@ class Measured:
     stations: tuple[Span, ...] = ()
     steps: tuple[Step, ...] = ()
     tool: Tool | None = None
+    shared: SharedUse | None = None
 
     __pydantic_config__ = STRICT
 
@@ -111,6 +120,7 @@ class Meter:
     now: Callable[[], float] = time.time
     steps: list[Step] = field(default_factory=list)
     tool: Tool | None = None
+    shared: SharedUse | None = None
 
     def __post_init__(self) -> None:
         self._zero, self._moment = self.clock(), self.now()
@@ -151,7 +161,7 @@ class Meter:
             Span(name, round(console.begun[name] - self._zero, 2), round(seconds, 2))
             for name, seconds in console.times.items()
         )
-        return Measured(dict(machine), stations, tuple(self.steps), self.tool)
+        return Measured(dict(machine), stations, tuple(self.steps), self.tool, self.shared)
 
 
 def _row(reading: Reading) -> tuple[float, float, float]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiln.build import cache
+from kiln.build import cache, doors
 from kiln.build.budget import Budget
+from kiln.build.front import Front
 from kiln.build.workspace import VENVS_FILES, Line, Workspace, plan_variables
 from kiln.engine import Mount
 from kiln.plan import VENVS, VENVS_SCRIPT, ContainerStep, prepares
@@ -20,13 +21,15 @@ INTERPRETER = "cpython"
 class BuildRunner:
     """Runs the steps of the stations `compile` and `wheel` in a workspace, with `jobs` compilers at once.
 
-    `budget` limits the steps of the station `compile`, `cache_size` in bytes what ccache keeps for them.
+    `budget` limits the steps of the station `compile`, `cache_size` in bytes what ccache keeps for them. `front` is the
+    shared cache that they use, if any.
     """
 
     workspace: Workspace
     jobs: int
     budget: Budget | None = None
     cache_size: int = cache.DEFAULT
+    front: Front | None = None
 
     def run(self, step: ContainerStep, line: Line) -> None:
         """Run one step. Raises CompileError if it fails, BudgetError if the time is over."""
@@ -35,7 +38,7 @@ class BuildRunner:
 
     def environment(self, step: ContainerStep) -> Mapping[str, str]:
         """The variables of a step. Steps that compile do not see the build key, so it cannot get into the binaries."""
-        plan = self.workspace.plan
+        plan, front = self.workspace.plan, self._front(step)
         stamp = {"KILN_STAMP": plan.stamp} if step.station == "wheel" else {}
         # Without a cache the compiler is run as it is.
         caching = (
@@ -48,6 +51,7 @@ class BuildRunner:
             "KILN_JOBS": str(self.jobs),
             "KILN_PATCHES": " ".join(f"{each.tree}:{each.file}" for each, _ in plan.patches),
             **caching,
+            **(doors.variables(front.cache.write) if front else {}),
             **stamp,
         }
 
@@ -66,6 +70,8 @@ class BuildRunner:
         found = self._cache(step)
         if found:
             mounts.append(Mount(found, "/kiln/ccache", writable=True))
+        if self._front(step):
+            mounts.append(Mount(workspace.doors, doors.FOLDER))
         if interpreter:
             return mounts
         making = step.script == VENVS_SCRIPT
@@ -78,6 +84,10 @@ class BuildRunner:
                 writable = step.name in ("patch", prepares(source))
                 mounts.append(Mount(workspace.trees / source.name, f"/kiln/trees/{source.name}", writable))
         return mounts
+
+    def _front(self, step: ContainerStep) -> Front | None:
+        """The shared cache of a step; None for one that has none, as that whose result every recipe uses."""
+        return self.front if step.name != INTERPRETER and self._cache(step) else None
 
     def _cache(self, step: ContainerStep) -> Path | None:
         """The compile cache of a step; None for one that has none."""

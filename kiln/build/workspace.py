@@ -16,7 +16,7 @@ from kiln.build.measured import Meter
 from kiln.build.trash import discard
 from kiln.core import BudgetError, CompileError, Home, KilnError, give, new, shown
 from kiln.engine import Images, Mount, Run
-from kiln.plan import SOURCE_PREFIX, ContainerStep, Plan, cache_name
+from kiln.plan import SOURCE_PREFIX, ContainerStep, Plan, cache_name, shared_name
 from kiln.recipe import NATIVE
 from kiln.sources import Obtained
 
@@ -38,7 +38,7 @@ class Workspace:
 
     `folder` is emptied at the start and removed at the end. `log` is the file to which all output goes. With `keep`
     the container of a step that failed is not removed. `memory` is how many bytes a container may use; 0 is no limit.
-    `meter` measures the steps.
+    `meter` measures the steps. `shared` is the name of the shared cache that they use, or empty.
     """
 
     root: Path
@@ -52,6 +52,7 @@ class Workspace:
     keep: bool = False
     memory: int = 0
     meter: Meter | None = None
+    shared: str = ""
 
     @property
     def label(self) -> str:
@@ -71,6 +72,11 @@ class Workspace:
         return self.folder / "out"
 
     @property
+    def doors(self) -> Path:
+        """Where the steps reach a shared cache."""
+        return self.folder / "cache"
+
+    @property
     def interpreter(self) -> Path:
         """Where an interpreter is kept that was built from source."""
         return self.home.interpreters / self.plan.interpreter_name
@@ -88,7 +94,7 @@ class Workspace:
     @property
     def cache(self) -> Path:
         """The compile cache of the recipe's steps."""
-        return self.home.ccache / self.plan.cache_name
+        return self.home.ccache / shared_name(self.plan.cache_name, self.shared)
 
     @property
     def interpreter_cache(self) -> Path:
@@ -99,7 +105,7 @@ class Workspace:
         """Make the folders, all empty; remove what an earlier build left that was killed."""
         self.engine.remove(self.label)
         self.discard()
-        for folder in (self.folder, self.trees):
+        for folder in (self.folder, self.trees, self.doors):
             folder.mkdir(parents=True)
         for folder in (self.build, self.build / "home", self.build / "tmp", self.out):
             give(folder, self.engine.owner)

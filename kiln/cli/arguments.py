@@ -9,6 +9,7 @@ ARGUMENTS = {
     "doctor": "recipe",
     "index": "folder",
     "lock": "recipe",
+    "matrix": "recipe",
     "rebuild": "provenance",
     "recipes": "recipe",
     "serve": "folder",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,26 @@ from invoke.tasks import task
 
 from kiln import commands, core
 from kiln.cli.guard import guarded
-from kiln.cli.recipe_tasks import REQUEST_HELP, RUN_HELP
-from kiln.cli.settings import accepts_licences, catalogue_of, fetch_settings, root_of, signer_of
+from kiln.cli.recipe_tasks import REQUEST_HELP, RUN_HELP, SHARED_CACHE, WANTED_HELP, words
+from kiln.cli.settings import (
+    accepts_licences,
+    catalogue_of,
+    fetch_settings,
+    root_of,
+    shared_cache_of,
+    signer_of,
+)
 
 if TYPE_CHECKING:
     from kiln.plan import Request
 
 
 def build(context: Context, request: Request, given: Mapping[str, Any]) -> None:
-    commands.build.run(catalogue_of(context), request, _build_settings(context, given), core.Console())
+    shared = shared_cache_of(given["remote_cache"], given["remote_cache_write"])
+    settings = _build_settings(context, given)
+    if shared and not settings.sources.offline:
+        settings = replace(settings, shared=shared)
+    commands.build.run(catalogue_of(context), request, settings, core.Console())
 
 
 def verify(context: Context, request: Request, given: Mapping[str, Any]) -> None:
@@ -86,6 +98,55 @@ def sources(context: Context, request: Request, given: Mapping[str, Any]) -> Non
         catalogue_of(context), request, core.Home.of(os.environ), fetch_settings(context, given),
         check_origins=given["check_origins"], packages=given["packages"], json_wanted=given["json"],
     )  # fmt: skip
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        **WANTED_HELP,
+        "at_once": "run so many builds together (default: one for each 8 cores and 16 GB of memory)",
+        "jobs": "compile this many files at once in all builds together (default: what cores and memory allow)",
+        "time_budget": "stop compiling this long after the start of the command (5h, 90m, 3600s) with exit code 75",
+        **{name: RUN_HELP[name] for name in ("setup", "offline", "accept_cuda_eula", "sign")},
+        **{name: text for name, (_, text) in SHARED_CACHE.items()},
+    },
+)
+@guarded
+def matrix(
+    context: Context,
+    recipe: str = "",
+    all: bool = False,
+    name: str = "",
+    device: str = "",
+    base: str = "",
+    python: str = "",
+    at_once: int = 0,
+    jobs: int = 0,
+    time_budget: str = "",
+    setup: bool = False,
+    offline: bool = False,
+    accept_cuda_eula: bool = False,
+    sign: str = "",
+    remote_cache: str = "",
+    remote_cache_write: bool = False,
+) -> None:
+    """Build all rows of ci/matrix.yaml, or those that are asked for: `./inv matrix [RECIPE]`."""
+    from kiln import engine
+    from kiln.build import Budget
+
+    given = {
+        "setup": setup, "offline": offline, "accept_cuda_eula": accept_cuda_eula, "sign": sign,
+        "remote_cache": remote_cache, "remote_cache_write": remote_cache_write,
+    }  # fmt: skip
+    settings = commands.matrix_build.ManySettings(
+        environment=os.environ,
+        at_once=at_once,
+        jobs=engine.jobs(jobs),
+        words=words(given),
+        budget=Budget.of(time_budget),
+    )
+    wanted = commands.matrix.Wanted(name, recipe, device, base, python)
+    commands.matrix_build.run(catalogue_of(context), wanted, all, settings, core.Console())
 
 
 @task(auto_shortflags=False, help={"recipe": "only this recipe, with more of it", "json": "for programs"})

@@ -11,7 +11,7 @@ from invoke.tasks import Task
 
 from kiln import attest, core
 from kiln.cli import attest_tasks, build_tasks, develop_tasks, index_tasks, model_tasks, report_tasks
-from kiln.cli.recipe_tasks import CONSENT, FOLDER, GIT_MIRROR, RUN_HELP, options_of, recipe_task
+from kiln.cli.recipe_tasks import CONSENT, FOLDER, GIT_MIRROR, RUN_HELP, SHARED_CACHE, options_of, recipe_task
 from kiln.recipe import Catalogue
 
 
@@ -40,7 +40,12 @@ def _recipe_tasks(catalogue: Catalogue, note: Callable[[str], None]) -> Iterator
     every = options_of(outlines)
     variations = "; ".join(f"{name}: {what}" for name, what in attest.VARIATIONS.items())
     yield recipe_task(
-        build_tasks.build, every, True, "build", "Build a recipe's wheel, test it and record it."
+        build_tasks.build,
+        every,
+        True,
+        "build",
+        "Build a recipe's wheel, test it and record it.",
+        extra=SHARED_CACHE,
     )
     yield recipe_task(
         build_tasks.verify, every, True, "verify", "Build a recorded wheel again, differently, and compare the bytes.",
@@ -98,7 +103,7 @@ def _recipe_tasks(catalogue: Catalogue, note: Callable[[str], None]) -> Iterator
     for each in outlines:
         yield recipe_task(
             build_tasks.build, options_of([each]), True, each.command, f"Build {each.summary or each.name}.",
-            recipe_name=each.name,
+            recipe_name=each.name, extra=SHARED_CACHE,
         )  # fmt: skip
 
 
@@ -109,6 +114,7 @@ def _other_tasks() -> tuple[Task[Any], ...]:
         attest_tasks.sign,
         build_tasks.gc,
         build_tasks.lock,
+        build_tasks.matrix,
         build_tasks.recipes,
         build_tasks.smoke,
         build_tasks.upstream_tests,

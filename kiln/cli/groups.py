@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 # Each group with its tasks in the order in which a person meets them; `build-` stands for those of the recipes.
 GROUPS = {
     "see what there is": ("recipes", "plan", "doctor", "completion"),
-    "build a wheel": ("build-", "build", "smoke", "upstream-tests"),
+    "build a wheel": ("build-", "build", "matrix", "smoke", "upstream-tests"),
     "prove where a wheel comes from": ("report", "compare", "verify", "check", "rebuild", "sign"),
     "get and keep its sources": ("fetch", "sources", "bundle", "lock", "gc"),
     "give wheels to others": ("index", "serve", "publish", "sets", "ci-matrix"),

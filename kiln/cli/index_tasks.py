@@ -11,7 +11,7 @@ from invoke.tasks import task
 
 from kiln import commands, core
 from kiln.cli.guard import guarded
-from kiln.cli.recipe_tasks import RUN_HELP
+from kiln.cli.recipe_tasks import RUN_HELP, WANTED_HELP
 from kiln.cli.settings import catalogue_of, root_of, signer_of
 
 
@@ -101,12 +101,7 @@ def publish(context: Context, target: str, folder: str = "", simple_url: str = "
     help={
         "json": 'for programs, and for GitHub: {"include": [...]} in one line',
         "gitlab": "a child pipeline for GitLab",
-        "all": "all that the recipes declare, not the rows of ci/matrix.yaml",
-        "name": "only the row of this name",
-        "recipe": "only this recipe, as NAME or NAME/RELEASE",
-        "device": "only rows for this device",
-        "base": "only rows on this base",
-        "python": "only rows for this Python",
+        **WANTED_HELP,
     },
 )
 @guarded

@@ -50,6 +50,22 @@ RUN_DEFAULTS: dict[str, Any] = {
     **{key: default for key, (default, _) in CONSENT.items()},
     "time_budget": "",
 }  # fmt: skip
+SHARED_CACHE: dict[str, tuple[Any, str]] = {
+    "remote_cache": (
+        "",
+        "take compiled objects from this cache, http://HOST:PORT/FOLDER or redis://HOST:PORT (default: what "
+        "KILN_REMOTE_CACHE or config.yaml says); off for none",
+    ),
+    "remote_cache_write": (False, "give to that cache what is compiled here, too"),
+}
+WANTED_HELP = {
+    "all": "all that the recipes declare, not the rows of ci/matrix.yaml",
+    "name": "only the row of this name",
+    "recipe": "only this recipe, as NAME or NAME/RELEASE",
+    "device": "only rows for this device",
+    "base": "only rows on this base",
+    "python": "only rows for this Python",
+}
 RECIPE_HELP = "the recipe, as NAME or NAME/RELEASE"
 GIT_MIRROR = {"git_mirror": ("", RUN_HELP["git_mirror"])}
 FOLDER = {"folder": ("", RUN_HELP["folder"])}

@@ -11,6 +11,7 @@ from invoke.context import Context
 
 if TYPE_CHECKING:
     from kiln.attest import Signer
+    from kiln.build import SharedCache
     from kiln.recipe import Catalogue
     from kiln.sources import FetchSettings
 
@@ -47,6 +48,17 @@ def signer_of(key: str) -> Signer | None:
     from kiln import attest
 
     return attest.signer(key, os.environ, attest.terminal_prompt())
+
+
+def shared_cache_of(url: str, write: bool) -> SharedCache | None:
+    """The cache that this build shares with others, if any. Its secrets leave the environment in any case."""
+    from kiln import build
+
+    try:
+        return build.shared_cache(os.environ, url, write)
+    finally:
+        for name in build.SECRETS:
+            os.environ.pop(name, None)
 
 
 def accepts_licences(given: bool) -> bool:

@@ -9,6 +9,7 @@ from . import gc as gc
 from . import index as index
 from . import lock as lock
 from . import matrix as matrix
+from . import matrix_build as matrix_build
 from . import netron as netron
 from . import onnx as onnx
 from . import patch as patch

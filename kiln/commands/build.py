@@ -15,9 +15,12 @@ from kiln.build import (
     Budget,
     BuildRunner,
     Damage,
+    Front,
     Measured,
     Meter,
     Record,
+    SharedCache,
+    SharedUse,
     Workspace,
     bundle,
     cache,
@@ -26,6 +29,7 @@ from kiln.build import (
     finish_wheel,
     read_measured,
     record,
+    store_of,
 )
 from kiln.commands import sign
 from kiln.commands.printing import short_path
@@ -54,6 +58,7 @@ class BuildSettings:
     budget: Budget | None = None
     conditions: Conditions = field(default_factory=Conditions)
     signer: attest.Signer | None = None
+    shared: SharedCache | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,10 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
             if earlier:
                 described = earlier.described
             else:
-                described = _described(workspace, wheel, revision, begun)
+                shared = settings.shared.url if settings.shared else ""
+                described = _described(
+                    workspace, wheel, attest.provenance.Invocation(revision, begun, time.time(), shared)
+                )
                 described[record.MEASURED] = meter.measured(console, machine).to_json()
                 record.keep(home.untested, planned, wheel.path, workspace.log, described)
             tested = _tested(workspace, wheel, console)
@@ -212,8 +220,10 @@ def _prepared(
         settings.keep,
         bound,
         meter,
+        settings.shared.name if settings.shared else "",
     )
-    runner = BuildRunner(workspace, settings.jobs, settings.budget, cache.limit(settings.environment))
+    front = _front(planned, settings, console)
+    runner = BuildRunner(workspace, settings.jobs, settings.budget, cache.limit(settings.environment), front)
     if earlier:
         why = "has changed" if earlier.smoke_key else "was not passed"
         console.note(f"the smoke suite {why}: the wheel is tested again, not built again")
@@ -222,17 +232,31 @@ def _prepared(
         workspace.log.write_bytes(earlier.log.read_bytes())
         return workspace, inspect_wheel(_copied(earlier.wheel, workspace))
     with console.station("compile"):
-        compile_wheel(runner, console)
+        try:
+            compile_wheel(runner, console)
+        finally:
+            if front:
+                console.note(front.summary())
         if meter:
             meter.take_actions(workspace.build)
+            meter.shared = SharedUse(front.cache.url, front.value()) if front else None
     with console.station("wheel"):
         wheel = finish_wheel(runner, console)
     return workspace, wheel
 
 
-def _described(workspace: Workspace, wheel: Wheel, revision: attest.Revision, begun: float) -> dict[str, str]:
+def _front(planned: Plan, settings: BuildSettings, console: Console) -> Front | None:
+    """The shared cache as this build sees it, where it has one."""
+    shared = settings.shared
+    if shared is None:
+        return None
+    return Front(shared, planned.cache_name, store_of(shared), settings.home.work, console.note)
+
+
+def _described(
+    workspace: Workspace, wheel: Wheel, invocation: attest.provenance.Invocation
+) -> dict[str, str]:
     """What is written of the build of a wheel: the files of its record by name."""
-    invocation = attest.provenance.Invocation(revision, begun, time.time())
     vault = sources.Vault(workspace.home.sources)
     sbom = attest.sbom_of(wheel.path)
     return {

@@ -303,16 +303,16 @@ def _images(engine: Engine, needed: Needs) -> Iterator[Item]:
 def _caches(home: Home, needed: Needs, size: int) -> Iterator[Item]:
     """The compile caches; those of no recipe or toolchain go, and of the others what is over the size."""
     there = _in(home.ccache)
-    unused = {path.name for path in there} - set(needed.caches)
+    unused = {path.name for path in there if plan.unshared_name(path.name) not in needed.caches}
     files = cache.excess(home.ccache, size, unused)
-    over = dict.fromkeys(needed.caches, 0)
+    over = dict.fromkeys((path.name for path in there), 0)
     for file in files:
         over[file.path.relative_to(home.ccache).parts[0]] += file.size
     for path in there:
         if path.name in unused:
             yield _item("cache", path, False, "no recipe's toolchain uses it")
         else:
-            item = _item("cache", path, True, needed.caches[path.name])
+            item = _item("cache", path, True, needed.caches[plan.unshared_name(path.name)])
             yield replace(item, size=item.size - over[path.name])
     if files:
         why = f"all are limited to {megabytes(size)} MB ({cache.VARIABLE})"

@@ -211,7 +211,7 @@ class Inv:
 
     def _run(self, *words: str, captured: bool) -> str:
         command = [*self.program, *words]
-        environment = {**os.environ, "KILN_HOME": str(self.home)}
+        environment = {**os.environ, "KILN_HOME": str(self.home), "KILN_REMOTE_CACHE": "off"}
         output = subprocess.PIPE if captured else None
         done = subprocess.run(
             command, cwd=self.checkout, env=environment, stdout=output, stdin=subprocess.DEVNULL, text=True

@@ -76,6 +76,7 @@ def kinds() -> tuple[Kind, ...]:
         Kind("series", recipe.PatchList, ("patches/*/series.yaml", "patches/*/*/series.yaml"), True, True),
         Kind("checkout-patch", models.codepatch.CodePatch, ("patches/checkouts/*/patch.yaml",)),
         Kind("matrix", matrix.Matrix, ("ci/matrix.yaml",)),
+        Kind("config", build.Config, ("ci/farm/config.yaml",)),
         Kind("sets", index.Sets, ("requirements/sets.yaml",)),
         Kind("known-bad", models.onnx.Refused, ("layers/export/known-bad.yaml",)),
     )

@@ -126,6 +126,17 @@ class Console:
         with self._progress("transfers") as progress:
             yield Transfers(progress, self.note)
 
+    @contextlib.contextmanager
+    def live(self) -> Iterator[Callable[[Callable[[], Table]], None]]:
+        """Draws a table, made by what it is given, again and again at one place, and nothing without a terminal."""
+        if not self.is_terminal:
+            yield lambda made: None
+            return
+        from rich.live import Live
+
+        with Live(console=self._rich, auto_refresh=False, transient=True) as drawn:
+            yield lambda made: drawn.update(made(), refresh=True)
+
     @property
     def _rich(self) -> rich.console.Console:
         if self._made is None:

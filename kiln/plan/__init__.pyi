@@ -1,6 +1,8 @@
 from .advice import Advice as Advice
 from .advice import advice as advice
 from .cache import cache_name as cache_name
+from .cache import shared_name as shared_name
+from .cache import unshared_name as unshared_name
 from .interpreter import SOURCE_PREFIX as SOURCE_PREFIX
 from .interpreter import Interpreter as Interpreter
 from .model import VENVS as VENVS

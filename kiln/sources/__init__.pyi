@@ -10,6 +10,8 @@ from .errors import AbsentError as AbsentError
 from .errors import OriginError as OriginError
 from .fetch import adopt as adopt
 from .fetch import obtain as obtain
+from .http import Session as Session
+from .http import reasons as reasons
 from .obtained import Obtained as Obtained
 from .pinned import Pinned as Pinned
 from .progress import NoProgress as NoProgress

@@ -20,7 +20,8 @@ import pytest
 from kiln.engine import connect
 from kiln.lock.starlark.workspace import read_workspace
 from tests.projects import flow
-from tests.support.house import House, needs_verify
+from tests.support.house import House, needs_shared, needs_verify
+from tests.support.object_server import object_server
 
 pytestmark = pytest.mark.usefixtures("finished")
 
@@ -167,6 +168,38 @@ def test_two_builds_at_once_share_the_disk_cache_and_both_succeed(house: House) 
     assert [wheel.name.partition("-")[0] for wheel in wheels] == ["flow", "flow_two"]
     modules = [zipfile.ZipFile(wheel).read("flow/_flow.so") for wheel in wheels]
     assert modules[0] == modules[1]
+
+
+@needs_shared
+@pytest.mark.parametrize("kind", ["http", "redis"])
+def test_a_second_machine_runs_no_action_that_the_first_has_run_whatever_becomes_of_the_cache(
+    house: House, kind: str
+) -> None:
+    def build(*options: str) -> tuple[bytes, tuple[int, int], dict[str, int]]:
+        """The wheel of a machine that has nothing, what its Bazel ran, and what came from the shared cache."""
+        for folder in ("ccache", "results", "builds"):
+            shutil.rmtree(house.home / folder, ignore_errors=True)
+        shutil.rmtree(house.root / "dist", ignore_errors=True)
+        done = house.run("build", "flow", *options)
+        assert done.returncode == 0, done.stderr
+        wheel, log = result(house)
+        shared = json.loads((wheel.parent / "measured.json").read_text())["shared"]
+        return wheel.read_bytes(), processes(log), shared["counts"] if shared else {}
+
+    with object_server(kind) as objects:
+        alone, (total, _), _ = build()
+        first, (ran, cached), counts = build("--remote-cache", objects.url, "--remote-cache-write")
+        assert (ran, cached) == (total, 0) and counts["given"] > total
+        second, (ran, cached), counts = build("--remote-cache", objects.url)
+        # The last action is none for a cache: a test may have it wait.
+        assert ran - cached == 1 and counts["missing"] == counts["given"] == 0
+        objects.mode = "altered"
+        third, (ran, cached), counts = build("--remote-cache", objects.url)
+        assert cached == counts["taken"] == 0 and counts["altered"] > 0
+        objects.mode = "gone"
+        fourth, (ran, cached), counts = build("--remote-cache", objects.url)
+        assert cached == 0 and counts["failures"] > 0
+        assert alone == first == second == third == fourth
 
 
 def test_a_compile_error_is_told_in_the_compilers_own_words_with_what_cures_it(house: House) -> None:

@@ -27,6 +27,10 @@ needs_verify = pytest.mark.skipif(
     "KILN_TEST_VERIFY" not in os.environ,
     reason="set KILN_TEST_VERIFY=1: it builds all of it again, which takes minutes",
 )
+needs_shared = pytest.mark.skipif(
+    "KILN_TEST_SHARED" not in os.environ,
+    reason="set KILN_TEST_SHARED=1: it builds a Bazel workspace again and again, which takes minutes",
+)
 
 
 @dataclass(frozen=True)

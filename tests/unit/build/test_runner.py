@@ -6,10 +6,10 @@ from typing import cast
 
 import pytest
 
-from kiln.build import BuildRunner, Workspace
+from kiln.build import BuildRunner, Front, SharedCache, Workspace, store_of
 from kiln.core import Home
 from kiln.engine import Engine, Images
-from kiln.plan import VENVS_SCRIPT, ContainerStep, Plan, Request, planner
+from kiln.plan import VENVS_SCRIPT, ContainerStep, Plan, Request, planner, unshared_name
 from kiln.recipe import Catalogue
 from kiln.sources import Obtained
 from tests.support import repository
@@ -113,3 +113,23 @@ def test_only_the_steps_that_finish_a_wheel_know_its_build_key(runner: BuildRunn
 
     assert plan.key not in variables("compile")
     assert plan.key in variables("wheel")
+
+
+def test_with_a_shared_cache_the_recipes_own_steps_have_its_sockets_and_a_local_cache_of_their_own(
+    tmp_path: Path, runner: BuildRunner
+) -> None:
+    cache = SharedCache("http://cache.example", login="me:secret")
+    workspace = replace(runner.workspace, shared=cache.name)
+    front = Front(cache, "toy", store_of(cache), tmp_path, print)
+    shared = BuildRunner(workspace, jobs=3, front=front)
+    with_it = {step: targets(shared, step) for step in ("compile", "python", "patch", "cpython")}
+    assert [step for step, found in with_it.items() if "/kiln/cache" in found] == ["compile"]
+    assert not with_it["compile"]["/kiln/cache"] and "/kiln/cache" not in targets(runner, "compile")
+    variables = str(
+        shared.environment(ContainerStep("compile", "compile", "scripts/compile.sh", "toolchain"))
+    )
+    assert "redis+unix:/kiln/cache/redis" in variables and "read-only" in variables
+    assert "secret" not in variables and "cache.example" not in variables
+    assert workspace.cache != runner.workspace.cache
+    assert unshared_name(workspace.cache.name) == runner.workspace.cache.name
+    assert workspace.interpreter_cache == runner.workspace.interpreter_cache

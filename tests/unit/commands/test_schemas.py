@@ -48,7 +48,8 @@ def test_a_file_fits_its_schema_and_names_it(path: Path) -> None:
 def test_every_yaml_file_that_kiln_reads_has_a_kind_and_every_kind_a_file() -> None:
     folders = ("recipes", "patches", "docker", "requirements", "layers")
     there = {path for folder in folders for path in (ROOT / folder).rglob("*.yaml")} | {
-        ROOT / "ci/matrix.yaml"
+        ROOT / "ci/matrix.yaml",
+        ROOT / "ci/farm/config.yaml",
     }
     assert there == set(FILES)
     assert {kind.name for kind in FILES.values()} == set(KINDS)
