@@ -10,6 +10,7 @@ from kiln import sources
 from kiln.build import doors
 from kiln.build.runner import INTERPRETER, BuildRunner
 from kiln.build.venvs import ensure_venvs
+from kiln.build.vitals import Vitals
 from kiln.core import CompileError, Console, UsageError, give, is_plain, remove
 from kiln.plan import VENVS_SCRIPT, ContainerStep, prepares
 
@@ -44,11 +45,12 @@ def _compiled(runner: BuildRunner, console: Console) -> Path:
                 if each.source.name in patched or each.source.prepare:
                     give(tree, owner, all_inside=True)
     ensure_interpreter(runner, console)
+    vitals = Vitals(workspace.build, workspace.meter)
     for step in plan.steps:
         if step.script == VENVS_SCRIPT:
             ensure_venvs(runner, step, console)
         elif step.station == "compile":
-            with console.steps(step.name) as line:
+            with console.steps(step.name, vitals) as line:
                 runner.run(step, line)
             source = prepared.get(step.name)
             if source:
@@ -74,7 +76,10 @@ def ensure_interpreter(runner: BuildRunner, console: Console) -> None:
     workspace = runner.workspace
     chosen = workspace.plan.interpreter
     if chosen.kind == "source" and not workspace.interpreter.exists():
-        with workspace.home.lock(workspace.interpreter.name, console), console.steps(INTERPRETER) as line:
+        with (
+            workspace.home.lock(workspace.interpreter.name, console),
+            console.steps(INTERPRETER, Vitals(workspace.build, workspace.meter)) as line,
+        ):
             if not workspace.interpreter.exists():
                 partial = workspace.interpreter.with_suffix(".partial")
                 remove(partial)

@@ -114,13 +114,14 @@ def read_measured(text: str) -> Measured | None:
 
 @dataclass
 class Meter:
-    """Measures a build under way, whose clock begins now."""
+    """Measures a build under way, whose clock begins now; `usage` is that of the step which runs, or ran last."""
 
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
     steps: list[Step] = field(default_factory=list)
     tool: Tool | None = None
     shared: SharedUse | None = None
+    usage: Usage | None = None
 
     def __post_init__(self) -> None:
         self._zero, self._moment = self.clock(), self.now()
@@ -129,6 +130,7 @@ class Meter:
     def step(self, step: ContainerStep) -> Iterator[Usage]:
         """Measure a step, however it ends."""
         usage, begun = Usage(), self.clock()
+        self.usage = usage
         try:
             yield usage
         finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 from kiln.build import cache, doors
 from kiln.build.budget import Budget
 from kiln.build.front import Front
+from kiln.build.vitals import CACHE_LOG
 from kiln.build.workspace import VENVS_FILES, Line, Workspace, plan_variables
 from kiln.engine import Mount
 from kiln.plan import VENVS, VENVS_SCRIPT, ContainerStep, prepares
@@ -42,7 +43,10 @@ class BuildRunner:
         stamp = {"KILN_STAMP": plan.stamp} if step.station == "wheel" else {}
         # Without a cache the compiler is run as it is.
         caching = (
-            {"CCACHE_MAXSIZE": f"{max(1, self.cache_size // 10**6)}M"}
+            {
+                "CCACHE_MAXSIZE": f"{max(1, self.cache_size // 10**6)}M",
+                "CCACHE_STATSLOG": f"/kiln/build/{CACHE_LOG}",
+            }
             if self._cache(step)
             else {"CCACHE_DISABLE": "1"}
         )

@@ -21,7 +21,9 @@ def finish_wheel(runner: BuildRunner, console: Console) -> Wheel:
                 except CompileError as error:
                     left = f"  the raw wheel, until the next build: {workspace.out / 'raw'}"
                     detail = "\n".join(filter(None, (error.detail, left)))
-                    raise CompileError(error.what, error.cure, where=error.where, detail=detail) from error
+                    raise CompileError(
+                        error.what, error.cure, where=error.where, detail=detail, quoted=error.quoted
+                    ) from error
     # A link that a step has left may lead to any file of this machine.
     wheels = sorted(filter(is_plain, workspace.out.glob("*.whl")))
     if len(wheels) != 1:

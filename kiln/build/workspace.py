@@ -158,13 +158,14 @@ class Workspace:
         if budget and budget.stopped(status):
             raise self._unfinished(budget, f"in the step {step.name}")
         if status:
-            shell = f"; for a shell in what it left: {self._shell(run)}" if self.keep else ""
+            shell = self._shell(run) if self.keep else "run again with --keep"
             known = diagnosis.cures(self.root, self.plan.recipe.name)
-            advice = diagnosis.advice(lines, known) or "correct what is named below and run again"
+            advice = diagnosis.advice(lines, known) or "correct what is named above and run again"
             raise failure(
                 f"{self.plan.recipe.name} {self.plan.recipe.version} failed in the step {step.name} (status {status})",
-                f"{advice}{shell}",
-                detail=f"{diagnosis.shown(lines, known)}\n  the whole log: {self.log}",
+                advice,
+                detail=f"  the whole log: {self.log}\n  for a shell in what it left: {shell}",
+                quoted=diagnosis.shown(lines, known),
             )
 
     def command(self, image: str, command: tuple[str, ...]) -> tuple[int, list[str]]:

@@ -7,11 +7,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from invoke.exceptions import Exit
 
-from kiln.core import KilnError, shown
+from kiln.core import KilnError, log_of, shown
 
 
 def exit_without_reader() -> Exit:
@@ -29,7 +30,10 @@ def guarded(body: Callable[..., None]) -> Callable[..., None]:
         try:
             body(*arguments, **options)
         except KilnError as error:
-            raise Exit(f"error: {shown(str(error))}", error.exit_code) from error
+            place = shown(error.where).removeprefix(f"{Path.cwd()}/")
+            said = "\n".join(filter(None, (shown(error.sentence), shown(error.quoted))))
+            sys.stderr.write(log_of(os.environ).error(said, place))
+            raise Exit(shown(error.told("error: ")), error.exit_code) from error
         except KeyboardInterrupt as error:
             raise Exit("stopped: run the same command again to go on from the caches", 130) from error
         except BrokenPipeError as error:

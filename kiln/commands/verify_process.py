@@ -98,13 +98,13 @@ def _build(rebuild: Rebuild) -> None:
     build.compile_only(Catalogue(rebuild.checkout), rebuild.request, settings, Console())
 
 
-_PARTS = ("what", "cure", "where", "detail")
+_PARTS = ("what", "cure", "where", "detail", "quoted")
 
 
 def _raised(said: Mapping[str, str]) -> KilnError:
     kind = getattr(core, said["kind"], KilnError)
-    what, cure, where, detail = (said[key] for key in _PARTS)
-    error: KilnError = kind(what, cure, where=where, detail=detail)
+    what, cure, *others = (said[key] for key in _PARTS)
+    error: KilnError = kind(what, cure, **dict(zip(_PARTS[2:], others)))
     return error
 
 

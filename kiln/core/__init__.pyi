@@ -1,6 +1,6 @@
+from .ci import log_of as log_of
 from .console import Console as Console
 from .console import Transfers as Transfers
-from .console import duration as duration
 from .errors import BudgetError as BudgetError
 from .errors import CompileError as CompileError
 from .errors import DifferenceError as DifferenceError
@@ -42,10 +42,14 @@ from .options import named_paths as named_paths
 from .plain import is_plain as is_plain
 from .plain import new as new
 from .plain import plain as plain
+from .progress import Count as Count
+from .progress import Work as Work
 from .shown import shown as shown
 from .shown import without_control as without_control
 from .shown import without_login as without_login
 from .shown import without_secrets as without_secrets
+from .steps import Watch as Watch
+from .steps import duration as duration
 from .yaml_file import Document as Document
 from .yaml_file import Place as Place
 from .yaml_file import read_yaml as read_yaml

@@ -10,17 +10,20 @@ class KilnError(Exception):
     """A failure that a person sees as its message, without a traceback.
 
     `what` went wrong; `where` is the place in the user's files, if there is one (FILE:LINE or FILE); `cure` is what to
-    do next; `detail` holds further lines, such as the output of a tool.
+    do next; `detail` holds further lines, and `quoted` what a tool printed itself, which stands before the message.
     """
 
     exit_code = 1
 
-    def __init__(self, what: str, cure: str = "", *, where: str = "", detail: str = "") -> None:
-        super().__init__(what, cure, where, detail)
+    def __init__(
+        self, what: str, cure: str = "", *, where: str = "", detail: str = "", quoted: str = ""
+    ) -> None:
+        super().__init__(what, cure, where, detail, quoted)
         self.what = what
         self.cure = cure
         self.where = where
         self.detail = detail
+        self.quoted = quoted
 
     @property
     def sentence(self) -> str:
@@ -28,7 +31,11 @@ class KilnError(Exception):
         return ": ".join(part for part in (self.where, self.what, self.cure) if part)
 
     def __str__(self) -> str:
-        return "\n".join(part for part in (self.sentence, self.detail) if part)
+        return self.told("")
+
+    def told(self, mark: str) -> str:
+        """The whole message, with a mark such as "error: " before its sentence."""
+        return "\n".join(part for part in (self.quoted, mark + self.sentence, self.detail) if part)
 
 
 class CompileError(KilnError):

@@ -1,4 +1,8 @@
-"""How far a build tool is, read from its own lines, and how long the rest will take."""
+"""How far a build tool is, read from its own lines, and how long the rest will take.
+
+Actions differ: a CUDA kernel takes minutes where a C++ file takes seconds. Where somebody knows what the actions weigh,
+the pace is that of the work and not that of the count.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +22,8 @@ WINDOW = 600.0
 # looks ahead (not less than SOON) agree with it: the end that they saw differs by at most DRIFT of that time.
 TRUSTED, HORIZON, DRIFT = 0.1, 1.0, 0.2
 
-# Where there is no bar, a line of progress comes after SOON seconds if STEP more is done, after LATE in any case.
-SOON, STEP, LATE = 30.0, 0.05, 300.0
+# The shortest time, in seconds, over which estimates must agree.
+SOON = 90.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,14 @@ def total(line: str) -> float | None:
     return math.inf if found.group(1) == "unknown" else int(found.group(1))
 
 
+@dataclass(frozen=True)
+class Work:
+    """How much of a step's work is done, of how much, in any one unit."""
+
+    done: float
+    total: float
+
+
 @dataclass
 class Pace:
     """The progress of one step. Times are seconds of any one clock.
@@ -61,17 +73,20 @@ class Pace:
     begun: float
     latest: Count | None = None
     expected: float = 0
-    _samples: deque[tuple[float, int]] = field(default_factory=deque)
+    _work: Work | None = None
+    _samples: deque[tuple[float, float, Count]] = field(default_factory=deque)
     _ends: list[tuple[float, float]] = field(default_factory=list)
-    _reported: tuple[float, float] | None = None
 
-    def at(self, now: float, latest: Count) -> Count:
-        """Record a count; it is returned with the total that is known."""
+    def at(self, now: float, latest: Count, work: Work | None = None) -> Count:
+        """Record a count, and the work that it stands for where that is known; returned with the total that is known."""
         self.latest = latest = replace(latest, total=max(latest.total, self.expected))
-        if self._samples and latest.done < self._samples[-1][1]:
+        if self._samples and (
+            latest.done < self._samples[-1][2].done or (work is None) != (self._work is None)
+        ):
             self._ends.clear()
             self._samples.clear()  # another tool, or another run of the same one, counts from its own beginning
-        self._samples.append((now, latest.done))
+        self._work = work
+        self._samples.append((now, work.done if work else latest.done, latest))
         while len(self._samples) > 2 and self._samples[1][0] <= now - WINDOW:
             self._samples.popleft()
         left = self._estimate(now)
@@ -85,7 +100,7 @@ class Pace:
         Actions differ: where the pace changes, and with it the end, nobody knows when the build ends.
         """
         left = self._estimate(now)
-        if left is None or not self.latest or self.latest.done < TRUSTED * self.latest.total:
+        if left is None or self.share < TRUSTED:
             return None
         span = max(SOON, HORIZON * left)
         if not self._ends or self._ends[0][0] > now - span:
@@ -93,23 +108,20 @@ class Pace:
         lately = (end for made, end in self._ends if made >= now - span)
         return left if all(abs(end - now - left) <= DRIFT * span for end in lately) else None
 
+    @property
+    def share(self) -> float:
+        """How much of the whole is done, from 0 to 1; 0 where nobody knows."""
+        known = self._work or (Work(self.latest.done, self.latest.total) if self.latest else None)
+        if known is None or not known.total or math.isinf(known.total):
+            return 0.0
+        return min(1.0, known.done / known.total)
+
     def _estimate(self, now: float) -> float | None:
         if not self.latest or not self._samples:
             return None
-        since, before = self._samples[0]
-        done, rest = self.latest.done - before, self.latest.total - self.latest.done
+        since, before, _ = self._samples[0]
+        known = self._work or Work(self.latest.done, self.latest.total)
+        done, rest = known.done - before, known.total - known.done
         if done <= 0 or now <= since or rest < 0 or math.isinf(rest):
             return None
         return rest * (now - since) / done
-
-    def due(self, now: float) -> bool:
-        """Whether it is time for another line of progress; if so, the caller is expected to print it."""
-        if not self.latest or not self.latest.total:
-            return False
-        share = self.latest.done / self.latest.total
-        when, what = self._reported or (self.begun, 0.0)
-        passed = now - when
-        if passed < SOON or (passed < LATE and share < what + STEP):
-            return False
-        self._reported = (now, share)
-        return True

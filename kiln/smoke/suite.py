@@ -67,7 +67,11 @@ def run_suite(
         found = read_results(place.build) if report.exists() else None
         if found is None or not found.failures:
             raise SmokeError(
-                error.what, error.cure, where=error.where, detail=f"{error.detail}\n  {kept}"
+                error.what,
+                error.cure,
+                where=error.where,
+                detail=f"{error.detail}\n  {kept}",
+                quoted=error.quoted,
             ) from error
         write_page(place.build / PAGE, found, wheel, about)
         names = [case.name for case in found.failures]

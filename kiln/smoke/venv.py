@@ -94,8 +94,9 @@ class VenvRunner:
             raise failure(
                 f"{self.plan.recipe.name} {self.plan.recipe.version} failed in the step {step.name} "
                 f"(status {process.returncode})",
-                "correct what is named below and run again",
-                detail=f"{diagnosis.cause(lines)}\n  the whole log: {self.log}",
+                "correct what is named above and run again",
+                detail=f"  the whole log: {self.log}",
+                quoted=diagnosis.cause(lines),
             )
 
     def environment(self) -> dict[str, str]:

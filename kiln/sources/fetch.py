@@ -17,6 +17,7 @@ from kiln.recipe import Origin, Source
 from kiln.sources import certificates, trees
 from kiln.sources.candidates import Candidate, Candidates
 from kiln.sources.errors import AbsentError, OriginError
+from kiln.sources.missing import Failure, Missing, unavailable
 from kiln.sources.obtained import Obtained
 from kiln.sources.progress import NoProgress, Progress
 from kiln.sources.settings import FetchSettings
@@ -24,14 +25,6 @@ from kiln.sources.vault import Note, Vault
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class _Missing:
-    """A source that is not available, and each place that was asked with its reason."""
-
-    source: Source
-    failures: tuple[tuple[str, str], ...]
 
 
 def obtain(
@@ -59,15 +52,11 @@ def obtain(
         ) from error
     finally:
         stopped.set()
-    missing = [result for result in results if isinstance(result, _Missing)]
+    missing = [result for result in results if isinstance(result, Missing)]
     for line in fetcher.failing_hosts([each.source for each in missing]):
         progress.note(line)
     if missing:
-        raise SourceError(
-            f"{len(missing)} of {len(sources)} sources are not available",
-            "supply them in one of the ways at the end",
-            detail=f"{_listed(missing)}\n{_WAYS}",
-        )
+        raise unavailable(missing, len(sources))
     return tuple(result for result in results if isinstance(result, Obtained))
 
 
@@ -125,8 +114,8 @@ class _Fetcher:
             f"{why}: {_counted(len(wanted - lost), len(wanted & lost))}" for why, wanted in self.hosts.items()
         ]
 
-    def obtain(self, source: Source) -> Obtained | _Missing:
-        failures: list[tuple[str, str]] = []
+    def obtain(self, source: Source) -> Obtained | Missing:
+        failures: list[Failure] = []
         useless: set[Origin] = set()
         found = self._in_vault(source, failures, useless)
         if found:
@@ -139,21 +128,21 @@ class _Fetcher:
                 path = None if origin in useless else self._fetch(source, origin, candidate, failures)
             except AbsentError as error:
                 # No note: it is normal that only one of pip's places has a file.
-                failures.append((candidate.text, str(error)))
+                failures.append(Failure(candidate.text, str(error), absent=True))
                 absent[origin] += 1
                 continue
             settled = path and self._settled(source, origin, path, failures)
             if settled:
-                return replace(self._obtained(source, origin, settled), failures=tuple(failures))
+                told = tuple((each.where, each.reason) for each in failures)
+                return replace(self._obtained(source, origin, settled), failures=told)
             if path:
                 useless.add(origin)
-        for origin, count in absent.items():
+        # Where a host cannot be reached, that alone is worth a note.
+        for origin, count in () if any(each.host for each in failures) else absent.items():
             self._note(source)(f"{origin} is not in {count} of the places where pip looks")
-        return _Missing(source, tuple(failures))
+        return Missing(source, tuple(failures))
 
-    def _in_vault(
-        self, source: Source, failures: list[tuple[str, str]], useless: set[Origin]
-    ) -> Obtained | None:
+    def _in_vault(self, source: Source, failures: list[Failure], useless: set[Origin]) -> Obtained | None:
         """The source from the vault alone; origins whose files do not hold it are added to `useless`."""
         path = self.vault.get(source.sha256, self._note(source)) if source.sha256 else None
         if path:
@@ -171,9 +160,7 @@ class _Fetcher:
                 useless.add(origin)
         return None
 
-    def _settled(
-        self, source: Source, origin: Origin, path: Path, failures: list[tuple[str, str]]
-    ) -> Path | None:
+    def _settled(self, source: Source, origin: Origin, path: Path, failures: list[Failure]) -> Path | None:
         """The source in an origin's verified file: the file itself, or a member; None where it is not in it."""
         if source.sha256 and origin.member:
             return self._member(source, origin, path, failures)
@@ -197,9 +184,7 @@ class _Fetcher:
             return Obtained(source, path, text, replace(origin, sha256=path.name, size=None, member=None))
         return Obtained(source, path, str(origin), origin)
 
-    def _member(
-        self, source: Source, origin: Origin, path: Path, failures: list[tuple[str, str]]
-    ) -> Path | None:
+    def _member(self, source: Source, origin: Origin, path: Path, failures: list[Failure]) -> Path | None:
         """The one file of an archive that is the source, in the vault under its own hash."""
         sha256, member = str(source.sha256), str(origin.member)
         where = f"{origin}, member {member},"
@@ -218,7 +203,7 @@ class _Fetcher:
             return added
 
     def _fetch(
-        self, source: Source, origin: Origin, candidate: Candidate, failures: list[tuple[str, str]]
+        self, source: Source, origin: Origin, candidate: Candidate, failures: list[Failure]
     ) -> Path | None:
         """An origin's file from one candidate; None where that fails, AbsentError where it does not have the file."""
         with self.vault.lock(origin.sha256, self._note(source)):
@@ -227,7 +212,7 @@ class _Fetcher:
                 return path  # another process was faster
             self.vault.drop(origin.sha256)
             if self.settings.offline and not candidate.local:
-                failures.append((candidate.text, "was not asked: offline"))
+                failures.append(Failure(candidate.text, "was not asked: offline"))
                 return None
             try:
                 path = candidate.run()
@@ -235,7 +220,7 @@ class _Fetcher:
                 raise
             except OriginError as error:
                 if error.host:
-                    failures.append((candidate.text, str(error)))
+                    failures.append(Failure(candidate.text, str(error), error.host))
                     self.hosts.setdefault(error.host, set()).add(source.digest)
                 else:
                     self._failed(source, candidate.text, str(error), failures)
@@ -244,7 +229,7 @@ class _Fetcher:
                 self.vault.record_origin(origin.sha256, candidate.text.removesuffix(","))
             return path
 
-    def _is_tree(self, source: Source, origin: Origin, path: Path, failures: list[tuple[str, str]]) -> bool:
+    def _is_tree(self, source: Source, origin: Origin, path: Path, failures: list[Failure]) -> bool:
         """Whether an archive holds the source's tree; true where a tree is not what is pinned."""
         if source.tree is None or source.prepare:
             return True
@@ -263,8 +248,8 @@ class _Fetcher:
             self._failed(source, str(origin), f"gives the tree {found}, not {source.tree}", failures)
         return found == source.tree
 
-    def _failed(self, source: Source, where: str, reason: str, failures: list[tuple[str, str]]) -> None:
-        failures.append((where, reason))
+    def _failed(self, source: Source, where: str, reason: str, failures: list[Failure]) -> None:
+        failures.append(Failure(where, reason))
         self._note(source)(f"{where} {reason}")
 
     def _note(self, source: Source) -> Note:
@@ -307,32 +292,3 @@ def _counted(found: int, lost: int) -> str:
 
 def _files(count: int) -> str:
     return "1 file is" if count == 1 else f"{count} files are"
-
-
-_WAYS = """\
-ways to supply them:
-  - run again when the network is back
-  - `./inv fetch RECIPE --folder FOLDER`, or the build with that option: files in FOLDER, under any names
-  - KILN_MIRRORS=TEMPLATE: a mirror, such as https://mirror.example/{host}/{path}
-  - KILN_GIT_MIRRORS=TEMPLATE: mirrored repositories, such as /mirrors/{owner}/{repo}.git
-  - --substitute NAME=FILE: another file in place of one that is gone, under another build key"""
-
-
-def _listed(missing: Sequence[_Missing]) -> str:
-    """The files that are missing, each once, with every place that was asked."""
-    lines: list[str] = []
-    for each in missing:
-        # Origins of one file may call it differently: the archive of a forge and the one that git recreates.
-        names: dict[str, str] = {}
-        sizes: dict[str, int] = {}
-        for origin in each.source.origins:
-            names.setdefault(origin.sha256, origin.filename)
-            if origin.size is not None:
-                sizes.setdefault(origin.sha256, origin.size)
-        lines += [
-            f"  {each.source.name}: {name}, sha256 {sha256}"
-            + (f", {sizes[sha256]} bytes" if sha256 in sizes else "")
-            for sha256, name in names.items()
-        ]
-        lines += [f"    {where} {reason}" for where, reason in each.failures]
-    return "\n".join(lines)

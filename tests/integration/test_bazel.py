@@ -221,7 +221,7 @@ def test_an_external_that_the_lock_does_not_have_is_named_by_the_build(house: Ho
     (house.root / "recipes/flow/sources.lock.yaml").write_text("releases: ['1.0']\nsources: []\n")
     done = house.run("build", "flow")
     assert done.returncode == 1
-    assert "add the external named below to the lock" in done.stderr
+    assert "add the external that the line names to the lock" in done.stderr
     assert re.search(r"(stamps|mixing)-1\.0\.tar\.gz", done.stderr) and "Traceback" not in done.stderr
 
 

@@ -22,6 +22,8 @@ from kiln.recipe import Catalogue
 from tests.support.repository import ROOT
 
 NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+# Whatever runs the tests, what is printed is for a person.
+PLAIN = {"GITHUB_ACTIONS": "", "GITLAB_CI": ""}
 VARIANT = "cp311-cpu-bookworm-sse4.2"
 needs_verify = pytest.mark.skipif(
     "KILN_TEST_VERIFY" not in os.environ,
@@ -41,7 +43,14 @@ class House:
     home: Path
 
     def environment(self, **changed: str) -> dict[str, str]:
-        return {**os.environ, "KILN_HOME": str(self.home), "KILN_FALLBACKS": "0", "NO_COLOR": "1", **changed}
+        return {
+            **os.environ,
+            "KILN_HOME": str(self.home),
+            "KILN_FALLBACKS": "0",
+            "NO_COLOR": "1",
+            **PLAIN,
+            **changed,
+        }
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, str(self.root / "tasks.py"), *arguments]

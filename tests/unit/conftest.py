@@ -22,6 +22,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFa
         "http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
         "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC", "KILN_OFFLINE", "KILN_MIRRORS", "KILN_GIT_MIRRORS",
         "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CERT", "PIP_PROXY",
+        "GITHUB_ACTIONS", "GITLAB_CI",
     ):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(empty))

@@ -268,7 +268,7 @@ def test_of_two_actions_that_fail_the_first_is_shown() -> None:
     [
         (BAZEL, "0004-grpc-gettid"),
         (GENERATOR, "pin keras_applications and keras_preprocessing"),
-        (UNREACHABLE, "add the external named below to the lock"),
+        (UNREACHABLE, "add the external that the line names to the lock"),
         (MISSING_INPUT, "take the pinned archive, or a stand-in that has this file"),
         (UNPATCHED, "to which git can apply that patch"),
         (["c++: fatal error: Killed signal terminated program cc1plus"], "fewer --jobs"),

@@ -1,24 +1,23 @@
 from __future__ import annotations
 
 import io
-import time
-from collections.abc import Sequence
+import threading
 
 import pytest
 import rich.console
 
+from kiln.core.ci import GitHubLog, Log
 from kiln.core.console import Console, duration
 
 
 class Screen:
-    def __init__(self, terminal: bool, times: Sequence[float] = ()) -> None:
+    def __init__(self, terminal: bool, log: Log | None = None) -> None:
         self.output = io.StringIO()
-        clock = iter(times).__next__ if times else time.monotonic
         self.console = Console(
             rich.console.Console(
                 file=self.output, force_terminal=terminal, width=100, highlight=False, color_system=None
             ),
-            clock,
+            log=log,
         )
 
     @property
@@ -69,22 +68,45 @@ def test_a_terminal_shows_how_transfers_and_steps_go() -> None:
     assert "12/345" in shown
 
 
-def test_a_long_step_says_now_and_then_how_far_it_is_where_there_is_no_bar() -> None:
-    screen = Screen(
-        terminal=False, times=[0.0, 1.0, *(60.0 * minute for minute in range(1, 21)), 1201.0, 7200.0]
-    )
-    with screen.console.steps("compile") as line:
-        for text in (
-            "[0 / 3,000] Compiling [a]",
-            *(f"[{100 * minute:,} / 3,000] x" for minute in range(1, 21)),
-            "linking",
-            "[2,001 / 3,000] y",
-            "[2,100 / 3,000] z",
-        ):
-            line(text)
-    assert screen.lines[0] == "  compile 200/3,000 after 2 min 00 s"
-    assert screen.lines[-2] == "  compile 2,000/3,000 after 20 min 00 s, about 10 min left"
-    assert screen.lines[-1] == "  compile 2,100/3,000 after 2 h 00 min"
+class File(io.StringIO):
+    """A file that says when some text was written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.awaited, self.written = "", threading.Event()
+
+    def wait_for(self, text: str) -> None:
+        self.awaited = text
+        self.written.clear()
+        assert self.written.wait(30)
+
+    def write(self, text: str) -> int:
+        if self.awaited and self.awaited in text:
+            self.written.set()
+        return super().write(text)
+
+
+def test_what_takes_long_says_now_and_then_how_far_it_is_where_there_is_no_bar() -> None:
+    file = File()
+    console = Console(rich.console.Console(file=file, width=100), between=0.001)
+    with console.steps("compile") as line:
+        line("[2/3] x")
+        file.wait_for("  compile 2/3 after")
+    with console.transfers() as transfers:
+        transfers.begin("toy.tar.gz", 2_000_000)
+        transfers.advance("toy.tar.gz", 500_000)
+        file.wait_for("toy.tar.gz (0.5 of 2.0 MB)")
+
+
+def test_each_station_is_a_part_of_a_providers_log_also_one_that_fails() -> None:
+    screen = Screen(terminal=False, log=GitHubLog())
+    with pytest.raises(ValueError), screen.console.station("compile"):
+        screen.console.say("  ::add-mask::x")
+        raise ValueError
+    with screen.console.station("wheel"):
+        pass
+    assert screen.lines[:4] == ["::group::compile", "  : :add-mask::x", "::endgroup::", "::group::wheel"]
+    assert screen.lines[4] == "::endgroup::" and screen.lines[5].startswith("✓ wheel")
 
 
 def test_the_time_of_a_station_that_failed_is_not_kept() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiln.core.progress import LATE, SOON, WINDOW, Count, Pace, count, total
+from kiln.core.progress import Count, Pace, Work, count, total
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,7 @@ def test_where_nobody_knows_how_much_there_is_nothing_is_estimated() -> None:
     pace = Pace(0, expected=total("kiln-total: unknown") or 0)
     pace.at(0, Count(0, 20))
     counted = pace.at(60, Count(1200, 1230, "x"))
-    assert str(counted) == "1,200 done" and pace.left(60) is None
-    assert not pace.due(60) and pace.due(LATE)
+    assert str(counted) == "1,200 done" and pace.left(60) is None and pace.share == 0
 
 
 def test_another_count_from_the_beginning_is_another_pace() -> None:
@@ -113,21 +112,21 @@ def test_another_count_from_the_beginning_is_another_pace() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 1000), st.integers(0, 100), st.integers(0, 100)), min_size=1))
-def test_an_estimate_is_never_negative_and_lines_are_never_close(steps: list[tuple[float, int, int]]) -> None:
-    pace, now, told = Pace(0), 0.0, [0.0]
+def test_an_estimate_is_never_negative_and_a_share_never_more_than_all(
+    steps: list[tuple[float, int, int]],
+) -> None:
+    pace, now = Pace(0), 0.0
     for passed, done, known in steps:
         now += passed
         pace.at(now, Count(done, known))
         left = pace.left(now)
         assert left is None or left >= 0
-        if pace.due(now):
-            told.append(now)
-    assert all(after - before >= SOON for before, after in zip(told, told[1:]))
+        assert 0 <= pace.share <= 1
 
 
-def test_a_step_that_hardly_moves_is_heard_of_all_the_same() -> None:
+def test_the_pace_is_that_of_the_work_where_that_is_known() -> None:
     pace = Pace(0)
-    pace.at(1, Count(1, 10_000))
-    assert not pace.due(1) and not pace.due(SOON + 1)
-    assert pace.due(LATE) and not pace.due(LATE + 1)
-    assert WINDOW > LATE
+    for second in range(0, 101, 10):
+        # Nine of ten actions are quick, and the last one takes half of the time.
+        pace.at(second, Count(min(9, second // 10), 10), Work(second, 190))
+    assert pace.share == pytest.approx(100 / 190) and pace.left(100) == pytest.approx(90)

@@ -213,6 +213,23 @@ def test_what_cannot_be_had_is_listed_with_hash_reasons_and_ways_to_supply_it(
     assert at.kept == [DATA]
 
 
+def test_a_host_that_is_down_is_one_line_of_the_error_whatever_it_was_asked_for(
+    at: Machine, site: Site
+) -> None:
+    own = source(url(f"{site.address}/one.tgz", b"one"), name="one")
+    with web.closed_port() as closed:
+        many = [source(url(f"{closed}/{number}", b"%d" % number), name=f"f{number}") for number in range(40)]
+        lines = at.refusal(*many, own).splitlines()
+    assert lines[1].startswith("  one: one.tgz") and "404" in lines[2], (
+        "what has a reason of its own comes first"
+    )
+    assert [line for line in lines if closed in line] == []
+    hosts = [line for line in lines if "cannot be reached" in line]
+    assert hosts == [f"  {closed.removeprefix('http://')} cannot be reached: it was asked for 40 of these"]
+    assert "  and 16 more" in lines
+    assert len(lines) < 40 and len(at.notes) == 2
+
+
 def test_the_command_that_the_error_names_is_one_that_there_is(at: Machine) -> None:
     told = at.refusal(source(url("https://forge.example/x")), offline=True)
     found = re.search(r"`\./inv (\w+) RECIPE (--\w+) FOLDER`", told)
