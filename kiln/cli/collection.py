@@ -132,6 +132,7 @@ def _other_tasks() -> tuple[Task[Any], ...]:
         develop_tasks.bench,
         develop_tasks.completion,
         develop_tasks.lint,
+        develop_tasks.new_recipe,
         develop_tasks.schemas,
         develop_tasks.test,
         develop_tasks.test_layers,

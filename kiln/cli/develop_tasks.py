@@ -43,6 +43,23 @@ def schemas(context: Context, check: bool = False) -> None:
     writing.run(root_of(context), check, core.Console())
 
 
+@task(
+    auto_shortflags=False,
+    help={
+        "name": "its name: the folder's, and that of the wheel",
+        "kind": "how it is built: setup (setup.py or pyproject.toml), cmake or bazel",
+        "archive": "its source archive: what that says of itself is filled in, with its hashes",
+    },
+)
+@guarded
+def new_recipe(context: Context, name: str, kind: str = "setup", archive: str = "") -> None:
+    """Write the files of a new recipe, and say what to fill in: `./inv new-recipe NAME --kind cmake`."""
+    from kiln import commands
+
+    given = Path(archive) if archive else None
+    commands.new_recipe.run(root_of(context), name, kind, given, core.Console())
+
+
 @task(auto_shortflags=False, help={"shell": "bash, zsh or fish"})
 @guarded
 def completion(context: Context, shell: str) -> None:

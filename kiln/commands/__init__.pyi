@@ -11,6 +11,7 @@ from . import lock as lock
 from . import matrix as matrix
 from . import matrix_build as matrix_build
 from . import netron as netron
+from . import new_recipe as new_recipe
 from . import onnx as onnx
 from . import patch as patch
 from . import plan as plan

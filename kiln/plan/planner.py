@@ -87,9 +87,12 @@ def make(catalogue: Catalogue, request: Request) -> Plan:
 def _toolchain(catalogue: Catalogue, name: str, base: Base, compiler: str, host: str) -> Toolchain:
     """The images of a toolchain with the recipe's `compiler`, such as gcc-9, or with nvcc's `host` compiler."""
     lists = catalogue.toolchain_packages(name)
+    owner = lists.image or name
+    if lists.image:
+        lists = catalogue.toolchain_packages(owner)
     extra = lists.compilers.get(compiler or host.replace("g++", "gcc"), ())
     runtime = catalogue.image(base.name, bases.RUNTIME)
-    image = runtime if lists.empty else catalogue.image(base.name, bases.image_name(name, extra))
+    image = runtime if lists.empty else catalogue.image(base.name, bases.image_name(owner, extra))
     # What the recipe's own option names may be compiled first.
     if host and not compiler and host not in {package.name for package in image.packages}:
         raise UsageError(

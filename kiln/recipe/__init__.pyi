@@ -13,6 +13,8 @@ from .catalogue import Catalogue as Catalogue
 from .conditions import holds as holds
 from .folders import files_in as files_in
 from .folders import pack_folder as pack_folder
+from .model import EARLIEST as EARLIEST
+from .model import LATEST as LATEST
 from .model import NATIVE as NATIVE
 from .model import LeftOut as LeftOut
 from .model import LockFile as LockFile

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +19,10 @@ from pydantic import AfterValidator, Field
 from kiln.core import STRICT, Integer, Name, Sha256, Size, UsageError, VersionNumber, read_yaml, typed
 from kiln.recipe.registry import Installed, Reference, RegistryImage
 from kiln.recipe.source import DebianOrigin, Source
+from kiln.recipe.toolchains import ToolchainPackages as ToolchainPackages
+from kiln.recipe.toolchains import Wish
+from kiln.recipe.toolchains import toolchain_packages as toolchain_packages
+from kiln.recipe.toolchains import toolchains as toolchains
 
 FOLDER = Path("recipes", "bases")
 RUNTIME = "runtime"
@@ -38,9 +42,6 @@ def _sound_date(text: str) -> str:
     except ValueError as error:
         raise ValueError(f"{text!r} is not a date") from error
     return text
-
-
-Wish = Annotated[str, Field(pattern=r"^[a-z0-9?][^\s\x00-\x1f]*$")]
 
 
 @dataclass(frozen=True)
@@ -63,21 +64,6 @@ class Base:
     image: Reference | None = None
 
     __pydantic_config__ = STRICT
-
-
-@dataclass(frozen=True)
-class ToolchainPackages:
-    """What a toolchain has beside `runtime`; `compilers` is what a build with a compiler such as gcc-9 has as well."""
-
-    packages: tuple[Wish, ...]
-    compilers: Mapping[str, tuple[Wish, ...]] = field(default_factory=dict)
-
-    __pydantic_config__ = STRICT
-
-    @property
-    def empty(self) -> bool:
-        """Whether the toolchain has no image of its own: it is that of `runtime`."""
-        return not self.packages and not self.compilers
 
 
 @dataclass(frozen=True)
@@ -291,22 +277,11 @@ def base_lock(root: Path, name: str) -> BaseLock:
     return found
 
 
-def toolchain_packages(root: Path, name: str) -> ToolchainPackages:
-    """The lists of a toolchain."""
-    found: ToolchainPackages = typed(read_yaml(root / "docker" / name / "packages.yaml"), ToolchainPackages)
-    return found
-
-
-def toolchains(root: Path) -> list[str]:
-    """The names of all toolchains, sorted."""
-    return sorted(path.parent.name for path in (root / "docker").glob("*/packages.yaml"))
-
-
 def wanted_images(base: Base, toolchains: Mapping[str, ToolchainPackages]) -> dict[str, tuple[str, ...]]:
     """The list of each image that a base has for these toolchains, by its name."""
     wanted = {BASE: base.packages, RUNTIME: base.packages + base.runtime}
     for name, lists in toolchains.items():
-        if lists.empty:
+        if lists.empty or lists.image:
             continue
         own = wanted[RUNTIME] + lists.packages
         wanted[name] = own

@@ -76,7 +76,7 @@ def _listed(missing: Sequence[Missing], hosts: Container[str]) -> list[str]:
     ordered = sorted(zip(missing, own), key=lambda pair: not pair[1])
     lines = [line for each, failures in ordered[:MOST] for line in _of(each.source, failures)]
     rest = len(ordered) - MOST
-    return [*lines, f"  and {rest} more"] if rest > 0 else lines
+    return [*lines, f"  and {rest} more: `./inv sources RECIPE --packages` lists all"] if rest > 0 else lines
 
 
 def _own(failures: Sequence[Failure], hosts: Container[str]) -> list[Failure]:

@@ -226,7 +226,7 @@ def test_a_host_that_is_down_is_one_line_of_the_error_whatever_it_was_asked_for(
     assert [line for line in lines if closed in line] == []
     hosts = [line for line in lines if "cannot be reached" in line]
     assert hosts == [f"  {closed.removeprefix('http://')} cannot be reached: it was asked for 40 of these"]
-    assert "  and 16 more" in lines
+    assert "  and 16 more: `./inv sources RECIPE --packages` lists all" in lines
     assert len(lines) < 40 and len(at.notes) == 2
 
 

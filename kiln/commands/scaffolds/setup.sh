@@ -1,0 +1,17 @@
+#!/bin/bash
+# Makes a raw wheel with the project's own build system: setup.py, or what its pyproject.toml names.
+set -euo pipefail
+project=/kiln/build/project
+rm -rf "$project"
+mkdir -p /kiln/out/raw
+
+# Build systems write into the folder that they build.
+cp -R --no-preserve=mode "/kiln/trees/$KILN_NAME" "$project"
+cd "$project"
+export CC="ccache gcc" CXX="ccache g++"
+# Without a time or a name of this machine in what is compiled: /kiln/build is the same everywhere.
+export CFLAGS="-O2 -g0" CXXFLAGS="-O2 -g0"
+pip=$(echo /kiln/files/pip-*.whl)
+PYTHONPATH=$pip "$KILN_VENV/bin/python" -m pip wheel . --wheel-dir /kiln/out/raw \
+    --no-build-isolation --no-deps --no-index --no-cache-dir --disable-pip-version-check
+ccache --show-stats
