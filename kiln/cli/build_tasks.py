@@ -54,6 +54,7 @@ def _build_settings(context: Context, given: Mapping[str, Any]) -> commands.buil
         environment=os.environ,
         sources=fetch_settings(context, given),
         jobs=jobs(given["jobs"]),
+        alone=not given["jobs"],
         setup=given["setup"],
         keep=given["keep"],
         bundle=Path(given["bundle"]) if given["bundle"] else None,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +34,7 @@ from kiln.build import (
 )
 from kiln.commands import sign
 from kiln.commands.printing import short_path
-from kiln.core import Console, Home, duration, give, new, remove, sha256_of
+from kiln.core import BudgetError, Console, Home, duration, give, new, remove, sha256_of
 from kiln.engine import Conditions, connect, cores, doctor, memory, room, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
@@ -45,12 +46,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BuildSettings:
-    """How this machine builds. Nothing in it changes what is built."""
+    """How this machine builds. Nothing in it changes what is built.
+
+    With `alone` no other such build compiles at the same time: each takes all cores.
+    """
 
     home: Home
     environment: Mapping[str, str]
     sources: sources.FetchSettings
     jobs: int
+    alone: bool = False
     setup: bool = False
     keep: bool = False
     bundle: Path | None = None
@@ -231,7 +236,7 @@ def _prepared(
         ensure_interpreter(runner, console)
         workspace.log.write_bytes(earlier.log.read_bytes())
         return workspace, inspect_wheel(_copied(earlier.wheel, workspace))
-    with console.station("compile"):
+    with _turn(planned, settings, console), console.station("compile"):
         try:
             compile_wheel(runner, console)
         finally:
@@ -243,6 +248,27 @@ def _prepared(
     with console.station("wheel"):
         wheel = finish_wheel(runner, console)
     return workspace, wheel
+
+
+@contextlib.contextmanager
+def _turn(planned: Plan, settings: BuildSettings, console: Console) -> Iterator[None]:
+    """Wait for another build that takes all cores, and have others wait. Raises BudgetError where the time ends first."""
+    if not settings.alone:
+        yield
+        return
+    waiting = "another build compiles with all cores: waiting for it (with --jobs N a build does not wait)"
+    budget = settings.budget
+    with contextlib.ExitStack() as stack:
+        try:
+            left = (lambda: budget.left) if budget else None
+            stack.enter_context(settings.home.lock("compile", console, waiting, left))
+        except TimeoutError as error:
+            raise BudgetError(
+                f"{planned.recipe.name} {planned.recipe.version} is not finished: its time budget ended while another "
+                "build compiled",
+                "run the same command again",
+            ) from error
+        yield
 
 
 def _front(planned: Plan, settings: BuildSettings, console: Console) -> Front | None:

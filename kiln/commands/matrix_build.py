@@ -120,7 +120,7 @@ def run(
     finally:
         for build in builds:
             _stop(build)
-    console.table(_table(builds))
+    Console.for_output().table(_table(builds))
     worst = worst_of(each.status for each in builds)
     if worst:
         failed = [each for each in builds if each.status != 0]

@@ -7,10 +7,11 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from kiln.core.errors import UsageError
 
@@ -111,10 +112,12 @@ class Home:
         return self.path / "locks"
 
     @contextlib.contextmanager
-    def lock(self, name: str, notes: Notes) -> Iterator[None]:
-        """Only one process at a time holds a name."""
-        waiting = f"another kiln process is at work on {name}: waiting for it"
-        with held(self.locks / f"{name}.lock", fcntl.LOCK_EX, notes, waiting):
+    def lock(
+        self, name: str, notes: Notes, waiting: str = "", left: Callable[[], float] | None = None
+    ) -> Iterator[None]:
+        """Only one process at a time holds a name. `waiting` and `left` are as for `held`."""
+        waiting = waiting or f"another kiln process is at work on {name}: waiting for it"
+        with held(self.locks / f"{name}.lock", fcntl.LOCK_EX, notes, waiting, left):
             yield
 
     @contextlib.contextmanager
@@ -152,10 +155,13 @@ def _default() -> Path:
 
 
 @contextlib.contextmanager
-def held(file: Path, kind: int, notes: Notes, waiting: str) -> Iterator[None]:
+def held(
+    file: Path, kind: int, notes: Notes, waiting: str, left: Callable[[], float] | None = None
+) -> Iterator[None]:
     """A lock on a file, of one of fcntl's kinds; the note `waiting` where another process holds it.
 
-    The kernel frees it however the process ends. Raises UsageError for a link: it may lead to any file.
+    The kernel frees it however the process ends. Raises UsageError for a link: it may lead to any file. `left` says how
+    many seconds are left to wait; TimeoutError where none are.
     """
     try:
         handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
@@ -168,8 +174,20 @@ def held(file: Path, kind: int, notes: Notes, waiting: str) -> Iterator[None]:
             fcntl.flock(stream, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             notes.note(waiting)
-            fcntl.flock(stream, kind)
+            _wait(stream, kind, left)
         yield
+
+
+def _wait(stream: IO[bytes], kind: int, left: Callable[[], float] | None) -> None:
+    if left is None:
+        fcntl.flock(stream, kind)
+        return
+    while (seconds := left()) > 0:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(stream, kind | fcntl.LOCK_NB)
+            return
+        time.sleep(min(1.0, seconds))
+    raise TimeoutError
 
 
 def give(folder: Path, owner: int | None, all_inside: bool = False) -> None:

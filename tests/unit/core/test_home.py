@@ -55,3 +55,18 @@ def test_a_home_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot be used as Kiln's home"):
         Home.of({"KILN_HOME": str(tmp_path / "file")})
+
+
+def test_a_lock_that_is_held_is_waited_for_as_long_as_there_is_time(tmp_path: Path) -> None:
+    home, notes = Home.of({"KILN_HOME": str(tmp_path)}), Notes()
+    left = iter([1.0, 0.0])
+    with (
+        home.lock("compile", notes),
+        pytest.raises(TimeoutError),
+        home.lock("compile", notes, "another compiles", lambda: next(left) / 1000),
+    ):
+        raise AssertionError
+    assert notes.notes == ["another compiles"]
+    with home.lock("compile", notes, "another compiles", lambda: 1.0):
+        pass
+    assert notes.notes == ["another compiles"]
