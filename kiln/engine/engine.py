@@ -23,8 +23,9 @@ from kiln.engine.usage import Group, Usage, group_of
 from kiln.plan import Limits
 
 LABEL = "org.kiln.build"
-# The first user id that distributions give to people: what a build that root started runs as.
-PLAIN_USER = 1000
+# What a build runs as that root started: above all ids that systems give to people, services and containers, so that it
+# is nobody on this machine. Where root has not all ids, it is in a user namespace, and the machine has others for these.
+NOBODY, SMALL = 2_000_000_000, 1000
 
 
 class Engine:
@@ -61,7 +62,7 @@ class Engine:
         """The user id that must own a build's writable folders; None where this user's own id is right."""
         if os.getuid() or self._rootless:
             return None
-        return PLAIN_USER if self._conditions.user is None else self._conditions.user
+        return _nobody() if self._conditions.user is None else self._conditions.user
 
     def has_image(self, tag: str) -> bool:
         with engine_errors(self.name):
@@ -272,6 +273,11 @@ class Engine:
         uid = self.owner if self.owner is not None else os.getuid()
         gid = self.owner if self.owner is not None else os.getgid()
         return f"{uid}:{gid}"
+
+
+def _nobody() -> int:
+    rows = (map(int, line.split()) for line in Path("/proc/self/uid_map").read_text().splitlines())
+    return NOBODY if any(first <= NOBODY < first + count for first, _, count in rows) else SMALL
 
 
 def _group(created: Container) -> Group | None:
