@@ -131,6 +131,7 @@ def _other_tasks() -> tuple[Task[Any], ...]:
         develop_tasks.attack,
         develop_tasks.bench,
         develop_tasks.completion,
+        develop_tasks.docs,
         develop_tasks.lint,
         develop_tasks.new_recipe,
         develop_tasks.schemas,

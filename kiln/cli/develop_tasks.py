@@ -153,6 +153,27 @@ def lint(context: Context) -> None:
         _run([sys.executable, "-m", *command], root_of(context), os.environ)
 
 
+@task(auto_shortflags=False, help={"output": "the folder to write (default: dist/site)"})
+@guarded
+def docs(context: Context, output: str = "") -> None:
+    """Make the documentation as a site, and stop at a link that leads nowhere."""
+    from kiln.models import environment as environments
+
+    root, console = root_of(context), core.Console()
+    base = Path(sys.base_prefix, "bin", "python{}.{}".format(*sys.version_info))
+    pins = environments.Pins("docs", root / "requirements" / "docs.txt")
+    made = environments.make(core.Home.of(os.environ), base, pins, os.environ, False, console)
+    target = Path(output or root / "dist" / "site").absolute()
+    # The library's makers advertise its next version in every run.
+    variables = made.variables(os.environ, NO_MKDOCS_2_WARNING="1")
+    _run(
+        [str(made.python), "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(target)],
+        root,
+        variables,
+    )
+    console.say(f"the first page is {target / 'index.html'}")
+
+
 @task(auto_shortflags=False, help={"name": "the one to run"})
 @guarded
 def bench(context: Context, name: str = "") -> None:

@@ -13,7 +13,16 @@ GROUPS = {
     "get and keep its sources": ("fetch", "sources", "bundle", "lock", "gc"),
     "give wheels to others": ("index", "serve", "publish", "sets", "ci-matrix"),
     "models, and other people's code": ("onnx", "netron", "patch"),
-    "work on Kiln itself": ("new-recipe", "test", "lint", "schemas", "bench", "attack", "test-layers"),
+    "work on Kiln itself": (
+        "new-recipe",
+        "test",
+        "lint",
+        "schemas",
+        "docs",
+        "bench",
+        "attack",
+        "test-layers",
+    ),
 }
 OTHERS = "more"
 

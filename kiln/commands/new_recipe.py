@@ -112,7 +112,7 @@ def facts(name: str, given: Path | None) -> dict[str, str]:
     """What a recipe says of its release: of the archive `given`, or what stands for it and is to be filled in."""
     module = re.sub(r"[^a-z0-9]", "_", name)
     values = {
-        "name": name, "module": module, "module_why": f"{MARK}what is imported, if it has another name",
+        "name": name, "module": module, "module_why": f"{MARK}all that the wheel installs at its top, and is imported",
         "summary": f'"{name} {{release}}"     # {MARK}what it is, in a few words',
         "homepage": f"https://example.org/     # {MARK}its page", "license": f"MIT     # {MARK}its SPDX expression",
         "release": "1.0", "sha256": UNKNOWN, "sha256_why": f"     # {MARK}the sha256 of the archive",

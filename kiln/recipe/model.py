@@ -16,6 +16,8 @@ from kiln.recipe.source import Source
 EARLIEST, LATEST = 315532800, 4354819200
 
 Device = Annotated[str, Field(pattern=r"^(cpu|cuda-[0-9]+\.[0-9]+)$")]
+# A module that a wheel installs, such as the _brotli beside brotli.
+ImportName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 PythonVersion = Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+$")]
 
 # The glibc of the base itself.
@@ -113,7 +115,7 @@ class Smoke:
 
     suite: RelativePath
     distributions: tuple[Name, ...] = ()
-    packages: tuple[Name, ...] = ()
+    packages: tuple[ImportName, ...] = ()
     folders: tuple[RelativePath, ...] = ()
     upstream: Name | None = None
 

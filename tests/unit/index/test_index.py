@@ -409,8 +409,8 @@ def test_a_manifest_that_cannot_be_trusted_is_not_read(tmp_path: Path, manifest:
 
 
 def documented() -> list[tuple[str, str]]:
-    """What docs/index.md says that a requirement gets."""
-    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    """What docs/wheel-index.md says that a requirement gets."""
+    text = (ROOT / "docs" / "wheel-index.md").read_text(encoding="utf-8")
     return re.findall(r"^\| `(opencv-python[^`]*)` \| `([^`]+)` \|$", text, re.M)
 
 
