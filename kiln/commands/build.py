@@ -107,7 +107,7 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
         with connect(settings.environment) as engine:
             begun, revision = time.time(), attest.revision_of(root)
             workspace, wheel = _prepared(catalogue, planned, earlier, settings, engine, console, meter)
-            machine = _machine(settings, engine)
+            machine = _machine(settings, engine, meter)
             if earlier:
                 described = earlier.described
             else:
@@ -296,13 +296,14 @@ def _described(
     }
 
 
-def _machine(settings: BuildSettings, engine: Engine) -> dict[str, str]:
+def _machine(settings: BuildSettings, engine: Engine, meter: Meter) -> dict[str, str]:
     """Where this build runs, as its report says it."""
     return {
         "cores": str(cores()),
         "memory": f"{memory() / 1e9:.0f} GB",
         "compilers at once": str(settings.jobs),
         "container engine": f"{engine.name} {engine.version}",
+        **({"shared cache": str(meter.shared)} if meter.shared else {}),
     }
 
 
