@@ -65,6 +65,11 @@ class SharedUse:
     url: str
     counts: dict[str, int]
 
+    def __str__(self) -> str:
+        """The same for people."""
+        taken, given = self.counts.get("taken", 0), self.counts.get("given", 0)
+        return f"{taken} objects from {self.url}, {given} given to it"
+
 
 @dataclass(frozen=True)
 class Measured:

@@ -32,7 +32,7 @@ from kiln.build import (
     record,
     store_of,
 )
-from kiln.commands import sign
+from kiln.commands import beside, sign
 from kiln.commands.printing import short_path
 from kiln.core import BudgetError, Console, Home, duration, give, new, remove, sha256_of
 from kiln.engine import Conditions, connect, cores, doctor, memory, room, toolchain
@@ -107,7 +107,7 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
         with connect(settings.environment) as engine:
             begun, revision = time.time(), attest.revision_of(root)
             workspace, wheel = _prepared(catalogue, planned, earlier, settings, engine, console, meter)
-            machine = _machine(settings, engine)
+            machine = _machine(settings, engine, meter)
             if earlier:
                 described = earlier.described
             else:
@@ -207,10 +207,13 @@ def _prepared(
     if settings.bundle:
         with console.station("bundle"):
             bundle.take(settings.bundle, planned, vault, engine, home, console)
+    making = beside.begun(
+        lambda quiet: toolchain.ensure(root, planned, engine, home, settings.sources, quiet), console
+    )
     with console.station("sources"), console.transfers() as transfers:
         obtained = sources.obtain(needed, vault, settings.sources, transfers)
-    with console.station("toolchain"):
-        images = toolchain.ensure(root, planned, engine, home, settings.sources, console)
+    with console.station("toolchain"), console.status("making the images"):
+        images = making()
     folder = home.builds / planned.key
     bound = room.bound(plan.advice(catalogue, planned).needs, settings.jobs)
     workspace = Workspace(
@@ -293,13 +296,14 @@ def _described(
     }
 
 
-def _machine(settings: BuildSettings, engine: Engine) -> dict[str, str]:
+def _machine(settings: BuildSettings, engine: Engine, meter: Meter) -> dict[str, str]:
     """Where this build runs, as its report says it."""
     return {
         "cores": str(cores()),
         "memory": f"{memory() / 1e9:.0f} GB",
         "compilers at once": str(settings.jobs),
         "container engine": f"{engine.name} {engine.version}",
+        **({"shared cache": str(meter.shared)} if meter.shared else {}),
     }
 
 

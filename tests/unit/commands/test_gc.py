@@ -231,8 +231,9 @@ def test_the_cache_of_no_recipe_or_toolchain_goes_and_so_does_one_that_all_share
     kept = put(own / "a" / "object")
     other = put(own.with_name(own.name.replace("toy", "gone")) / "a" / "object")
     shared = [put(home.ccache / "ccache.conf"), put(home.ccache / "bazel" / "x" / "y")]
+    put(home.ccache / f"{own.name}@1a2b3c4d" / "with a shared cache")
     (home.ccache / "0").symlink_to(kept.parent)
     run(root, home)
     assert kept.exists() and not other.exists()
-    assert sorted(path.name for path in home.ccache.iterdir()) == [own.name]
+    assert sorted(path.name for path in home.ccache.iterdir()) == [own.name, f"{own.name}@1a2b3c4d"]
     assert not any(path.exists() for path in shared)
