@@ -65,7 +65,7 @@ def _build_settings(context: Context, given: Mapping[str, Any]) -> commands.buil
 
 
 def plan(context: Context, request: Request, given: Mapping[str, Any]) -> None:
-    commands.plan.run(catalogue_of(context), request, given["json"])
+    commands.plan.run(catalogue_of(context), request, os.environ, given["json"])
 
 
 def fetch(context: Context, request: Request, given: Mapping[str, Any]) -> None:

@@ -134,6 +134,7 @@ def _resolve(
                         "resolve",
                         mounts=(Mount(script, "/kiln/resolve.sh"), Mount(folder, RESOLVED, writable=True)),
                         limits=Limits(network="host"),
+                        environment=_proxies(maker.settings.environment),
                     ),
                     listen,
                 )
@@ -173,6 +174,16 @@ def _status(base: Base, beginning: Path | None) -> str:
             "name an image of Debian",
         )
     return found
+
+
+def _proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """The proxies of this machine and of its apt, as the variables that apt in a container goes by."""
+    own = {name.lower(): value for name, value in sources.route.proxies(environment).items()}
+    of_apt = debian.route(environment).proxies
+    return {
+        **own,
+        **{f"{scheme}_proxy": of_apt[scheme] for scheme in ("http", "https") if of_apt.get(scheme)},
+    }
 
 
 def _keyring(environment: Mapping[str, str]) -> Path | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from kiln import plan
@@ -11,19 +11,20 @@ from kiln.commands.printing import megabytes
 from kiln.core import Console
 from kiln.plan import Advice, Plan, Request
 from kiln.recipe import Catalogue, Image
+from kiln.sources import route
 
 
-def run(catalogue: Catalogue, request: Request, json_wanted: bool) -> None:
-    """Print the plan of a request."""
+def run(catalogue: Catalogue, request: Request, environment: Mapping[str, str], json_wanted: bool) -> None:
+    """Print the plan of a request, and by which way this machine gets its files."""
     made = plan.make(catalogue, request)
     known = plan.advice(catalogue, made)
     if json_wanted:
         sys.stdout.write(made.to_json(advice=known.value()))
     else:
-        show(made, known, Console.for_output())
+        show(made, known, route.described(environment), Console.for_output())
 
 
-def show(plan: Plan, known: Advice, console: Console) -> None:
+def show(plan: Plan, known: Advice, way: str, console: Console) -> None:
     """Every input with its hash, every container step, the limits, and the build key."""
     title = f"{plan.recipe.name} {plan.recipe.version}  {plan.variant_name}"
     console.say(f"{title}\n{plan.recipe.summary}\n")
@@ -51,6 +52,7 @@ def show(plan: Plan, known: Advice, console: Console) -> None:
         f"{known.needs.disk / 1000:.1f} GB of disk"
         if known.needs
         else "not what such a build uses of a machine",
+        **({"network": way} if way else {}),
         "results": f"dist/{plan.folder}",
         "build key": plan.key,
     }

@@ -2,6 +2,7 @@ from . import debian as debian
 from . import gitarchive as gitarchive
 from . import licences as licences
 from . import reach as reach
+from . import route as route
 from .address import host as host
 from .candidates import Candidate as Candidate
 from .download import Downloader as Downloader

@@ -32,6 +32,7 @@ from kiln.sources.address import host
 from kiln.sources.errors import OriginError, UnreachableError, WrongContentError
 from kiln.sources.pinned import Pinned
 from kiln.sources.progress import Progress
+from kiln.sources.route import Route
 from kiln.sources.settings import FetchSettings, Patience
 from kiln.sources.vault import Vault
 
@@ -68,6 +69,7 @@ class Candidates:
         self._stopped = stopped
         self._lock = threading.Lock()
         self._known_pip: Pip | None = None
+        self._known_route: Route | None = None
         self._known_archives: tuple[str, ...] | None = None
         self._hosts: dict[str, threading.Semaphore] = {}
         self._dead: dict[str, str] = {}
@@ -102,7 +104,7 @@ class Candidates:
             yield self._folder(origin)
         elif isinstance(origin, DebianOrigin):
             for url in debian.urls(origin, self._archives, self._environment):
-                yield replace(self._download(url, source, origin), asked="Debian")
+                yield replace(self._download(url, source, origin, self._apt_session), asked="Debian")
         else:
             for repository in (*gitarchive.mirrors(origin.git, self._settings.git_mirrors), origin.git):
                 yield self._recreate(repository, source, origin)
@@ -189,7 +191,10 @@ class Candidates:
                     raise WrongContentError(f"gives another file at {without_login(url)}") from error
 
         def downloaded(url: str) -> Path:
-            return self._download(url, source, origin, lambda patience: self._session(patience, url)).run()
+            def session(patience: Patience) -> Session:
+                return npm.route(self._environment).taken_by(self._session(patience, url), patience)
+
+            return self._download(url, source, origin, session).run()
 
         def run() -> Path:
             urls = npm.urls(origin, self._environment, patience)
@@ -256,6 +261,13 @@ class Candidates:
         session = Session(patience)
         session.auth = Logins.of((*urls, *self._settings.mirrors, *self._settings.fallbacks))
         return session
+
+    def _apt_session(self, patience: Patience) -> Session:
+        """An HTTP session that goes by apt's proxies and certificates."""
+        with self._lock:
+            if self._known_route is None:
+                self._known_route = debian.route(self._environment)
+        return self._known_route.taken_by(self._session(patience), patience)
 
     def _downloader(self, session: Callable[[Patience], Session]) -> Downloader:
         from kiln.sources.download import Downloader

@@ -6,12 +6,14 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kiln.recipe import DebianOrigin
+from kiln.sources.route import Route, sound
 
 _FORMAT = "$(ORIGIN) $(SITE)"
+_ACQUIRE = re.compile(r'^Acquire::(https?)::(Proxy|CaInfo)(?:::([^"\s]+))? "(.*)";$', re.MULTILINE)
 # Every file that was ever in the archive, by the day and by its sha1; and the releases that have left the archive.
 SNAPSHOT = "https://snapshot.debian.org"
 OLD_RELEASES = "https://archive.debian.org/debian"
@@ -54,20 +56,49 @@ def configured(indexes: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(site for site in sites if site.startswith(("http://", "https://"))))
 
 
+def route(environment: Mapping[str, str]) -> Route:
+    """The proxies and certificates that apt is configured with.
+
+    Raises UsageError where its file of certificates cannot be read, or has none.
+    """
+    program = shutil.which("apt-config", path=environment.get("PATH", os.defpath))
+    dump = _output([program, "dump"], environment) if program else ""
+    return sound(routed(dump), "apt", "Acquire::https::CaInfo in /etc/apt/apt.conf.d")
+
+
+def routed(dump: str) -> Route:
+    """The route in what `apt-config dump` prints. https goes as http does where it has no setting of its own."""
+    proxies: dict[str, str] = {}
+    cert = ""
+    for scheme, key, host, value in _ACQUIRE.findall(dump):
+        if key == "CaInfo":
+            cert = value if scheme == "https" and not host else cert
+        elif value:
+            proxy = "" if value in ("DIRECT", "false") else value
+            for each in (scheme, "https") if scheme == "http" else (scheme,):
+                name = f"{each}://{host}" if host else each
+                if each == scheme or name not in proxies:
+                    proxies[name] = proxy
+    return Route(proxies, cert)
+
+
 def _indexes(environment: Mapping[str, str]) -> str:
     program = shutil.which("apt-get", path=environment.get("PATH", os.defpath))
     if program is None:
         return ""
     command = [program, "indextargets", "--format", _FORMAT, "Created-By: Packages"]
-    done = subprocess.run(
+    return _output(command, environment)
+
+
+def _output(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    return subprocess.run(
         command,
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         errors="replace",
-    )
-    return done.stdout
+    ).stdout
 
 
 def _of_mmdebstrap(environment: Mapping[str, str]) -> Iterator[str]:

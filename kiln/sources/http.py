@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
@@ -55,6 +56,20 @@ class Session(requests.Session):
         patience = patience or Patience()
         self.mount("http://", WatchedAdapter(patience))
         self.mount("https://", WatchedAdapter(patience))
+
+    def merge_environment_settings(
+        self,
+        url: str | bytes | None,
+        proxies: MutableMapping[str, str] | None,
+        stream: bool | None,
+        verify: bool | str | None,
+        cert: str | tuple[str, str] | None,
+    ) -> Any:
+        """The proxies of one request: the session's own come before those of variables, and NO_PROXY before both."""
+        own = dict(self.proxies)
+        if own and requests.utils.should_bypass_proxies(str(url), no_proxy=None):
+            own = dict.fromkeys((*own, "http", "https", "all"), "")
+        return super().merge_environment_settings(url, {**own, **(proxies or {})}, stream, verify, cert)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """No target, whatever the answer says."""

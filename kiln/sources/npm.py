@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from kiln.core import without_login
 from kiln.recipe import NpmOrigin
 from kiln.sources.errors import OriginError
+from kiln.sources.route import Route, sound
 from kiln.sources.settings import Patience
 
 _SETTING = re.compile(r"^[ \t]*([^=#;\[\s][^=\n]*?)[ \t]*=[ \t]*(.*?)[ \t]*$", re.MULTILINE)
@@ -93,6 +94,24 @@ def settings(environment: Mapping[str, str]) -> dict[str, str]:
         text = ""
     lines = {key.strip("\"'"): _value(value, environment) for key, value in _SETTING.findall(text)}
     return {**lines, **variables}
+
+
+def route(environment: Mapping[str, str]) -> Route:
+    """The proxies and certificates in the settings of npm, for machines without npm.
+
+    Raises UsageError where its file of certificates cannot be read, or has none.
+    """
+    known = {key.replace("_", "-"): value for key, value in settings(environment).items()}
+    both = known.get("proxy", "")
+    proxies = {"http": both, "https": known.get("https-proxy", "") or both}
+    proxies |= {
+        f"{scheme}://{host.strip()}": ""
+        for host in known.get("noproxy", "").split(",")
+        if host
+        for scheme in ("http", "https")
+    }
+    found = {key: value for key, value in proxies.items() if value or "//" in key}
+    return sound(Route(found, known.get("cafile", "")), "npm", "`cafile` in ~/.npmrc")
 
 
 def _value(text: str, environment: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from kiln.core import Finding, KilnError, without_login
 from kiln.sources import certificates, debian
 from kiln.sources.errors import OriginError
+from kiln.sources.route import proxies
 from kiln.sources.settings import FetchSettings, Patience
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 # A question of a doctor is asked once, and not for long.
 QUICK = Patience(connect=5, stall=5, pauses=())
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 # Seconds that a clock may differ from a server's.
 DRIFT = 300
 # A small project that each mirror of a package index has: an index's own page may be large, or not there.
@@ -62,11 +62,7 @@ def clock(now: float, locked: float, server: float | None) -> Finding:
 
 
 def _proxies(environment: Mapping[str, str]) -> Finding:
-    given = {
-        name: value
-        for name in PROXIES
-        if (value := environment.get(name.lower()) or environment.get(name, ""))
-    }
+    given = proxies(environment)
     wrong = [name for name, value in given.items() if name != "NO_PROXY" and not _is_proxy(value)]
     found = ", ".join(f"{name}={without_login(value)}" for name, value in given.items()) or "none"
     return Finding(
@@ -104,8 +100,9 @@ def _indexes(environment: Mapping[str, str], times: list[float]) -> Iterator[Fin
         return
     cure = "check the network, the proxy, and pip's settings (`pip config list`)"
     for place in (each for each in pip.indexes if not pypi.is_local(each)):
+        through = f" through pip's proxy {without_login(pip.proxy)}" if pip.proxy else ""
         reply = ask(f"{without_login(place).rstrip('/')}/{PROJECT}/", lambda: pip.session(QUICK))
-        yield _row("package index", place, reply, cure, times)
+        yield _row("package index", place, reply, cure, times, through)
     if not pip.indexes:
         yield Finding("package index", True, "none is configured: packages come from folders")
 
@@ -115,9 +112,21 @@ def _archives(environment: Mapping[str, str], suite: str, times: list[float]) ->
 
     cure = "check the network, the proxy, and apt's sources, or name an archive in KILN_DEBIAN_MIRROR"
     rows = []
+    try:
+        way = debian.route(environment)
+    except KilnError as error:
+        yield Finding("Debian's archive", False, error.what, error.cure)
+        return
+    through = next(
+        (f" through apt's proxy {without_login(each)}" for each in way.proxies.values() if each), ""
+    )
+
+    def session() -> Session:
+        return way.taken_by(Session(QUICK), QUICK)
+
     for site in debian.mirrors(environment):
-        reply = ask(f"{site}/dists/{suite}/InRelease", Session)
-        rows.append(_row("Debian's archive", site, reply, cure, times))
+        reply = ask(f"{site}/dists/{suite}/InRelease", session)
+        rows.append(_row("Debian's archive", site, reply, cure, times, through))
         if rows[-1].good:
             # One that answers is enough: the others are often archives of updates, with other suites.
             yield rows[-1]
@@ -125,11 +134,11 @@ def _archives(environment: Mapping[str, str], suite: str, times: list[float]) ->
     yield from rows or [Finding("Debian's archive", False, "none is configured", cure)]
 
 
-def _row(what: str, place: str, reply: Reply, cure: str, times: list[float]) -> Finding:
+def _row(what: str, place: str, reply: Reply, cure: str, times: list[float], through: str = "") -> Finding:
     times += [reply.time] if reply.time is not None else []
     shown = without_login(place)
     return Finding(
-        what, not reply.reason, f"{shown} {reply.reason or 'answers'}", cure if reply.reason else ""
+        what, not reply.reason, f"{shown} {reply.reason or 'answers'}{through}", cure if reply.reason else ""
     )
 
 
