@@ -16,8 +16,9 @@ from kiln.engine import connect
 from tests.support import house as houses
 from tests.support.house import Finished, House
 from tests.support.object_server import Objects, object_server
+from tests.support.repository import ROOT
 
-LOGIN = "reader:of-nobodys-business"
+LOGIN, KEY = "reader:of-nobodys-business", "what-the-server-does-not-know"
 # What a step tries while it waits: the cache's own address, another one, and the machine's names.
 TRIES = """\
 never)
@@ -50,15 +51,21 @@ def provenance(house: House) -> dict[str, Any]:
 def test_a_second_machine_takes_what_the_first_has_compiled_and_the_wheel_is_the_same(
     house: House, finished: Finished, objects: Objects, tmp_path: Path, vault: Path, served: tuple[str, Path]
 ) -> None:
-    shared = {"KILN_REMOTE_CACHE_LOGIN": LOGIN}
-    first = house.run("build", "toy", "--remote-cache", objects.url, "--remote-cache-write", **shared)
+    secrets = {"KILN_REMOTE_CACHE_LOGIN": LOGIN, "KILN_REMOTE_CACHE_KEY": KEY}
+    first = house.run("build", "toy", "--remote-cache", objects.url, "--remote-cache-write", **secrets)
     assert first.returncode == 0, first.stderr
     assert measured(house)["counts"]["given"] > 0
 
     other = houses.make(tmp_path / "other", vault, served)
     shutil.copytree(finished.house.home / "venvs", other.home / "venvs", symlinks=True)
     kept = dict(objects.kept)
-    second = other.run("build", "toy", "--remote-cache", objects.url, **shared)
+    settings = tmp_path / "settings" / "kiln"
+    settings.mkdir(parents=True)
+    example = (ROOT / "ci/farm/config.yaml").read_text()
+    (settings / "config.yaml").write_text(example.replace("http://cache.example:8080", objects.url))
+    (settings / "cache-login").write_text(f"{LOGIN}\n")
+    (settings / "cache-key").write_text(f"{KEY}\n")
+    second = other.run("build", "toy", XDG_CONFIG_HOME=str(settings.parent))
     assert second.returncode == 0, second.stderr
     assert "shared cache http://127.0.0.1" in second.stderr and "came from it, 0 did not" in second.stderr
     counts = measured(other)["counts"]
@@ -72,7 +79,8 @@ def test_a_second_machine_takes_what_the_first_has_compiled_and_the_wheel_is_the
     assert said.returncode == 0 and "compiled with a cache that others can write" in said.stdout, said.stdout
     for record in (house, other):
         for file in record.wheel().parent.iterdir():
-            assert LOGIN.encode() not in file.read_bytes() and b"cmVhZGVy" not in file.read_bytes()
+            content = file.read_bytes()
+            assert not [secret for secret in (LOGIN, KEY, "cmVhZGVy") if secret.encode() in content]
     # What came from others stays where builds without that cache do not look.
     assert not other.cache().exists()
 
