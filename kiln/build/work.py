@@ -1,6 +1,7 @@
-"""How much of a ninja build's work is done: its actions differ, so what each kind of them takes is learned on the way.
+"""How much of a ninja build's work is done where some of its actions are CUDA kernels.
 
-The count alone misleads: C files of a second come first, C++ files of a minute later, CUDA kernels of many at the end.
+The count alone misleads there: a kernel takes minutes, a C++ file seconds, and most kernels come last. What both take is
+learned on the way.
 """
 
 from __future__ import annotations
@@ -12,15 +13,11 @@ from pathlib import Path
 from kiln.build.actions import MOST, NINJA
 from kiln.core import Count, Work, plain
 
-# Kinds of actions, by what they make, and how much longer one takes than an action of the last kind, as long as fewer
-# than ENOUGH of its kind were seen: from builds of OpenCV 4.3.0, with CUDA and without.
-KINDS = (
-    ("kernel", re.compile(rb"\.cu\.o(bj)?$"), 400.0),
-    ("C++", re.compile(rb"\.(cpp|cc|cxx|C)\.o(bj)?$"), 20.0),
-    ("other", re.compile(rb""), 1.0),
-)
-ENOUGH = 5
-_EDGE = re.compile(rb"^build ([^:|\s$]+)(?:[^:\n]|\$:)*: (?!phony)", re.MULTILINE)
+_OBJECT = re.compile(rb"\.cu\.o(bj)?$")
+_EDGE = re.compile(rb"^build [^:|\s$]+\.cu\.o(?:bj)?[ :|]", re.MULTILINE)
+# How much longer a kernel takes than another action, as long as fewer than ENOUGH of them were seen: from builds of
+# OpenCV 4.3.0.
+PRIOR, ENOUGH = 20.0, 5
 
 
 @dataclass
@@ -29,13 +26,14 @@ class NinjaWork:
 
     build: Path
     _log: Path | None = field(default=None, init=False)
-    _wanted: dict[str, int] = field(default_factory=dict, init=False)
+    _wanted: int = field(default=0, init=False)
     _offset: int = field(default=0, init=False)
     _seen: set[bytes] = field(default_factory=set, init=False)
-    _done: dict[str, list[float]] = field(default_factory=dict, init=False)
+    _kernels: list[float] = field(default_factory=list, init=False)
+    _others: list[float] = field(default_factory=list, init=False)
 
     def at(self, latest: Count) -> Work | None:
-        """The work at a count of ninja's, in seconds of actions; None where there is no log, or nothing in it yet.
+        """The work at a count of ninja's, in seconds of actions; None where there is no log, or there are no kernels.
 
         Raises OSError and SourceError where a file cannot be read.
         """
@@ -45,14 +43,16 @@ class NinjaWork:
                 return None
             self._log = found[0]
             with plain(self._log.with_name("build.ninja")) as stream:
-                self._wanted = kinds(stream.read(MOST))
+                self._wanted = len(_EDGE.findall(stream.read(MOST)))
+        if not self._wanted:
+            return None
         with plain(self._log) as stream:
             stream.seek(self._offset)
             text = stream.read(MOST)
         whole = text[: text.rfind(b"\n") + 1]
         self._offset += len(whole)
         self._take(whole)
-        return work(self._done, self._wanted, latest)
+        return work(self._kernels, self._others, self._wanted, latest)
 
     def _take(self, lines: bytes) -> None:
         for line in lines.splitlines():
@@ -62,35 +62,20 @@ class NinjaWork:
             if len(fields) != 5 or not (fields[0] + fields[1]).isdigit() or action in self._seen:
                 continue
             self._seen.add(action)
-            self._done.setdefault(kind(fields[3]), []).append((int(fields[1]) - int(fields[0])) / 1e3)
+            kind = self._kernels if _OBJECT.search(fields[3]) else self._others
+            kind.append((int(fields[1]) - int(fields[0])) / 1e3)
 
 
-def kind(output: bytes) -> str:
-    """The kind of the action that makes a file."""
-    return next(name for name, pattern, _ in KINDS if pattern.search(output))
+def work(kernels: list[float], others: list[float], wanted: int, latest: Count) -> Work | None:
+    """The work from the seconds of the kernels and of the other actions that are done, of `wanted` kernels in all.
 
-
-def kinds(manifest: bytes) -> dict[str, int]:
-    """How many actions of each kind a build.ninja has."""
-    found: dict[str, int] = {}
-    for output in _EDGE.findall(manifest):
-        found[kind(output)] = found.get(kind(output), 0) + 1
-    return found
-
-
-def work(done: dict[str, list[float]], wanted: dict[str, int], latest: Count) -> Work | None:
-    """The work from the seconds of what is `done`, and the number of `wanted` actions, both by kind.
-
-    Ninja makes only what its target needs: what is left of its count is taken to be of all kinds that are left.
+    None before the first other action.
     """
-    finished = sum(map(sum, done.values()))
-    units = sum(len(done.get(name, ())) * weight for name, _, weight in KINDS)
-    left = {name: max(0, wanted.get(name, 0) - len(done.get(name, ()))) for name, _, _ in KINDS}
-    if not units or not finished or not sum(left.values()):
+    if not others:
         return None
-    mean = 0.0
-    for name, _, weight in KINDS:
-        seen = done.get(name, [])
-        usual = sum(seen) / len(seen) if len(seen) >= ENOUGH else weight * finished / units
-        mean += usual * left[name] / sum(left.values())
-    return Work(finished, finished + mean * (latest.total - latest.done))
+    usual = sum(others) / len(others)
+    kernel = sum(kernels) / len(kernels) if len(kernels) >= ENOUGH else max([PRIOR * usual, *kernels])
+    left = max(0, int(latest.total) - latest.done)
+    of_kernels = min(left, max(0, wanted - len(kernels)))
+    finished = sum(kernels) + sum(others)
+    return Work(finished, finished + of_kernels * kernel + (left - of_kernels) * usual)

@@ -26,15 +26,14 @@ def row(begun: float, end: float, name: str) -> str:
     return f"{begun * 1000:.0f}\t{end * 1000:.0f}\t0\t{name}\t{name}\n"
 
 
-def test_what_a_kind_of_action_takes_is_learned_in_this_build(tmp_path: Path) -> None:
+def test_what_a_kernel_takes_is_learned_in_this_build(tmp_path: Path) -> None:
     log = "".join(row(0, 2, f"{number}.cpp.o") for number in range(5))
+    few = vitals(tmp_path, 10, log).work(Count(5, 20))
+    assert few and few.total - few.done == pytest.approx(10 * 20 * 2 + 5 * 2)
     log += "".join(row(2, 62, f"k{number}.cu.o") for number in range(5))
-    found = vitals(tmp_path, 10, log)
-    # Left of the count are 5 kernels and one other action, of a kind that was not seen yet.
-    work = found.work(Count(10, 16))
+    work = vitals(tmp_path, 10, log).work(Count(10, 20))
     assert work and work.done == pytest.approx(5 * 2 + 5 * 60)
-    unseen = work.done / (5 * 20 + 5 * 400)
-    assert work.total - work.done == pytest.approx(5 * 60 + unseen)
+    assert work.total - work.done == pytest.approx(5 * 60 + 5 * 2)
 
 
 def test_a_log_is_read_on_where_it_was_left_and_an_action_counts_once(tmp_path: Path) -> None:
@@ -47,8 +46,11 @@ def test_a_log_is_read_on_where_it_was_left_and_an_action_counts_once(tmp_path: 
     assert first and second and (first.done, second.done) == (2, 5)
 
 
-def test_without_ninjas_files_or_before_the_first_action_nothing_is_weighed(tmp_path: Path) -> None:
+def test_without_kernels_or_ninjas_files_or_before_the_first_action_nothing_is_weighed(
+    tmp_path: Path,
+) -> None:
     assert vitals(tmp_path, 5, "").work(Count(1, 20)) is None
+    assert vitals(tmp_path, 0, row(0, 1, "a.o")).work(Count(1, 20)) is None
     assert Vitals(tmp_path / "none", None).work(Count(1, 3)) is None
 
 
