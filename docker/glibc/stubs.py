@@ -244,6 +244,8 @@ def main(glibc, folder, compiler):
     facets.write_bytes(without(facets.read_bytes(), there))
     later.write_bytes(without(Path(file("libstdc++.a")).read_bytes(), there | own))
     subprocess.run(["ar", "rsD", str(later), str(facets)], check=True)
+    # Notes for a tracer keep hold of functions that --gc-sections drops: gold stops at them.
+    subprocess.run(["objcopy", "-D", "--remove-section=.note.stapsdt", str(later)], check=True)
     archives = {name: str(path) for name, path in (("later", later), ("compat", folder / "libcompat.a"))}
     archives["libc_nonshared.a"] = file("libc_nonshared.a")
     for name in _defined(archives["compat"]):

@@ -25,6 +25,7 @@ from kiln.cli.settings import (
 
 if TYPE_CHECKING:
     from kiln.plan import Request
+    from kiln.sources import FetchSettings
 
 
 def build(context: Context, request: Request, given: Mapping[str, Any]) -> None:
@@ -197,6 +198,27 @@ def lock(
     commands.lock.run(catalogue_of(context), request, core.Home.of(os.environ), settings, core.Console())
 
 
+def _asked(recipe: str, python: str, python_prefix: str, cpu_features: str = "") -> Request:
+    """What is asked of a wheel whose recipe is NAME, NAME/RELEASE, or not named."""
+    from kiln.plan import Request
+
+    name, _slash, version = recipe.partition("/")
+    return Request(name, version, python=python, python_prefix=python_prefix, cpu_features=cpu_features)
+
+
+def _run_on_a_wheel(
+    sources: FetchSettings, accept_cuda_eula: bool, **more: Any
+) -> commands.smoke.SmokeSettings:
+    """How a wheel is put into an environment and something is run on it."""
+    return commands.smoke.SmokeSettings(
+        home=core.Home.of(os.environ),
+        environment=os.environ,
+        sources=sources,
+        accept_licences=accepts_licences(accept_cuda_eula),
+        **more,
+    )
+
+
 @task(
     auto_shortflags=False,
     help={
@@ -228,20 +250,11 @@ def smoke(
     accept_cuda_eula: bool = False,
 ) -> None:
     """Test a wheel, built here or elsewhere: `./inv smoke [WHEEL]`."""
-    from kiln.plan import Request
-
-    settings = commands.smoke.SmokeSettings(
-        home=core.Home.of(os.environ),
-        environment=os.environ,
-        sources=fetch_settings(context, {"offline": offline, "git_mirror": git_mirror}),
-        venv=venv,
-        against=against,
-        setup=setup,
-        output=output,
-        accept_licences=accepts_licences(accept_cuda_eula),
+    asked = _asked(recipe, python, python_prefix, cpu_features)
+    sources = fetch_settings(context, {"offline": offline, "git_mirror": git_mirror})
+    settings = _run_on_a_wheel(
+        sources, accept_cuda_eula, venv=venv, against=against, setup=setup, output=output
     )
-    name, _slash, version = recipe.partition("/")
-    asked = Request(name, version, python=python, python_prefix=python_prefix, cpu_features=cpu_features)
     commands.smoke.run(catalogue_of(context), wheel, asked, settings, core.Console())
 
 
@@ -282,20 +295,11 @@ def upstream_tests(
     accept_cuda_eula: bool = False,
 ) -> None:
     """Run the tests of the product's own source tree on a wheel: `./inv upstream-tests [WHEEL] --against WHEEL`."""
-    from kiln.plan import Request
-
-    settings = commands.smoke.SmokeSettings(
-        home=core.Home.of(os.environ),
-        environment=os.environ,
-        sources=fetch_settings(context, {"offline": offline, "git_mirror": git_mirror}),
-        venv=venv,
-        against=against,
-        setup=setup,
-        output=output,
-        accept_licences=accepts_licences(accept_cuda_eula),
+    asked = _asked(recipe, python, python_prefix)
+    sources = fetch_settings(context, {"offline": offline, "git_mirror": git_mirror})
+    settings = _run_on_a_wheel(
+        sources, accept_cuda_eula, venv=venv, against=against, setup=setup, output=output
     )
-    name, _slash, version = recipe.partition("/")
-    asked = Request(name, version, python=python, python_prefix=python_prefix)
     choice = commands.upstream.Choice(sample, only, seconds, jobs)
     commands.upstream.run(catalogue_of(context), wheel, asked, settings, choice, core.Console())
 

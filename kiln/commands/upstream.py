@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from kiln.commands.printing import plain_table, short_path
 from kiln.commands.smoke import Opened, SmokeSettings, get_against, opened
@@ -70,9 +70,9 @@ def run(
 
 
 def _results(opened: Opened, choice: Choice, console: Console) -> UpstreamResult:
-    place = opened.place
+    place = replace(opened.place, variables={**opened.place.variables, **choice.variables})
     with console.station("tests"), console.steps("tests") as line:
-        place.run(UPSTREAM, line, failure=SmokeError, more=choice.variables)
+        place.run(UPSTREAM, line, failure=SmokeError)
     return read_upstream(place.build)
 
 

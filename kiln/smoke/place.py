@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from kiln.archive import Wheel
 from kiln.build import Line, Workspace, plan_variables
@@ -66,18 +65,9 @@ class ContainerRunner:
     def log(self) -> Path:
         return self.workspace.log
 
-    def run(
-        self,
-        step: ContainerStep,
-        line: Line,
-        failure: type[KilnError] = SmokeError,
-        more: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        """Run one step, with `more` variables; its output goes to the log and to `line`.
-
-        Raises `failure` with the cause found in it.
-        """
-        self.workspace.run(step, line, {**self.variables, **more}, self._mounts(), failure)
+    def run(self, step: ContainerStep, line: Line, failure: type[KilnError] = SmokeError) -> None:
+        """Run one step; its output goes to the log and to `line`. Raises `failure` with the cause found in it."""
+        self.workspace.run(step, line, self.variables, self._mounts(), failure)
 
     def _mounts(self) -> list[Mount]:
         files = [each for each in self.workspace.obtained if each.source.is_file]

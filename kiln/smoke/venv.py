@@ -9,7 +9,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from kiln.build import Line, diagnosis
 from kiln.core import KilnError, SmokeError
@@ -60,24 +59,15 @@ class VenvRunner:
             if not place.exists():
                 place.symlink_to(each.path)
 
-    def run(
-        self,
-        step: ContainerStep,
-        line: Line,
-        failure: type[KilnError] = SmokeError,
-        more: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        """One step, with `more` variables; its output goes to the log and to `line`.
-
-        Raises `failure` with the cause found in it.
-        """
+    def run(self, step: ContainerStep, line: Line, failure: type[KilnError] = SmokeError) -> None:
+        """One step; its output goes to the log and to `line`. Raises `failure` with the cause found in it."""
         lines: list[str] = []
         with self.log.open("a", encoding="utf-8") as log:
             log.write(f"== {step.station}: {step.name} ({step.script})\n")
             process = subprocess.Popen(
                 ["bash", str(self.root / step.script)],
                 cwd=self.build,
-                env={**self.environment(), **more},
+                env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

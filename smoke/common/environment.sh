@@ -41,3 +41,12 @@ environment() { # folder, wheel
     if [ ${#builders[@]} -gt 0 ]; then install "$1" "${builders[@]}"; fi
     install "$1" "$2" ${pins[@]+"${pins[@]}"}
 }
+
+other_environments() { # one for each wheel in $out/against; appends their interpreters to the array `pythons`
+    local wheel
+    for wheel in "$out"/against/*.whl; do
+        [ -e "$wheel" ] || continue
+        environment "$build/against" "$wheel"
+        pythons+=("$build/against/bin/python")
+    done
+}

@@ -4,10 +4,6 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 echo "timing"
-workers=("$build/smoke/bin/python")
-for wheel in "$out"/against/*.whl; do
-    [ -e "$wheel" ] || continue
-    environment "$build/against" "$wheel"
-    workers+=("$build/against/bin/python")
-done
-exec "$build/smoke/bin/python" "$root/smoke/common/speed.py" "$root/$KILN_SUITE/speed.py" "$build/speed.json" "${workers[@]}"
+pythons=("$build/smoke/bin/python")
+other_environments
+exec "$build/smoke/bin/python" "$root/smoke/common/speed.py" "$root/$KILN_SUITE/speed.py" "$build/speed.json" "${pythons[@]}"

@@ -5,11 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 environment "$build/smoke" "$out"/*.whl
 pythons=("$build/smoke/bin/python")
-for wheel in "$out"/against/*.whl; do
-    [ -e "$wheel" ] || continue
-    environment "$build/against" "$wheel"
-    pythons+=("$build/against/bin/python")
-done
+other_environments
 mkdir -p "$build/upstream"
 exec "$build/smoke/bin/python" "$root/smoke/common/upstream.py" "$root/$KILN_SUITE/upstream.py" \
     "${KILN_TREES:-/kiln/trees}" "$build/upstream" "${pythons[@]}"

@@ -39,7 +39,11 @@ std::string caught()
     try {
         std::vector<int>{1}.at(3);
     } catch (const std::out_of_range &) {
-        return "out_of_range";
+        try {
+            std::rethrow_exception(std::make_exception_ptr(std::out_of_range("kept")));
+        } catch (const std::out_of_range &) {
+            return "out_of_range";
+        }
     }
     return "nothing";
 }

@@ -6,7 +6,7 @@ bash /kiln/glibc/stubs.sh > /kiln/build/stubs.log
 source /kiln/glibc/flags.sh
 mkdir -p "$2"
 cd "$2"
-read -ra flags <<<"-O2 -fuse-ld=$1 $KILN_GLIBC_FLAGS"
+read -ra flags <<<"-O2 -fuse-ld=$1 -Wl,--gc-sections $KILN_GLIBC_FLAGS"
 g++ -fPIC -shared -o libreport.so "$here/library.cpp" "${flags[@]}" -Wl,-z,defs
 g++ -o program "$here/program.cpp" -L. -lreport "${flags[@]}"
 gcc -o plain "$here/plain.c" -lm "${flags[@]}"
