@@ -19,11 +19,14 @@ fi
 wheel=${wheels[0]}
 auditwheel show "$wheel"
 
+# Shared libraries that a step has compiled for the wheel.
+export LD_LIBRARY_PATH=/kiln/build/libraries
+
 # CUDA's libraries take half a gigabyte or more: they are copied in only on request.
 options=()
 if [ -n "${KILN_CUDA:-}" ]; then
     libraries=/kiln/build/cuda/lib64
-    export LD_LIBRARY_PATH=$libraries
+    LD_LIBRARY_PATH+=:$libraries
     if [ "$KILN_OPT_CUDA_LIBS" != bundled ]; then
         for library in "$libraries"/*.so.*; do options+=(--exclude "${library##*/}"); done
     fi

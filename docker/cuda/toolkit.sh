@@ -44,6 +44,8 @@ for file in /kiln/files/cudnn-*.tgz; do
     cp "$parts"/cudnn/*SLA*.txt "$toolkit/licences/"
 done
 for file in /kiln/files/*.deb; do
+    # Those of another step.
+    case $file in */ffmpeg-*) continue ;; esac
     dpkg-deb --extract "$file" "$parts/deb"
 done
 merge "$parts/deb/usr/bin" compiler

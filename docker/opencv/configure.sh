@@ -67,6 +67,12 @@ if ((KILN_OPT_CONTRIB)); then
         -DOCV_DOWNLOAD_DATA_HASH_share_opencv4_testdata_cv_face_face_landmark_model_dat=7505c44ca4eb54b4ab1e4777cb96ac05)
 fi
 
+ffmpeg=0
+if has videoio && ((KILN_OPT_FFMPEG)); then
+    ffmpeg=1
+    libraries+=(-DOPENCV_FFMPEG_USE_FIND_PACKAGE=FFMPEG -DFFMPEG_DIR=/kiln/scripts)
+fi
+
 if [ -n "$cuda" ]; then
     toolkit=/kiln/build/cuda
     compiler=/usr/bin/$KILN_HOST_COMPILER
@@ -140,7 +146,7 @@ arguments=(
     -DBUILD_ZLIB=$bundled -DBUILD_PNG=$bundled -DBUILD_JPEG=$bundled -DBUILD_TIFF=$bundled
     -DBUILD_WEBP=$bundled -DBUILD_OPENEXR=$bundled -DBUILD_JASPER=ON -DWITH_OPENJPEG=OFF
     -DWITH_TBB=$tbb -DBUILD_TBB=$tbb
-    -DWITH_V4L="$(has videoio && echo ON || echo OFF)" -DWITH_FFMPEG=OFF -DWITH_GSTREAMER=OFF -DWITH_1394=OFF
+    -DWITH_V4L="$(has videoio && echo ON || echo OFF)" -DWITH_FFMPEG="$(on_off "$ffmpeg")" -DWITH_GSTREAMER=OFF -DWITH_1394=OFF
     -DWITH_GTK=OFF -DWITH_QT=OFF -DWITH_VTK=OFF
     -DWITH_EIGEN=OFF -DWITH_LAPACK=OFF -DWITH_OPENCLAMDFFT=OFF -DWITH_OPENCLAMDBLAS=OFF
     -DWITH_PROTOBUF="$(has dnn && echo ON || echo OFF)" -DWITH_QUIRC="$(has objdetect && echo ON || echo OFF)"

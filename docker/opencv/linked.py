@@ -44,7 +44,10 @@ BUNDLED = {
 }
 
 # Archives of other sources, by the name of the archive.
-SOURCES = {r"ipp\w*": "ipp_static", r"tbb": "tbb"}
+SOURCES = {r"ipp\w*": "ipp_static", r"tbb": "tbb", r"vpx": "libvpx"}
+
+# What FFmpeg's libraries, which are in the wheel as they are, took of static ones.
+FFMPEG_MAPS = Path("/kiln/build/ffmpeg/maps")
 
 # What a wheel for an older glibc is linked with.
 GLIBC = "/kiln/build/glibc/"
@@ -100,8 +103,13 @@ def main(map_file: str, target: str) -> None:
     linked = [
         {"part": each, "how": "compiled into it"} for each in names if each in ("opencv", "opencv_contrib")
     ]
+    maps = [Path(map_file), *sorted(FFMPEG_MAPS.glob("*.map"))]
+    if len(maps) > 1:
+        linked.append({"part": "ffmpeg", "how": "compiled into shared libraries, which are in the wheel"})
+        bzip2 = dict(package("/usr/lib/x86_64-linux-gnu/libbz2.a"), how="its shared library is in the wheel")
+        linked.append(bzip2)
     found = {}
-    for archive in members(Path(map_file).read_text(errors="replace")):
+    for archive in (each for file in maps for each in members(file.read_text(errors="replace"))):
         each = component(archive, Path("/kiln/trees/opencv"), names)
         if each:
             found.setdefault(each.get("name") or each["part"], each)

@@ -20,7 +20,7 @@ Requires-Python: >={python},<{next_python}
 Requires-Dist: numpy>={numpy},<2
 
 OpenCV {version} with the modules `{modules}`, for processors with {cpu}{gpu}.
-It has no window toolkit and no FFmpeg: `cv2.imshow` raises an error, and cameras are read through V4L2.
+It has no window toolkit: `cv2.imshow` raises an error. Cameras are read through V4L2{video}.
 The licences of all its parts are in the folder `licenses` beside this file.
 """
 
@@ -47,6 +47,12 @@ def gpu(environment: Mapping[str, str]) -> str:
     )
 
 
+def licence(ipp: bool, ffmpeg: bool) -> str:
+    """The licences of OpenCV and of the large parts that come with it, as an SPDX expression."""
+    intel, lgpl = " AND LicenseRef-Intel-Simplified-Software-License", " AND LGPL-3.0-or-later"
+    return "BSD-3-Clause" + intel * ipp + lgpl * ffmpeg
+
+
 def tag() -> str:
     """The interpreter's own tag, for example cp37-cp37m-linux_x86_64."""
     interpreter = "cp{}{}".format(*sys.version_info[:2])
@@ -55,18 +61,19 @@ def tag() -> str:
 
 
 def metadata(name: str, version: str, numpy: str) -> str:
-    ipp = os.environ["KILN_OPT_IPP"] == "1"
+    ffmpeg = Path("/kiln/build/ffmpeg").is_dir()
     major, minor = sys.version_info[:2]
     return METADATA.format(
         name=name,
         version=version,
-        license="BSD-3-Clause" + " AND LicenseRef-Intel-Simplified-Software-License" * ipp,
+        license=licence(os.environ["KILN_OPT_IPP"] == "1", ffmpeg),
         python="{}.{}".format(major, minor),
         next_python="{}.{}".format(major, minor + 1),
         numpy=numpy,
         modules=os.environ["KILN_OPT_MODULES"],
         cpu=os.environ["KILN_CPU_FEATURES"].replace("baseline", "x86-64 (SSE2)"),
         gpu=gpu(os.environ),
+        video=", video files by FFmpeg" if ffmpeg else ", and there is no FFmpeg",
     )
 
 

@@ -22,6 +22,12 @@ if ((KILN_OPT_CONTRIB)); then cp /kiln/trees/opencv_contrib/LICENSE "$licences/o
 if ((KILN_OPT_IPP)); then
     cp /kiln/build/ipp/wheels/ipp_static-*.dist-info/LICENSE.txt "$licences/ipp-LICENSE.txt"
 fi
+if [ -d /kiln/build/ffmpeg ]; then
+    cp /kiln/build/ffmpeg/licences/* "$licences/"
+    bash /kiln/scripts/offer.sh > "$licences/ffmpeg-SOURCE.txt"
+    # Where the wheel's repair finds them.
+    ln -sfn ffmpeg/lib /kiln/build/libraries
+fi
 if [ -n "${KILN_CUDA:-}" ]; then
     cp /kiln/trees/opencv_contrib/LICENSE "$licences/opencv_contrib-LICENSE"
     if [ "$KILN_OPT_CUDA_LIBS" = bundled ]; then cp /kiln/build/cuda/licences/* "$licences/"; fi

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,7 +16,12 @@ def holds(when: Mapping[str, tuple[Value, ...]], facts: Mapping[str, Value]) -> 
 
 
 def fits(fact: Value | None, value: Value) -> bool:
-    """Whether a fact is a value, or a version in a range such as ">=2.30"; what is not a version is in no range."""
+    """Whether a fact is a value, has its form ("*videoio*"), or is a version in its range (">=2.30").
+
+    What is not a version is in no range.
+    """
+    if isinstance(fact, str) and isinstance(value, str) and "*" in value:
+        return fnmatchcase(fact, value)
     if isinstance(fact, str) and is_range(value):
         from packaging.specifiers import SpecifierSet
         from packaging.version import InvalidVersion, Version

@@ -27,7 +27,7 @@ def uri_of(origin: Origin) -> str:
     if isinstance(origin, GitOrigin):
         return f"git+{origin.git}@{origin.commit}"
     if isinstance(origin, DebianOrigin):
-        name, version, arch = f"{origin.filename[: -len('.deb')]}__".split("_")[:3]
+        name, version, arch = origin.package
         return f"pkg:deb/debian/{name}@{quote(version)}?arch={arch}"
     return origin.url
 
@@ -57,7 +57,7 @@ def version_of(origin: Origin) -> str:
     if isinstance(origin, GitOrigin):
         return origin.commit
     if isinstance(origin, DebianOrigin):
-        return f"{origin.filename}__".split("_")[1]
+        return origin.package[1]
     found = _FORGE.search(origin.url)
     if found:
         return found[3]

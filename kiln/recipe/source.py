@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal, Union
@@ -111,12 +112,15 @@ class GitOrigin:
 
 @dataclass(frozen=True)
 class DebianOrigin:
-    """A file of Debian's archive, by its path below an archive's root, found through the user's own apt.
+    """A package of Debian's archive, or the source of one, by its path below an archive's root.
 
+    It is found through the user's own apt.
     `sha1` is its name in the snapshot service, `snapshot` a moment at which that has it under its path.
     """
 
-    debian: Annotated[str, Field(pattern=r"^pool/[A-Za-z0-9/._+~-]+\.deb$"), AfterValidator(inside)]
+    debian: Annotated[
+        str, Field(pattern=r"^pool/[A-Za-z0-9/._+~-]+\.(deb|orig\.tar\.[a-z0-9]+)$"), AfterValidator(inside)
+    ]
     sha256: Sha256
     size: Size | None = None
     member: RelativePath | None = None
@@ -129,6 +133,15 @@ class DebianOrigin:
     @property
     def filename(self) -> str:
         return posixpath.basename(self.debian)
+
+    @property
+    def package(self) -> tuple[str, str, str]:
+        """Its name, version and architecture, which is `source` for a source."""
+        source = re.fullmatch(r"(.+)_(.+)\.orig\.tar\.\w+", self.filename)
+        if source:
+            return source[1], source[2], "source"
+        name, version, arch = f"{self.filename[: -len('.deb')]}__".split("_")[:3]
+        return name, version, arch
 
     def __str__(self) -> str:
         return f"debian: {self.filename}"

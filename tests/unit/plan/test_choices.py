@@ -109,3 +109,23 @@ def test_cudnn_is_not_put_into_a_wheel() -> None:
     more = {**asked, "modules": "core,cudaarithm"}
     made = planner.make(Catalogue(ROOT), Request("opencv", device="cuda-11.8", options=more))
     assert "cudaarithm" in made.environment["KILN_PARTS_MODULES"].split()
+
+
+@pytest.mark.parametrize(
+    ("options", "compiled"),
+    [
+        ({}, True),
+        ({"modules": "headless"}, True),
+        ({"modules": "core,imgproc,videoio"}, True),
+        ({"modules": "core"}, False),
+        ({"modules": "videostab,core", "contrib": True}, False),
+        ({"ffmpeg": False}, False),
+    ],
+)
+def test_opencv_compiles_ffmpeg_for_the_module_that_calls_it(
+    options: dict[str, object], compiled: bool
+) -> None:
+    made = planner.make(Catalogue(ROOT), Request("opencv", options=options))  # type: ignore[arg-type]
+    assert ("ffmpeg" in {step.name for step in made.steps}) == compiled
+    assert ({"ffmpeg", "libvpx", "nasm"} <= {source.name for source in made.sources}) == compiled
+    assert bool(made.patches) == compiled

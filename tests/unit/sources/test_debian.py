@@ -117,3 +117,16 @@ def test_every_place_of_a_package_is_asked_for_until_one_has_it(site: Site, tmp_
     (standing,) = status.survey([Source("toy", (KEPT,))], Vault(tmp_path), settings, ask=True)
     assert [bool(answer.reason) for answer in standing.answers] == [True, True, False]
     assert [answer.url for answer in standing.dead] == [f"{site.address}/mirror/{KEPT.debian}"]
+
+
+@pytest.mark.parametrize(
+    ("path", "package"),
+    [
+        ("pool/main/t/toy/libtoy-dev_1.0~rc1+b2_amd64.deb", ("libtoy-dev", "1.0~rc1+b2", "amd64")),
+        ("pool/main/t/toy/toy_4.3.7.orig.tar.xz", ("toy", "4.3.7", "source")),
+    ],
+)
+def test_an_origin_says_which_package_it_is_or_is_the_source_of(
+    path: str, package: tuple[str, str, str]
+) -> None:
+    assert DebianOrigin(path, "a" * 64).package == package
