@@ -21,10 +21,10 @@ def run(catalogue: Catalogue, request: Request, environment: Mapping[str, str], 
     if json_wanted:
         sys.stdout.write(made.to_json(advice=known.value()))
     else:
-        show(made, known, route.described(environment), Console.for_output())
+        show(made, known, Console.for_output(), route.described(environment))
 
 
-def show(plan: Plan, known: Advice, way: str, console: Console) -> None:
+def show(plan: Plan, known: Advice, console: Console, way: str = "") -> None:
     """Every input with its hash, every container step, the limits, and the build key."""
     title = f"{plan.recipe.name} {plan.recipe.version}  {plan.variant_name}"
     console.say(f"{title}\n{plan.recipe.summary}\n")
