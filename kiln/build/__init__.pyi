@@ -5,7 +5,6 @@ from . import record as record
 from .budget import Budget as Budget
 from .compile import compile_wheel as compile_wheel
 from .compile import ensure_interpreter as ensure_interpreter
-from .front import Front as Front
 from .measured import Measured as Measured
 from .measured import Meter as Meter
 from .measured import SharedUse as SharedUse
@@ -14,11 +13,6 @@ from .measured import read_measured as read_measured
 from .record import Damage as Damage
 from .record import Record as Record
 from .runner import BuildRunner as BuildRunner
-from .shared import SECRETS as SECRETS
-from .shared import Config as Config
-from .shared import SharedCache as SharedCache
-from .shared import shared_cache as shared_cache
-from .stores import store_of as store_of
 from .wheel import finish_wheel as finish_wheel
 from .workspace import Line as Line
 from .workspace import Workspace as Workspace

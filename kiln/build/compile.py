@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 
 from kiln import sources
-from kiln.build import doors
 from kiln.build.runner import INTERPRETER, BuildRunner
 from kiln.build.venvs import ensure_venvs
 from kiln.build.vitals import Vitals
 from kiln.core import CompileError, Console, UsageError, give, is_plain, remove
 from kiln.plan import VENVS_SCRIPT, ContainerStep, prepares
+from kiln.shared import sockets
 
 # What is known of the pinned inputs, for the scripts that write the SBOM.
 PARTS = "parts.json"
@@ -24,7 +24,9 @@ def compile_wheel(runner: BuildRunner, console: Console) -> Path:
     Raises CompileError if a step fails, UsageError if the interpreter does not run in the base.
     """
     runner.workspace.prepare()
-    with doors.opened(runner.front, runner.workspace.doors) if runner.front else contextlib.nullcontext():
+    with (
+        sockets.opened(runner.shared, runner.workspace.sockets) if runner.shared else contextlib.nullcontext()
+    ):
         return _compiled(runner, console)
 
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiln.build import cache, doors
+from kiln.build import cache
 from kiln.build.budget import Budget
-from kiln.build.front import Front
 from kiln.build.vitals import CACHE_LOG
 from kiln.build.workspace import VENVS_FILES, Line, Workspace, plan_variables
 from kiln.engine import Mount
 from kiln.plan import VENVS, VENVS_SCRIPT, ContainerStep, prepares
+from kiln.shared import CacheClient, sockets
 
 # The step that compiles an interpreter from source.
 INTERPRETER = "cpython"
@@ -22,7 +22,7 @@ INTERPRETER = "cpython"
 class BuildRunner:
     """Runs the steps of the stations `compile` and `wheel` in a workspace, with `jobs` compilers at once.
 
-    `budget` limits the steps of the station `compile`, `cache_size` in bytes what ccache keeps for them. `front` is the
+    `budget` limits the steps of the station `compile`, `cache_size` in bytes what ccache keeps for them. `shared` is the
     shared cache that they use, if any.
     """
 
@@ -30,7 +30,7 @@ class BuildRunner:
     jobs: int
     budget: Budget | None = None
     cache_size: int = cache.DEFAULT
-    front: Front | None = None
+    shared: CacheClient | None = None
 
     def run(self, step: ContainerStep, line: Line) -> None:
         """Run one step. Raises CompileError if it fails, BudgetError if the time is over."""
@@ -39,7 +39,7 @@ class BuildRunner:
 
     def environment(self, step: ContainerStep) -> Mapping[str, str]:
         """The variables of a step. Steps that compile do not see the build key, so it cannot get into the binaries."""
-        plan, front = self.workspace.plan, self._front(step)
+        plan, shared = self.workspace.plan, self._shared(step)
         stamp = {"KILN_STAMP": plan.stamp} if step.station == "wheel" else {}
         # Without a cache the compiler is run as it is.
         caching = (
@@ -55,7 +55,7 @@ class BuildRunner:
             "KILN_JOBS": str(self.jobs),
             "KILN_PATCHES": " ".join(f"{each.tree}:{each.file}" for each, _ in plan.patches),
             **caching,
-            **(doors.variables(front.cache.write) if front else {}),
+            **(sockets.variables(shared.cache.write) if shared else {}),
             **stamp,
         }
 
@@ -74,8 +74,8 @@ class BuildRunner:
         found = self._cache(step)
         if found:
             mounts.append(Mount(found, "/kiln/ccache", writable=True))
-        if self._front(step):
-            mounts.append(Mount(workspace.doors, doors.FOLDER))
+        if self._shared(step):
+            mounts.append(Mount(workspace.sockets, sockets.FOLDER))
         if interpreter:
             return mounts
         making = step.script == VENVS_SCRIPT
@@ -89,9 +89,9 @@ class BuildRunner:
                 mounts.append(Mount(workspace.trees / source.name, f"/kiln/trees/{source.name}", writable))
         return mounts
 
-    def _front(self, step: ContainerStep) -> Front | None:
+    def _shared(self, step: ContainerStep) -> CacheClient | None:
         """The shared cache of a step; None for one that has none, as that whose result every recipe uses."""
-        return self.front if step.name != INTERPRETER and self._cache(step) else None
+        return self.shared if step.name != INTERPRETER and self._cache(step) else None
 
     def _cache(self, step: ContainerStep) -> Path | None:
         """The compile cache of a step; None for one that has none."""

@@ -72,7 +72,7 @@ class Workspace:
         return self.folder / "out"
 
     @property
-    def doors(self) -> Path:
+    def sockets(self) -> Path:
         """Where the steps reach a shared cache."""
         return self.folder / "cache"
 
@@ -105,7 +105,7 @@ class Workspace:
         """Make the folders, all empty; remove what an earlier build left that was killed."""
         self.engine.remove(self.label)
         self.discard()
-        for folder in (self.folder, self.trees, self.doors):
+        for folder in (self.folder, self.trees, self.sockets):
             folder.mkdir(parents=True)
         for folder in (self.build, self.build / "home", self.build / "tmp", self.out):
             give(folder, self.engine.owner)

@@ -11,8 +11,8 @@ from invoke.context import Context
 
 if TYPE_CHECKING:
     from kiln.attest import Signer
-    from kiln.build import SharedCache
     from kiln.recipe import Catalogue
+    from kiln.shared import SharedCache
     from kiln.sources import FetchSettings
 
 
@@ -52,12 +52,12 @@ def signer_of(key: str) -> Signer | None:
 
 def shared_cache_of(url: str, write: bool) -> SharedCache | None:
     """The cache that this build shares with others, if any. Its secrets leave the environment in any case."""
-    from kiln import build
+    from kiln import shared
 
     try:
-        return build.shared_cache(os.environ, url, write)
+        return shared.shared_cache(os.environ, url, write)
     finally:
-        for name in build.SECRETS:
+        for name in shared.SECRETS:
             os.environ.pop(name, None)
 
 

@@ -16,11 +16,9 @@ from kiln.build import (
     Budget,
     BuildRunner,
     Damage,
-    Front,
     Measured,
     Meter,
     Record,
-    SharedCache,
     SharedUse,
     Workspace,
     bundle,
@@ -30,7 +28,6 @@ from kiln.build import (
     finish_wheel,
     read_measured,
     record,
-    store_of,
 )
 from kiln.commands import beside, sign
 from kiln.commands.printing import short_path
@@ -38,6 +35,7 @@ from kiln.core import BudgetError, Console, Home, duration, give, new, remove, s
 from kiln.engine import Conditions, connect, cores, doctor, memory, room, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
+from kiln.shared import CacheClient, SharedCache, store_of
 from kiln.sources import licences
 
 if TYPE_CHECKING:
@@ -230,8 +228,8 @@ def _prepared(
         meter,
         settings.shared.name if settings.shared else "",
     )
-    front = _front(planned, settings, console)
-    runner = BuildRunner(workspace, settings.jobs, settings.budget, cache.limit(settings.environment), front)
+    client = _client(planned, settings, console)
+    runner = BuildRunner(workspace, settings.jobs, settings.budget, cache.limit(settings.environment), client)
     if earlier:
         why = "has changed" if earlier.smoke_key else "was not passed"
         console.note(f"the smoke suite {why}: the wheel is tested again, not built again")
@@ -243,11 +241,11 @@ def _prepared(
         try:
             compile_wheel(runner, console)
         finally:
-            if front:
-                console.note(front.summary())
+            if client:
+                console.note(client.summary())
         if meter:
             meter.take_actions(workspace.build)
-            meter.shared = SharedUse(front.cache.url, front.value()) if front else None
+            meter.shared = SharedUse(client.cache.url, client.value()) if client else None
     with console.station("wheel"):
         wheel = finish_wheel(runner, console)
     return workspace, wheel
@@ -274,12 +272,12 @@ def _turn(planned: Plan, settings: BuildSettings, console: Console) -> Iterator[
         yield
 
 
-def _front(planned: Plan, settings: BuildSettings, console: Console) -> Front | None:
+def _client(planned: Plan, settings: BuildSettings, console: Console) -> CacheClient | None:
     """The shared cache as this build sees it, where it has one."""
     shared = settings.shared
     if shared is None:
         return None
-    return Front(shared, planned.cache_name, store_of(shared), settings.home.work, console.note)
+    return CacheClient(shared, planned.cache_name, store_of(shared), settings.home.work, console.note)
 
 
 def _described(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kiln import build, index, lock, models, recipe, sources
+from kiln import build, index, lock, models, recipe, shared, sources
 from kiln.commands import matrix
 from kiln.core import Console, DifferenceError
 
@@ -76,7 +76,7 @@ def kinds() -> tuple[Kind, ...]:
         Kind("series", recipe.PatchList, ("patches/*/series.yaml", "patches/*/*/series.yaml"), True, True),
         Kind("checkout-patch", models.codepatch.CodePatch, ("patches/checkouts/*/patch.yaml",)),
         Kind("matrix", matrix.Matrix, ("ci/matrix.yaml",)),
-        Kind("config", build.Config, ("ci/farm/config.yaml",)),
+        Kind("config", shared.Config, ("ci/farm/config.yaml",)),
         Kind("sets", index.Sets, ("requirements/sets.yaml",)),
         Kind("known-bad", models.onnx.Refused, ("layers/export/known-bad.yaml",)),
     )

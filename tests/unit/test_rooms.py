@@ -15,7 +15,7 @@ FLOORS = (
     ("archive",),
     ("recipe",),
     ("plan", "sources"),
-    ("lock", "engine"),
+    ("lock", "engine", "shared"),
     ("build",),
     ("smoke", "attest"),
     ("index", "models", "report"),

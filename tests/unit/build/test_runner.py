@@ -6,11 +6,12 @@ from typing import cast
 
 import pytest
 
-from kiln.build import BuildRunner, Front, SharedCache, Workspace, store_of
+from kiln.build import BuildRunner, Workspace
 from kiln.core import Home
 from kiln.engine import Engine, Images
 from kiln.plan import VENVS_SCRIPT, ContainerStep, Plan, Request, planner, unshared_name
 from kiln.recipe import Catalogue
+from kiln.shared import CacheClient, SharedCache, store_of
 from kiln.sources import Obtained
 from tests.support import repository
 
@@ -120,8 +121,8 @@ def test_with_a_shared_cache_the_recipes_own_steps_have_its_sockets_and_a_local_
 ) -> None:
     cache = SharedCache("http://cache.example", login="me:secret")
     workspace = replace(runner.workspace, shared=cache.name)
-    front = Front(cache, "toy", store_of(cache), tmp_path, print)
-    shared = BuildRunner(workspace, jobs=3, front=front)
+    client = CacheClient(cache, "toy", store_of(cache), tmp_path, print)
+    shared = BuildRunner(workspace, jobs=3, shared=client)
     with_it = {step: targets(shared, step) for step in ("compile", "python", "patch", "cpython")}
     assert [step for step, found in with_it.items() if "/kiln/cache" in found] == ["compile"]
     assert not with_it["compile"]["/kiln/cache"] and "/kiln/cache" not in targets(runner, "compile")

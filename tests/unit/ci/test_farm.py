@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kiln.build import Front, SharedCache, store_of
-from kiln.build.front import FAILURES
+from kiln.shared import CacheClient, SharedCache, store_of
+from kiln.shared.client import FAILURES
 from tests.support.repository import ROOT
 
 FARM = ROOT / "ci/farm"
@@ -72,12 +72,12 @@ def server(tmp_path: Path) -> Iterator[str]:
 def test_who_has_a_writers_login_gives_objects_and_who_has_a_readers_takes_them(
     server: str, tmp_path: Path
 ) -> None:
-    def front(login: str) -> Front:
+    def client(login: str) -> CacheClient:
         cache = SharedCache(server, True, login, "our key")
-        return Front(cache, "toy", store_of(cache), tmp_path, said.append)
+        return CacheClient(cache, "toy", store_of(cache), tmp_path, said.append)
 
     said: list[str] = []
-    ci, person, stranger = front("ci:two"), front("person:one"), front("person:two")
+    ci, person, stranger = client("ci:two"), client("person:one"), client("person:two")
     file = tmp_path / "object"
     file.write_bytes(BODY)
     with file.open("rb") as content:

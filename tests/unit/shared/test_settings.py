@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kiln.build import shared_cache
 from kiln.core import UsageError
+from kiln.shared import shared_cache
 
 
 @pytest.fixture

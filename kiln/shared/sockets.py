@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from kiln.build.front import Front
-from kiln.build.stores import size_of
 from kiln.core import BLOCK
+from kiln.shared.client import CacheClient
+from kiln.shared.stores import size_of
 
 # Where the folder is in a container, and the two sockets in it.
 FOLDER = "/kiln/cache"
@@ -48,11 +48,11 @@ class Writable(Protocol):
 
 
 @contextlib.contextmanager
-def opened(front: Front, folder: Path) -> Iterator[None]:
+def opened(client: CacheClient, folder: Path) -> Iterator[None]:
     """Answer on both sockets in a folder until this context ends."""
     with contextlib.ExitStack() as stack:
         for name, handler in ((HTTP, _Http), (REDIS, _Redis)):
-            server = stack.enter_context(_Server(folder, name, handler, front))
+            server = stack.enter_context(_Server(folder, name, handler, client))
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
             stack.callback(server.shutdown)
         yield
@@ -62,8 +62,8 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, folder: Path, name: str, handler: Any, front: Front) -> None:
-        self.front = front
+    def __init__(self, folder: Path, name: str, handler: Any, client: CacheClient) -> None:
+        self.client = client
         self._free = threading.BoundedSemaphore(CONNECTIONS)
         (folder / name).unlink(missing_ok=True)
         # A socket's path may have 107 bytes, and a home may have a longer one.
@@ -95,7 +95,7 @@ class _Http(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         name = self._name()
-        content = self.server.front.get(name) if name else None
+        content = self.server.client.get(name) if name else None
         if content is None:
             self._answer(404)
             return
@@ -111,10 +111,10 @@ class _Http(http.server.BaseHTTPRequestHandler):
             self._answer(413)
             return
         name = self._name()
-        with tempfile.TemporaryFile(dir=self.server.front.work) as content:
+        with tempfile.TemporaryFile(dir=self.server.client.work) as content:
             _copy(self.rfile, content, int(length))
             if name:
-                self.server.front.put(name, content)
+                self.server.client.put(name, content)
         self._answer(200)
 
     def _name(self) -> str:
@@ -154,7 +154,7 @@ class _Redis(socketserver.StreamRequestHandler):
                 self.wfile.write(b":0\r\n" if command in (b"EXISTS", b"DEL") else b"+OK\r\n")
 
     def _get(self, key: bytes) -> None:
-        content = self.server.front.get(self._name(key))
+        content = self.server.client.get(self._name(key))
         if content is None:
             self.wfile.write(b"$-1\r\n")
             return
@@ -168,10 +168,10 @@ class _Redis(socketserver.StreamRequestHandler):
         size = self._number(b"$")
         if size > MOST:
             raise ValueError("too large")
-        with tempfile.TemporaryFile(dir=self.server.front.work) as content:
+        with tempfile.TemporaryFile(dir=self.server.client.work) as content:
             _copy(self.rfile, content, size)
             self.rfile.read(2)
-            self.server.front.put(self._name(key), content)
+            self.server.client.put(self._name(key), content)
         self.wfile.write(b"+OK\r\n")
 
     def _name(self, key: bytes) -> str:

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
-from kiln.build.shared import SharedCache
 from kiln.core import BLOCK
+from kiln.shared.settings import SharedCache
 from kiln.sources import OriginError, Patience
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from kiln.build.shared import SharedCache
-from kiln.build.stores import Store, StoreError, size_of
 from kiln.core import BLOCK, hash_into, shown
+from kiln.shared.settings import SharedCache
+from kiln.shared.stores import Store, StoreError, size_of
 
 # What stands before an object that its name does not check.
 HEAD = b"kiln-object-1\n"
@@ -40,7 +40,7 @@ class Counts:
     failures: int = 0
 
 
-class Front:
+class CacheClient:
     """A shared cache as one build sees it.
 
     An object in `cas/` has the sha256 of its content as its name. All others are kept as `ac/` and the digest of their

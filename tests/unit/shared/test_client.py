@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kiln.build import Front, SharedCache, doors, store_of
-from kiln.build.front import FAILURES, PAUSE
+from kiln.shared import CacheClient, SharedCache, sockets, store_of
+from kiln.shared.client import FAILURES, PAUSE
 from kiln.sources import Patience
 from tests.support.object_server import Objects, object_server
 
@@ -34,12 +34,12 @@ def objects(request: pytest.FixtureRequest) -> Iterator[Objects]:
 
 
 @pytest.fixture
-def front(tmp_path: Path) -> Callable[..., Front]:
+def front(tmp_path: Path) -> Callable[..., CacheClient]:
     def make(
         objects: Objects, space: str = "toy", key: str = "", login: str = "", write: bool = True
-    ) -> Front:
+    ) -> CacheClient:
         cache = SharedCache(f"{objects.url}", write, login, key)
-        made = Front(cache, space, store_of(cache, QUICK), tmp_path, said.append, clock)
+        made = CacheClient(cache, space, store_of(cache, QUICK), tmp_path, said.append, clock)
         made.said, made.clock = said, clock  # type: ignore[attr-defined]
         return made
 
@@ -48,13 +48,13 @@ def front(tmp_path: Path) -> Callable[..., Front]:
     return make
 
 
-def put(front: Front, name: str, body: bytes = BODY) -> None:
+def put(front: CacheClient, name: str, body: bytes = BODY) -> None:
     with (front.work / "object").open("w+b") as file:
         file.write(body)
         front.put(name, file)
 
 
-def got(front: Front, name: str) -> bytes | None:
+def got(front: CacheClient, name: str) -> bytes | None:
     found = front.get(name)
     if found is None:
         return None
@@ -64,7 +64,7 @@ def got(front: Front, name: str) -> bytes | None:
 
 @pytest.mark.parametrize("name", [CAS, "ccache/abc", "bazel/tools/abc"])
 def test_what_one_build_gives_another_takes_and_both_count_it(
-    front: Callable[..., Front], objects: Objects, name: str
+    front: Callable[..., CacheClient], objects: Objects, name: str
 ) -> None:
     one, other = front(objects), front(objects)
     assert got(other, name) is None
@@ -75,19 +75,19 @@ def test_what_one_build_gives_another_takes_and_both_count_it(
     assert "1 objects (0.1 MB) came from it" in other.summary()
 
 
-def test_who_may_only_read_gives_nothing(front: Callable[..., Front], objects: Objects) -> None:
+def test_who_may_only_read_gives_nothing(front: Callable[..., CacheClient], objects: Objects) -> None:
     put(front(objects, write=False), CAS)
     assert objects.asked == [] and objects.kept == {}
 
 
 def test_an_object_under_the_digest_of_another_is_not_given_on(
-    front: Callable[..., Front], objects: Objects
+    front: Callable[..., CacheClient], objects: Objects
 ) -> None:
     put(front(objects), CAS, b"something else")
     assert objects.kept == {}
 
 
-def test_recipes_do_not_see_each_others_objects(front: Callable[..., Front], objects: Objects) -> None:
+def test_recipes_do_not_see_each_others_objects(front: Callable[..., CacheClient], objects: Objects) -> None:
     put(front(objects, space="one"), "ccache/abc")
     assert got(front(objects, space="two"), "ccache/abc") is None
     assert got(front(objects, space="one"), "ccache/abc") == BODY
@@ -95,7 +95,7 @@ def test_recipes_do_not_see_each_others_objects(front: Callable[..., Front], obj
 
 @pytest.mark.parametrize("name", [CAS, "ccache/abc", "bazel/tools/abc"])
 def test_an_altered_object_is_not_used_and_that_is_said_once(
-    front: Callable[..., Front], objects: Objects, name: str
+    front: Callable[..., CacheClient], objects: Objects, name: str
 ) -> None:
     one = front(objects)
     put(one, name)
@@ -106,7 +106,7 @@ def test_an_altered_object_is_not_used_and_that_is_said_once(
 
 
 def test_without_the_key_no_object_is_made_or_exchanged_unseen(
-    front: Callable[..., Front], objects: Objects
+    front: Callable[..., CacheClient], objects: Objects
 ) -> None:
     own, other = front(objects, key="ours"), front(objects, key="theirs")
     put(other, "ccache/abc", b"a false object")
@@ -121,7 +121,7 @@ def test_without_the_key_no_object_is_made_or_exchanged_unseen(
 
 @pytest.mark.parametrize("mode", ["gone", "error", "hang", "drip", "cut"])
 def test_a_cache_that_fails_is_a_miss_said_once_and_asked_again_later(
-    front: Callable[..., Front], tmp_path: Path, mode: str
+    front: Callable[..., CacheClient], tmp_path: Path, mode: str
 ) -> None:
     with object_server() as objects:
         one = front(objects)
@@ -141,7 +141,7 @@ def test_a_cache_that_fails_is_a_miss_said_once_and_asked_again_later(
 
 @pytest.mark.parametrize("mode", ["gone", "error", "full", "hang"])
 def test_a_cache_that_takes_nothing_is_left_alone_and_still_gives(
-    front: Callable[..., Front], mode: str
+    front: Callable[..., CacheClient], mode: str
 ) -> None:
     with object_server() as objects:
         one = front(objects)
@@ -155,7 +155,7 @@ def test_a_cache_that_takes_nothing_is_left_alone_and_still_gives(
         assert len(one.said) == 1 and "stays here" in one.said[0]  # type: ignore[attr-defined]
 
 
-def test_a_cache_that_is_not_there_costs_a_few_questions(front: Callable[..., Front]) -> None:
+def test_a_cache_that_is_not_there_costs_a_few_questions(front: Callable[..., CacheClient]) -> None:
     for kind in ("http", "redis"):
         with object_server(kind) as objects:
             one = front(objects)
@@ -164,7 +164,7 @@ def test_a_cache_that_is_not_there_costs_a_few_questions(front: Callable[..., Fr
         assert one.counts.failures == FAILURES
 
 
-def test_logins_are_used_and_never_shown(front: Callable[..., Front]) -> None:
+def test_logins_are_used_and_never_shown(front: Callable[..., CacheClient]) -> None:
     for kind, login, wanted in (
         ("http", "me:secret", "Basic bWU6c2VjcmV0"),
         ("http", "secret", "Bearer secret"),
@@ -182,13 +182,13 @@ def test_logins_are_used_and_never_shown(front: Callable[..., Front]) -> None:
 
 
 @pytest.fixture
-def opened(front: Callable[..., Front], tmp_path: Path) -> Iterator[tuple[Front, Path]]:
+def opened(front: Callable[..., CacheClient], tmp_path: Path) -> Iterator[tuple[CacheClient, Path]]:
     """A front, and the folder with its two sockets, whose path is longer than that of a socket may be."""
     folder = tmp_path / ("x" * 120)
     folder.mkdir()
     with object_server() as objects:
         made = front(objects)
-        with doors.opened(made, folder):
+        with sockets.opened(made, folder):
             yield made, folder
 
 
@@ -201,9 +201,9 @@ def connected(folder: Path, name: str) -> socket.socket:
     return made
 
 
-def test_bazels_requests_are_answered_on_one_socket(opened: tuple[Front, Path]) -> None:
+def test_bazels_requests_are_answered_on_one_socket(opened: tuple[CacheClient, Path]) -> None:
     _, folder = opened
-    with connected(folder, doors.HTTP) as sock:
+    with connected(folder, sockets.HTTP) as sock:
         http_client = http.client.HTTPConnection("kiln")
         http_client.sock = sock
         told = []
@@ -224,13 +224,13 @@ def test_bazels_requests_are_answered_on_one_socket(opened: tuple[Front, Path]) 
     ]  # fmt: skip
 
 
-def test_ccaches_commands_are_answered_on_the_other(opened: tuple[Front, Path]) -> None:
+def test_ccaches_commands_are_answered_on_the_other(opened: tuple[CacheClient, Path]) -> None:
     _, folder = opened
 
     def command(*words: bytes) -> bytes:
         return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
 
-    with connected(folder, doors.REDIS) as sock:
+    with connected(folder, sockets.REDIS) as sock:
         sock.sendall(
             command(b"GET", b"ccache:1") + command(b"EXISTS", b"ccache:1") + command(b"SET", b"ccache:1", b"an object")
             + command(b"GET", b"ccache:1") + command(b"DEL", b"ccache:1") + command(b"GET", b"ccache:1")
@@ -249,9 +249,11 @@ def test_ccaches_commands_are_answered_on_the_other(opened: tuple[Front, Path]) 
         b"*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$999999999999\r\nx",
     ],
 )
-def test_nonsense_ends_a_connection_and_nothing_else(opened: tuple[Front, Path], nonsense: bytes) -> None:
+def test_nonsense_ends_a_connection_and_nothing_else(
+    opened: tuple[CacheClient, Path], nonsense: bytes
+) -> None:
     front, folder = opened
-    for name in (doors.HTTP, doors.REDIS):
+    for name in (sockets.HTTP, sockets.REDIS):
         with connected(folder, name) as sock:
             sock.sendall(nonsense)
             sock.shutdown(socket.SHUT_WR)
