@@ -105,7 +105,7 @@ def test_findings_are_values_for_programs(tmp_path: Path) -> None:
     assert rows["engine"]["good"] is False and rows["engine"]["cure"]
     assert rows["room"]["good"] is True and rows["room"]["cure"] is None
     assert rows["processor"]["found"] == "has sse4.2"
-    assert rows["sources"]["found"].startswith("0 of 17 in the vault")
+    assert rows["sources"]["found"].startswith("0 of 20 in the vault")
 
 
 def test_each_row_has_its_cure_only_where_it_is_needed() -> None:
