@@ -98,7 +98,8 @@ def _json(text: str) -> Any:
         start = text.find("\n", start) + 1 or len(text)
     if not text.startswith("{", start) or "\\" in text or _CONTROL.search(text):
         raise ValueError("this may be YAML")
-    return parse_json(text[start:], object_pairs_hook=_mapping, parse_int=_integer, parse_float=_integer)
+    hooks = dict.fromkeys(("parse_int", "parse_float", "parse_constant"), _integer)
+    return parse_json(text[start:], object_pairs_hook=_mapping, **hooks)
 
 
 def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
