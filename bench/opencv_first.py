@@ -61,10 +61,15 @@ def output(*command: object, **changed: object) -> tuple[int, str]:
 
 
 class Wheel:
-    """A wheel in an environment of its own; `places` says where pip finds it, and packages that require it."""
+    """A wheel in an environment of its own; `places` says where pip finds it, and packages that require it.
 
-    def __init__(self, python: str, requirement: str, folder: Path, places: list[str]) -> None:
-        self.folder, self.places = folder, places
+    `stand_ins` are pins of what stands in for it under other names: pip prefers what is newer elsewhere.
+    """
+
+    def __init__(
+        self, python: str, requirement: str, folder: Path, places: list[str], stand_ins: tuple[str, ...] = ()
+    ) -> None:
+        self.folder, self.places, self.stand_ins = folder, places, stand_ins
         subprocess.run([python, "-m", "venv", folder], check=True)
         self.python = folder / "bin/python"
         self.requirement = requirement
@@ -104,7 +109,7 @@ class Wheel:
 
     def beside_headless(self) -> str:
         """Install a package that requires another of the four names; remove that; and see what is left."""
-        self.pip("install", self.requirement, "wants-headless")
+        self.pip("install", self.requirement, "wants-headless", *self.stand_ins)
         self.pip("uninstall", "--yes", "wants-headless", "opencv-python-headless")
         return output(self.python, "-c", "import cv2; print(cv2.__version__)")[1]
 
@@ -122,6 +127,11 @@ def wants_headless(folder: Path) -> None:
             info + "WHEEL", "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
         archive.writestr(info + "RECORD", "")
+
+
+def pin(wheel: Path) -> str:
+    name, version, *_ = wheel.name.split("-")
+    return f"{name.replace('_', '-')}=={version}"
 
 
 def face(folder: Path) -> Path:
@@ -157,10 +167,12 @@ def main() -> None:
         subprocess.run(index, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         own = f"file://{folder}/index/simple/"
         version = wheels[0].name.split("-")[1]
+        others = [pin(wheel) for wheel in (folder / "index").rglob("opencv_python_headless-*.whl")]
         subjects = [
             Wheel(
                 python, f"opencv-python=={version}", folder / "ours",
                 ["--extra-index-url", own, "--find-links", str(links)],
+                tuple(others),
             ),
             Wheel(given.python, OFFICIAL, folder / "official", ["--find-links", str(links)]),
         ]  # fmt: skip
