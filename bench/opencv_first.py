@@ -31,10 +31,10 @@ print(cv2.__version__, cv2.GaussianBlur(numpy.full((9, 9), 7, numpy.uint8), (3, 
 """
 TYPED = """
 import cv2
-import numpy as np
 picture = cv2.imread("a.png")
 grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-small: "np.ndarray" = cv2.resize(grey, (10, 10))
+small = cv2.resize(grey, (10, 10))
+width: int = small.shape[1]
 cv2.rectangle(picture, (1, 2), (3, 4), 255)
 """
 WRONG = "import cv2\ncv2.imread(5)\n"
