@@ -20,10 +20,7 @@ def finish_wheel(runner: BuildRunner, console: Console) -> Wheel:
                     runner.run(step, line)
                 except CompileError as error:
                     left = f"  the raw wheel, until the next build: {workspace.out / 'raw'}"
-                    detail = "\n".join(filter(None, (error.detail, left)))
-                    raise CompileError(
-                        error.what, error.cure, where=error.where, detail=detail, quoted=error.quoted
-                    ) from error
+                    raise error.adding(left) from error
     # A link that a step has left may lead to any file of this machine.
     wheels = sorted(filter(is_plain, workspace.out.glob("*.whl")))
     if len(wheels) != 1:

@@ -18,7 +18,7 @@ from rich.markup import escape
 from kiln import plan
 from kiln.commands.printing import plain_table
 from kiln.core import STRICT, Console, Document, Integer, UsageError, Value, read_yaml, typed
-from kiln.plan import Plan, Request
+from kiln.plan import Plan, Request, flag
 from kiln.recipe import Catalogue, Option, cpu
 
 AXES = ("device", "base", "python", "cpu_features", "glibc")
@@ -69,11 +69,11 @@ class MatrixRow:
         for axis in AXES:
             value, default = getattr(self.plan.variant, axis), getattr(chosen.variants.defaults, axis)
             if value != (cpu.canonical(default) if axis == "cpu_features" else default):
-                words += [_flag(axis), value]
+                words += [flag(axis), value]
         for option in chosen.options:
             value = self.plan.options.get(option.name, option.default)
             if value != option.default:
-                words += [_flag(option.name, value), *([] if isinstance(value, bool) else [str(value)])]
+                words += [flag(option.name, value), *([] if isinstance(value, bool) else [str(value)])]
         return tuple(words)
 
     @property
@@ -278,7 +278,3 @@ def _checked(rows: Sequence[MatrixRow], wanted: Wanted) -> tuple[MatrixRow, ...]
             "filter it, by --recipe or --device",
         )
     return found
-
-
-def _flag(name: str, value: Value = True) -> str:
-    return f"--{'no-' if value is False else ''}{name.replace('_', '-')}"

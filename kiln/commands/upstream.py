@@ -58,9 +58,10 @@ def run(
         target = place.folder / FILE
         with new(target) as stream:
             stream.write(json.dumps(asdict(found), indent=1, sort_keys=True).encode() + b"\n")
-    show(found, Console.for_output())
+    failures = found.failures
+    show(found, failures, Console.for_output())
     console.say(f"results  {short_path(target)}")
-    own = [name for name, where in found.failures.items() if where == "this wheel alone"]
+    own = [name for name, where in failures.items() if where == "this wheel alone"]
     if own:
         beside = "" if found.against is None else " here and on no other wheel"
         cure = "read why above"
@@ -76,7 +77,7 @@ def _results(opened: Opened, choice: Choice, console: Console) -> UpstreamResult
     return read_upstream(place.build)
 
 
-def show(found: UpstreamResult, console: Console) -> None:
+def show(found: UpstreamResult, failures: Mapping[str, str], console: Console) -> None:
     """The counts, and the tests that failed, by where."""
     counts = plain_table("", "this wheel", *([] if found.against is None else ["the other wheel"]))
     for ending in ("passed", "skipped", "failed"):
@@ -85,7 +86,7 @@ def show(found: UpstreamResult, console: Console) -> None:
     console.say(f"{found.files:,} of {found.of:,} test files")
     console.table(counts)
     for where in ("this wheel alone", "both wheels", "known", "the other wheel alone"):
-        names = [name for name, at in found.failures.items() if at == where]
+        names = [name for name, at in failures.items() if at == where]
         if names:
             console.say(f"\nfailed on {where}" if where != "known" else "\nfailed, as is known")
         for name in names[:SHOWN]:

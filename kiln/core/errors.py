@@ -25,6 +25,11 @@ class KilnError(Exception):
         self.detail = detail
         self.quoted = quoted
 
+    def adding(self, line: str) -> KilnError:
+        """The same failure with one more line of detail."""
+        detail = "\n".join(filter(None, (self.detail, line)))
+        return type(self)(self.what, self.cure, where=self.where, detail=detail, quoted=self.quoted)
+
     @property
     def sentence(self) -> str:
         """The message without its detail."""

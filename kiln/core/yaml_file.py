@@ -103,13 +103,14 @@ def _json(text: str) -> Any:
 
 
 def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = {key: _conditions(value) if key == "when" else _tuples(value) for key, value in pairs}
+    found = {key: _conditions(_tuples(value)) if key == "when" else _tuples(value) for key, value in pairs}
     if len(found) < len(pairs):
         raise ValueError("a key appears twice")
     return found
 
 
 def _integer(text: str) -> int:
+    """A number; ValueError for one that is too large or not an integer: YAML has other forms of those."""
     if len(text) > len(str(_MAX_NUMBER)) or abs(int(text)) >= _MAX_NUMBER:
         raise ValueError("this number is too large")
     return int(text)
@@ -122,7 +123,7 @@ def _tuples(value: Any) -> Any:
 def _conditions(value: Any) -> Any:
     """What stands under `when`: a value alone is a list of one."""
     if not isinstance(value, dict):
-        return _tuples(value)
+        return value
     return {key: each if isinstance(each, tuple) else (each,) for key, each in value.items()}
 
 
@@ -247,9 +248,8 @@ class _Reading:
             if key in result:
                 where = f"{self._document.path}:{line}"
                 self.problems.append(f"{where}: {key}: this key appears twice; remove one")
-            result[key] = self._plain(value_node, inner)
-            if place and place[-1] == "when" and not isinstance(result[key], tuple):
-                result[key] = (result[key],)
+            value = self._plain(value_node, inner)
+            result[key] = _conditions(value) if key == "when" else value
         return result
 
     def _scalar(self, node: yaml.Node, place: Place) -> Any:

@@ -16,5 +16,6 @@ from .model import prepares as prepares
 from .planner import make as make
 from .variant import Request as Request
 from .variant import Variant as Variant
+from .words import flag as flag
 from .words import option_word as option_word
 from .words import variant_words as variant_words

@@ -66,13 +66,7 @@ def run_suite(
     except SmokeError as error:
         found = read_results(place.build) if report.exists() else None
         if found is None or not found.failures:
-            raise SmokeError(
-                error.what,
-                error.cure,
-                where=error.where,
-                detail=f"{error.detail}\n  {kept}",
-                quoted=error.quoted,
-            ) from error
+            raise error.adding(f"  {kept}") from error
         write_page(place.build / PAGE, found, wheel, about)
         names = [case.name for case in found.failures]
         shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")

@@ -37,9 +37,11 @@ class UpstreamResult:
     @property
     def failures(self) -> dict[str, Why]:
         """The tests that failed anywhere, and where."""
-        names = [name for name, (ending, _) in self.wheel.items() if ending == "failed"]
-        others = [name for name, (ending, _) in (self.against or {}).items() if ending == "failed"]
-        return {name: self._where(name, name in names, name in others) for name in sorted({*names, *others})}
+        here, there = (
+            {name for name, (ending, _) in side.items() if ending == "failed"}
+            for side in (self.wheel, self.against or {})
+        )
+        return {name: self._where(name, name in here, name in there) for name in sorted(here | there)}
 
     def _where(self, name: str, here: bool, there: bool) -> Why:
         if here and there:
