@@ -234,7 +234,8 @@ def test_a_length_that_is_not_a_number_of_bytes_is_ignored(site: Site, fetch: Fe
 def test_a_server_that_only_trickles_is_given_up(site: Site, fetch: Fetch) -> None:
     demanding = Downloader(Patience(connect=5, stall=0.05, slowest=1 << 50, pauses=()))
     told = fetch.fails(site.put("/x", web.endless(b"x")), TransientError, Pinned("0" * 64), demanding)
-    assert told.startswith("stalls: ")
+    # The second where this machine is so busy that the first byte alone takes longer than `stall`.
+    assert told.startswith(("stalls: ", "does not answer in time"))
 
 
 def test_a_server_that_is_down_is_told_in_three_words(fetch: Fetch) -> None:
