@@ -70,7 +70,7 @@ def test_a_package_that_was_compiled_against_the_published_wheel(package, progra
         pytest.skip("the wheel has the new C++ ABI, and {} has the old one".format(name))
     if package == "io" and os.environ.get("KILN_OPT_GCP") == "0":
         pytest.skip(
-            "tensorflow-io takes Google Cloud Storage from the wheel, which was built without it (--gcp)"
+            "tensorflow-io takes Google Cloud Storage from the wheel, which was built without it (--no-gcp)"
         )
     record_property(name, version)
     ended = subprocess.run(

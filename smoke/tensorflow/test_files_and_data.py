@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 import build_info
+import known
 from reference import assert_equal, assert_within, noise
 
 
@@ -306,3 +307,47 @@ def test_events_are_written(session, tmp_path):
     found = [(event.step, value.simple_value) for event in events for value in event.summary.value]
     assert found == [(0, 0), (1, 1.5), (2, 3.0)]
     assert any(event.graph_def for event in events)
+
+
+def in_the_wheel(part):
+    """Whether the build was asked for a part that needs externals of its own."""
+    return known.asked_for("KILN_OPT_" + part.upper()) == "1"
+
+
+@pytest.mark.parametrize(
+    "part, name",
+    [("gcp", "gs://"), ("aws", "s3://"), ("hdfs", "hdfs://host/file")],
+    ids=["gcp", "aws", "hdfs"],
+)
+def test_a_file_system_is_there_where_it_was_asked_for(part, name):
+    """Each refuses these names before it asks a network: they have no bucket, and hdfs has no libhdfs.so."""
+    with pytest.raises(tf.errors.OpError) as refused:
+        tf.io.gfile.stat(name)
+    assert isinstance(refused.value, tf.errors.UnimplementedError) != in_the_wheel(part), str(refused.value)
+
+
+# In a process of its own: it loads all of contrib, whose libraries would stay in this one.
+SOURCE = """
+import tensorflow as tf
+from tensorflow.contrib.{module} import {name}
+rows = tf.compat.v1.data.make_initializable_iterator({name}({arguments}))
+with tf.compat.v1.Session() as session:
+    session.run(rows.initializer)
+print("made")
+"""
+
+
+@pytest.mark.parametrize(
+    "part, module, name, arguments",
+    [
+        ("kafka", "kafka", "KafkaDataset", "['topic:0:0:1']"),
+        ("aws", "kinesis", "KinesisDataset", "'stream', 'shard', read_indefinitely=False"),
+    ],
+    ids=["kafka", "kinesis"],
+)
+def test_a_data_source_has_its_kernel_where_it_was_asked_for(part, module, name, arguments):
+    if not in_the_wheel(part):
+        pytest.skip("the wheel was built without it (--no-{})".format(part))
+    program = SOURCE.format(module=module, name=name, arguments=arguments)
+    ended = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert ended.stdout.decode().endswith("made\n"), ended.stderr.decode(errors="replace")[-2000:]
