@@ -18,6 +18,8 @@ from packages import newer_than_glibc
 
 EXTERNAL = re.compile(r"(?:^|[\s/\\=])external/([A-Za-z0-9_.-]+)/")
 PARAMS = "-2.params"
+# The wheel has these of every tool that had a part in the build, of which nothing else is inside.
+LICENCE = re.compile(r"(?i)(un)?licen[cs]e|copying|copyright|notice|authors|pkg-info")
 
 WAYS = (
     ("linked", "its objects were given to the linker", "upper"),
@@ -69,11 +71,14 @@ def externals(objects: "list[str]", root: Path) -> "dict[str, set[str]]":
 
 
 def packed(wheel: Path, folder: Path, names: "set[str]") -> "set[str]":
-    """Those of the externals in `folder` of which the wheel has a file, by content; empty files prove nothing."""
+    """Those of the externals in `folder` of which the wheel has a file, by content.
+
+    Empty files prove nothing, and a licence is not what it is the licence of.
+    """
     with zipfile.ZipFile(str(wheel)) as archive:
         there = {}
         for each in archive.infolist():
-            if each.file_size > 64:
+            if each.file_size > 64 and not LICENCE.match(each.filename.rpartition("/")[2]):
                 there.setdefault((each.filename.rpartition("/")[2], each.file_size), []).append(each)
         found = set()
         for name in sorted(names):

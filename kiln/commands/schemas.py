@@ -65,6 +65,7 @@ def kinds() -> tuple[Kind, ...]:
             generated=True,
         ),
         Kind("lock", lock.LockSettings, ("recipes/*/lock.yaml", "recipes/*/*/lock.yaml"), True),
+        Kind("external-licenses", lock.ExternalLicenses, ("recipes/*/licenses.yaml",)),
         Kind("verified", recipe.Verified, ("recipes/*/verified.yaml", "recipes/*/*/verified.yaml")),
         Kind("platforms", recipe.platforms.Platforms, ("recipes/platforms.yaml",)),
         Kind("cures", build.diagnosis.Cures, ("recipes/*/cures.yaml",)),

@@ -5,6 +5,7 @@ from .generator import Lock as Lock
 from .generator import LockSettings as LockSettings
 from .generator import generate as generate
 from .generator import read_settings as read_settings
+from .licenses import ExternalLicenses as ExternalLicenses
 from .lockfile import Content as Content
 from .lockfile import read as read
 from .lockfile import render as render

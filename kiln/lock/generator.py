@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal, Union
 
@@ -16,6 +16,7 @@ from pydantic import Field
 from kiln.core import STRICT, Name, RelativePath, SourceError, UsageError, Value, read_yaml, typed
 from kiln.lock import forge
 from kiln.lock.cmake.reader import Download, read_downloads
+from kiln.lock.licenses import read_licenses
 from kiln.lock.lockfile import Content
 from kiln.lock.parts import Folders, read_parts
 from kiln.lock.pinning import Known, Means, UnpinnedError, Wanted, pin
@@ -63,7 +64,8 @@ class LockSettings:
 
     `trees` are the recipe's source trees that are read. `command` is the cmake command that downloads.
     `needed` names, for each device, a file that says which externals its target needs, as Bazel prints them;
-    `options` the externals that an option of the recipe adds to those. `parts` are folders that options may list.
+    `options` the externals that an option of the recipe adds to those. `licenses` names a file that gives the licence
+    of each external. `parts` are folders that options may list.
     """
 
     reader: Literal["bazel", "cmake"]
@@ -71,6 +73,7 @@ class LockSettings:
     command: Name | None = None
     needed: Mapping[str, RelativePath] = field(default_factory=dict)
     options: Mapping[str, tuple[Name, ...]] = field(default_factory=dict)
+    licenses: Annotated[str, Field(pattern=r"^(\.\./)?[\w-]+\.yaml$")] | None = None
     take: tuple[Take, ...] = ()
     leave: tuple[Leave, ...] = ()
     parts: tuple[Folders, ...] = ()
@@ -126,14 +129,15 @@ def read_settings(folder: Path, release: str, releases: Collection[str]) -> Lock
         problems.append(read.error(("reader",), "this reader needs the key 'command'"))
     if found.reader == "bazel" and (found.take or found.leave or found.command):
         problems.append(
-            read.error(("reader",), "this reader has no keys but 'trees', 'needed' and 'options'")
+            read.error(("reader",), "this reader has no keys but 'trees', 'needed', 'options' and 'licenses'")
         )
     named = [external for externals in found.options.values() for external in externals]
     twice = sorted({external for external in named if named.count(external) > 1})
     if twice:
         problems.append(read.error(("options",), f"two options name {', '.join(twice)}: one can"))
-    if found.reader == "cmake" and found.options:
-        problems.append(read.error(("options",), "this reader has no such key: use 'when' under 'take'"))
+    for key, instead in (("options", "when"), ("licenses", "license")):
+        if found.reader == "cmake" and getattr(found, key):
+            problems.append(read.error((key,), f"this reader has no such key: use {instead!r} under 'take'"))
     if found.reader == "bazel" and len(found.trees) != 1:
         problems.append(read.error(("trees",), "this reader reads one tree"))
     for number, each in enumerate(found.parts):
@@ -164,7 +168,10 @@ def generate(
     known = Known.of(source for content in before for source in content.sources)
     if chosen.reader == "bazel":
         files = {**{device: folder / file for device, file in chosen.needed.items()}, **(needed or {})}
-        found = _read_bazel(trees[chosen.trees[0]], files, chosen.options, known, means, at_hand)
+        found = _licensed(
+            _read_bazel(trees[chosen.trees[0]], files, chosen.options, known, means, at_hand),
+            read_licenses(folder / chosen.licenses) if chosen.licenses else {},
+        )
     else:
         found = _read_cmake([trees[name] for name in chosen.trees], chosen)
     sources: list[Source] = []
@@ -262,6 +269,12 @@ def _wanted(external: External, when: Mapping[str, tuple[Value, ...]]) -> Wanted
 
 def _filename(name: str, suffix: str) -> str:
     return name if name.endswith(suffix) else name + suffix
+
+
+def _licensed(found: Found, licenses: Mapping[str, str]) -> Found:
+    return replace(
+        found, wanted=tuple(replace(each, license=licenses.get(each.name)) for each in found.wanted)
+    )
 
 
 # --- cmake --------------------------------------------------------------------------------------------------

@@ -82,19 +82,23 @@ def test_externals_are_found_by_objects_headers_and_files(tmp_path: Path) -> Non
     )
     (outputs / "external/nsync/libnsync.a-2.params").write_text(f"rcsD\n{inner}\n")
     (outputs / "pkg/tool-2.params").write_text(tool)
-    notice = tmp_path / "bazel/external/docs/NOTICE"
-    notice.parent.mkdir(parents=True)
-    notice.write_text("a notice that is longer than what any two files have in common by chance\n")
+    text = "a text that is longer than what any two files have in common by chance\n"
+    packed = ("docs/guide.txt", "swig/LICENSE-GPL", "astor/PKG-INFO")
+    for name in packed:
+        (tmp_path / "bazel/external" / name).parent.mkdir(parents=True)
+        (tmp_path / "bazel/external" / name).write_text(name + text)
     wheel = tmp_path / "x.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("pkg/lib.so.1", b"linked")
         archive.writestr("pkg/other.so", b"from elsewhere")
-        archive.write(notice, "pkg/NOTICE")
+        for name in packed:
+            archive.write(tmp_path / "bazel/external" / name, "pkg/include/external/" + name)
 
     params, unknown = TENSORFLOW.libraries(wheel, outputs)
     assert ([each.name for each in params], unknown) == (["lib.so-2.params"], ["pkg/other.so"])
     found = TENSORFLOW.externals(TENSORFLOW.inputs(params[0], root), root)
     assert found == {"linked": {"nsync"}, "headers": {"eigen"}}
-    found["files"] = TENSORFLOW.packed(wheel, tmp_path / "bazel/external", {"docs", "nsync"})
+    found["files"] = TENSORFLOW.packed(wheel, tmp_path / "bazel/external", {"docs", "nsync", "swig", "astor"})
+    assert found["files"] == {"docs"}
     parts = {each["part"]: each["bound"] for each in TENSORFLOW.listed(found, {"docs", "nsync", "eigen"})}
     assert parts == {"nsync": "upper", "eigen": "upper", "docs": "exact"}

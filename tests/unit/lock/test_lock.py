@@ -138,6 +138,19 @@ def test_a_workspace_becomes_a_lock_with_what_each_device_needs(tmp_path: Path) 
     }
 
 
+def test_the_licence_of_an_external_goes_into_the_lock(tmp_path: Path) -> None:
+    settings = BAZEL["recipes/toy/lock.yaml"].rstrip(" ") + "        licenses: licenses.yaml\n        "
+    licences = "licenses: {zlib: Zlib, six_archive: MIT, another: MIT}"
+    write(tmp_path, {**BAZEL, "recipes/toy/lock.yaml": settings, "recipes/toy/licenses.yaml": licences})
+    made = run(tmp_path, tree=str(tmp_path / "tree"))
+    found = {name: source.license for name, source in sources(made).items()}
+    assert found == {"six_archive": "MIT", "tool": None, "zlib": "Zlib"}
+
+    write(tmp_path, {"recipes/toy/licenses.yaml": "licenses:\n  zlib: ''"})
+    with pytest.raises(UsageError, match=r"licenses\.yaml:2: licenses\.zlib: "):
+        run(tmp_path, tree=str(tmp_path / "tree"))
+
+
 def test_what_an_option_adds_is_there_with_that_option_unless_a_device_needs_it(tmp_path: Path) -> None:
     options = "        options: {more: [six_archive, jar], other: [tool, ghost]}\n        "
     settings = BAZEL["recipes/toy/lock.yaml"].rstrip(" ") + options
@@ -383,6 +396,10 @@ def test_what_cannot_be_pinned_is_listed_as_a_whole(tmp_path: Path) -> None:
         ("reader: bazel\ntrees: []", "lock.yaml:2: trees: "),
         ("reader: bazel\ntrees: [a]\nneeded: {cpu: ../x}", "lock.yaml:3: needed.cpu: a relative path"),
         ("reader: bazel\ntrees: [a]\ntakes: []", "lock.yaml:3: takes: no such key here"),
+        (
+            "reader: cmake\ncommand: c\ntrees: [a]\nlicenses: a.yaml",
+            "lock.yaml:4: licenses: this reader has no",
+        ),
         (
             "reader: cmake\ncommand: c\ntrees: [a]\noptions: {x: [y]}",
             "lock.yaml:4: options: this reader has no",
