@@ -5,11 +5,13 @@ from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-Scored = NamedTuple("Scored", [("labels", np.ndarray), ("scores", np.ndarray), ("weights", np.ndarray)])
+from fireclay._array import Array
+
+Scored = NamedTuple("Scored", [("labels", Array), ("scores", Array), ("weights", Array)])
 Scored.__doc__ = """Labels, an integer array of 0 and 1; scores, float64; weights, float64: each (examples,)."""
 
 
-def column(name: str, values: Any) -> np.ndarray:
+def column(name: str, values: Any) -> Array:
     """The values in one axis, (examples,), from (examples,) or (examples, 1); ValueError for another shape or none."""
     values = np.asarray(values)
     if values.ndim == 2 and values.shape[1] == 1:
@@ -21,7 +23,7 @@ def column(name: str, values: Any) -> np.ndarray:
     return values
 
 
-def distinct(name: str, values: np.ndarray) -> np.ndarray:
+def distinct(name: str, values: Array) -> Array:
     """The distinct labels, sorted; ValueError for labels that are missing or cannot be compared."""
     try:
         found = np.unique(values)
@@ -33,7 +35,7 @@ def distinct(name: str, values: np.ndarray) -> np.ndarray:
     return found
 
 
-def binary(name: str, values: Any, pos_label: Any = None) -> np.ndarray:
+def binary(name: str, values: Any, pos_label: Any = None) -> Array:
     """Labels as 1 where they are pos_label and 0 elsewhere; without pos_label they are 0 and 1, or -1 and 1.
 
     Raises:
@@ -60,7 +62,7 @@ def binary(name: str, values: Any, pos_label: Any = None) -> np.ndarray:
     return np.asarray(values == pos_label).astype(int)
 
 
-def numbers(name: str, values: Any) -> np.ndarray:
+def numbers(name: str, values: Any) -> Array:
     """Finite numbers as a float64 array of any shape; ValueError for anything else."""
     array = np.asarray(values)
     try:
@@ -72,7 +74,7 @@ def numbers(name: str, values: Any) -> np.ndarray:
     return found
 
 
-def weights(sample_weight: Any, count: int) -> np.ndarray:
+def weights(sample_weight: Any, count: int) -> Array:
     """The weights of so many examples, 1 unless given; ValueError unless they are 0 or more, and one is above 0."""
     if sample_weight is None:
         return np.ones(count)
@@ -110,9 +112,7 @@ def scored(y_true: Any, y_score: Any, pos_label: Any = None, sample_weight: Any 
     return found
 
 
-def classes(
-    y_true: Any, y_score: Any, labels: Optional[Sequence[Any]] = None
-) -> Tuple[np.ndarray, np.ndarray, List[Any]]:
+def classes(y_true: Any, y_score: Any, labels: Optional[Sequence[Any]] = None) -> Tuple[Array, Array, List[Any]]:
     """(y_true, y_score, labels) of several classes: (examples,), (examples, classes), and the label of each column.
 
     Without `labels` they are the distinct ones of y_true, sorted, as in scikit-learn's `classes_`.
@@ -140,7 +140,7 @@ def classes(
 
 def one_against_rest(
     y_true: Any, y_score: Any, labels: Optional[Sequence[Any]] = None
-) -> Iterator[Tuple[Any, np.ndarray, np.ndarray]]:
+) -> Iterator[Tuple[Any, Array, Array]]:
     """For each class (label, 1 where y_true is it and 0 elsewhere, its scores): what the binary measures take.
 
     Args and errors: see multiclass_summary.

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from fireclay import _keras
+from fireclay._array import Array
 
 CROSS_ENTROPY, KL = "cross-entropy", "kl"
 Tensor = _keras.Tensor
@@ -102,7 +103,7 @@ def one_hot(labels: Any, classes: Any, dtype: Any) -> Tensor:
     return tf.cond(sparse, lambda: _rows(labels[:, 0], classes, dtype), lambda: tf.cast(labels, dtype))
 
 
-def one_hot_labels(y: Any, examples: int, classes: int) -> np.ndarray:
+def one_hot_labels(y: Any, examples: int, classes: int) -> Array:
     """float32 (examples, classes) from class numbers of (examples,) or (examples, 1), or from such rows; rows of zeros
     where y is -1, everywhere if y is None."""
     labels = np.full(examples, -1) if y is None else np.asarray(y)

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from fireclay import _keras, _models, distillation
+from fireclay._array import Array
 from fireclay.distillation import CROSS_ENTROPY, DistillationLoss, LabelledAccuracy
 
 Tensor = _keras.Tensor
@@ -70,7 +71,7 @@ class Distiller:
         self._options: Dict[str, Any] = {}
         self._compiled: Dict[bool, Any] = {}
 
-    def soft_targets(self, x: Any, batch_size: int = 256) -> np.ndarray:
+    def soft_targets(self, x: Any, batch_size: int = 256) -> Array:
         """The teachers' mean probabilities at the temperature: a float32 array (examples, classes).
 
         Raises:
@@ -143,13 +144,13 @@ class Distiller:
         x, targets, *heavy = self._data((x, y, sample_weight), live, weights if class_weight else None)
         return self._model(live).fit(x, targets, sample_weight=heavy[0] if heavy else None, **kwargs)
 
-    def _data(self, data: Tuple[Any, ...], live: bool, weights: Optional[np.ndarray]) -> Any:
+    def _data(self, data: Tuple[Any, ...], live: bool, weights: Optional[Array]) -> Any:
         """What Keras takes: batches, or (x, targets) or (x, targets, sample weights)."""
         if _is_batches(data[0]):
             return self._batches(data[0], weights)
         return self._element(data, live, weights)
 
-    def _element(self, data: Sequence[Any], live: bool, weights: Optional[np.ndarray]) -> Tuple[Any, ...]:
+    def _element(self, data: Sequence[Any], live: bool, weights: Optional[Array]) -> Tuple[Any, ...]:
         x, y, sample_weight = [*data, None, None][:3]
         count = len(_first(x))
         labels = distillation.one_hot_labels(y, count, self.classes)
@@ -163,14 +164,14 @@ class Distiller:
             heavy = ours if heavy is None else ours * heavy
         return (x, np.concatenate([labels, soft], axis=1)) + (() if heavy is None else (heavy,))
 
-    def _batches(self, batches: Any, weights: Optional[np.ndarray]) -> Any:
+    def _batches(self, batches: Any, weights: Optional[Array]) -> Any:
         if isinstance(batches, (tf.data.Dataset, tf.compat.v1.data.Dataset)):
             return batches.map(lambda *element: self._tensors(element, weights))
         if isinstance(batches, tf.keras.utils.Sequence):
             return _Batches(batches, lambda element: self._element(_parts(element), True, weights))
         return (self._element(_parts(element), True, weights) for element in batches)
 
-    def _tensors(self, element: Tuple[Any, ...], weights: Optional[np.ndarray]) -> Tuple[Tensor, Tensor, Tensor]:
+    def _tensors(self, element: Tuple[Any, ...], weights: Optional[Array]) -> Tuple[Tensor, Tensor, Tensor]:
         x, y, sample_weight = [*_parts(element), None, None][:3]
         count = tf.shape(tf.nest.flatten(x)[0])[0]
         labels = distillation.one_hot(tf.fill([count], -1) if y is None else y, self.classes, tf.float32)
@@ -187,7 +188,7 @@ class Distiller:
             heavy *= tf.reshape(tf.cast(sample_weight, tf.float32), [count])
         return x, tf.concat([labels, tf.zeros_like(labels)], axis=1), heavy
 
-    def _class_weights(self, class_weight: Optional[Dict[int, float]]) -> np.ndarray:
+    def _class_weights(self, class_weight: Optional[Dict[int, float]]) -> Array:
         weights = np.ones(self.classes, np.float32)
         for number, weight in (class_weight or {}).items():
             if number not in range(self.classes):
@@ -197,7 +198,7 @@ class Distiller:
             weights[number] = weight
         return weights
 
-    def _check(self, model: _models.Subject, answers: np.ndarray) -> None:
+    def _check(self, model: _models.Subject, answers: Array) -> None:
         if np.isnan(answers).any():
             raise ValueError("{} answers with NaN: look at its weights and its inputs".format(model.who))
         if self._sure or not model.logits or not len(answers):

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from fireclay import _keras
+from fireclay._array import Array
 
 PADDINGS = ("same", "valid", "reflect", "symmetric", "edge")
 NSIG = 3.0
@@ -16,7 +17,7 @@ Number = Union[float, Sequence[float]]
 Margins = Sequence[Tuple[int, int]]
 
 
-def sampled_profile(size: int, sigma: float) -> np.ndarray:
+def sampled_profile(size: int, sigma: float) -> Array:
     """The normal density of a standard deviation in pixels, at the pixels around its middle, scaled to sum 1: float64.
 
     It is OpenCV's getGaussianKernel.
@@ -29,7 +30,7 @@ def sampled_profile(size: int, sigma: float) -> np.ndarray:
     return np.asarray(taps / taps.sum())
 
 
-def gaussian_profile(size: int, nsig: float) -> np.ndarray:
+def gaussian_profile(size: int, nsig: float) -> Array:
     """The filter along one axis, float64, of sum 1.
 
     The normal distribution from -nsig to nsig standard deviations, widened by half a cell on both sides, is cut
@@ -55,7 +56,7 @@ def _widths(nsig: Optional[Number], sigma: Optional[Number]) -> Tuple[Any, Any]:
     return None, _keras.pair("sigma", sigma, _keras.positive)
 
 
-def gaussian_kernel(kernel_size: Pixels, nsig: Optional[Number] = None, sigma: Optional[Number] = None) -> np.ndarray:
+def gaussian_kernel(kernel_size: Pixels, nsig: Optional[Number] = None, sigma: Optional[Number] = None) -> Array:
     """The filter of GaussianFilter: a float64 array (rows, columns) of sum 1.
 
     With nsig it is the square root of the outer product of two axes' differences of the normal distribution function,
@@ -90,7 +91,7 @@ def pad(x: _keras.Tensor, margins: Margins, mode: str) -> _keras.Tensor:
 
 def depthwise(
     x: _keras.Tensor,
-    kernels: np.ndarray,
+    kernels: Array,
     strides: int = 1,
     dilation_rate: Sequence[int] = (1, 1),
     padding: str = "VALID",
@@ -158,7 +159,7 @@ class GaussianFilter(_keras.FloatingLayer):
             )
 
     @property
-    def kernel(self) -> np.ndarray:
+    def kernel(self) -> Array:
         """The filter's taps, a float64 array (rows, columns)."""
         return gaussian_kernel(self.kernel_size, self.nsig, self.sigma)
 

@@ -15,6 +15,7 @@ import numpy as np
 import sklearn.metrics
 
 from fireclay import _scored
+from fireclay._array import Array
 from fireclay._scored import one_against_rest
 
 __all__ = [
@@ -91,7 +92,7 @@ def cost_curve(
     fn_cost: float = 1.0,
     pos_label: Any = None,
     sample_weight: Any = None,
-) -> Tuple[np.ndarray, np.ndarray]:
+) -> Tuple[Array, Array]:
     """(thresholds, costs): each distinct score as threshold, from +infinity (none is called positive) down, and the
     mean cost of an example there."""
     examples = _scored.scored(y_true, y_score, pos_label, sample_weight)
@@ -143,7 +144,7 @@ def lift_curve(
     pos_label: Any = None,
     sample_weight: Any = None,
     fractions: Any = None,
-) -> Tuple[np.ndarray, np.ndarray]:
+) -> Tuple[Array, Array]:
     """(fractions, lifts) at the end of each run of equal scores, from the best to the whole, or at `fractions`.
 
     Between those ends the lift is no straight line: give the fractions to draw, as plot_lift does.
@@ -163,7 +164,7 @@ def lift_curve(
 Measures = Dict[str, Any]
 
 
-def _at_answers(labels: np.ndarray, answers: np.ndarray, beta: float, weights: np.ndarray) -> Measures:
+def _at_answers(labels: Array, answers: Array, beta: float, weights: Array) -> Measures:
     given = {"sample_weight": weights, "zero_division": 0}
     return collections.OrderedDict(
         [
@@ -194,7 +195,7 @@ def confusion_matrix(
     pos_label: Any = None,
     sample_weight: Any = None,
     labels: Optional[Sequence[Any]] = None,
-) -> np.ndarray:
+) -> Array:
     """Counts, or sums of weights where weights are given, in an array with a row for each truth and a column for each
     answer: [[TN, FP], [FN, TP]] at the threshold.
 
@@ -209,7 +210,7 @@ def confusion_matrix(
         truth, scores, weights = _scored.scored(y_true, y_score, pos_label, sample_weight)
         answers, names = (scores >= threshold).astype(int), [0, 1]
     given = None if sample_weight is None else weights
-    counts: np.ndarray = sklearn.metrics.confusion_matrix(truth, answers, labels=names, sample_weight=given)
+    counts: Array = sklearn.metrics.confusion_matrix(truth, answers, labels=names, sample_weight=given)
     return counts
 
 

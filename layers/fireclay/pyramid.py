@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from fireclay import _keras
+from fireclay._array import Array
 from fireclay.gaussian import depthwise, gaussian_kernel, gaussian_profile, pad
 
 
@@ -21,7 +22,7 @@ def reduce(x: _keras.Tensor, kernel_size: int, nsig: float) -> _keras.Tensor:
     return depthwise(padded, kernel[:, :, np.newaxis], strides=2)
 
 
-def _phases(kernel_size: int, nsig: float) -> np.ndarray:
+def _phases(kernel_size: int, nsig: float) -> Array:
     """The taps on the small image that give an even and an odd pixel of the large one, each pair of sum 1.
 
     A pixel of the large image sees only every other tap of the blur, for the rest lie on the zeros between the
