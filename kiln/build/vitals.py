@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +27,13 @@ class Vitals:
 
     def __post_init__(self) -> None:
         self._work = NinjaWork(self.build)
+        self._cache = CacheLog(self.build / CACHE_LOG)
 
     def facts(self) -> Sequence[str]:
         """The most memory that the step has used, and how much of what it compiled was in the cache."""
         readings = list(self.meter.usage.readings) if self.meter and self.meter.usage else []
         peak = max((each.memory for each in readings), default=0)
-        hits, asked = self._cache()
+        hits, asked = self._cache.counts()
         found = [f"{_gigabytes(peak)} of memory at most"] if peak else []
         return [*found, f"{hits} of {asked} from the cache"] if asked else found
 
@@ -41,15 +43,30 @@ class Vitals:
             return self._work.at(latest)
         return None
 
-    def _cache(self) -> tuple[int, int]:
-        """Hits, and all that was looked for, in the log of ccache."""
-        log = self.build / CACHE_LOG
-        with contextlib.suppress(OSError, SourceError):
-            with plain(log) as stream:
-                words = stream.read(MOST).decode("utf-8", "replace").split()
-            hits, misses = (sum(words.count(word) for word in kind) for kind in (HITS, MISSES))
-            return hits, hits + misses
-        return 0, 0
+
+class CacheLog:
+    """ccache's log while it grows: each call reads what is new in it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._begin()
+
+    def _begin(self) -> None:
+        self._read, self._hits, self._misses = 0, 0, 0
+
+    def counts(self) -> tuple[int, int]:
+        """Hits, and all that was looked for; zeros where there is no log."""
+        with contextlib.suppress(OSError, SourceError), plain(self._path) as stream:
+            if stream.seek(0, os.SEEK_END) < self._read:  # another log is there by now
+                self._begin()
+            stream.seek(self._read)
+            # The last line may not be whole yet.
+            whole = stream.read(MOST).rpartition(b"\n")[0]
+            words = whole.decode("utf-8", "replace").split()
+            self._read += len(whole)
+            self._hits += sum(map(words.count, HITS))
+            self._misses += sum(map(words.count, MISSES))
+        return self._hits, self._hits + self._misses
 
 
 def _gigabytes(size: int) -> str:

@@ -100,3 +100,14 @@ def test_the_most_memory_and_the_hits_of_the_cache_are_facts(tmp_path: Path) -> 
     )
     assert list(Vitals(tmp_path, meter).facts()) == ["1.3 GB of memory at most", "2 of 3 from the cache"]
     assert list(Vitals(tmp_path / "none", None).facts()) == []
+
+
+def test_the_log_of_the_cache_is_read_on_and_begun_again_for_another_log(tmp_path: Path) -> None:
+    found, log = Vitals(tmp_path, None), tmp_path / CACHE_LOG
+    log.write_text("direct_cache_hit\ncache_miss\ndirect_cac")
+    assert list(found.facts()) == ["1 of 2 from the cache"]
+    with log.open("a") as more:
+        more.write("he_hit\ndirect_cache_hit\n")
+    assert list(found.facts()) == ["3 of 4 from the cache"]
+    log.write_text("cache_miss\n")
+    assert list(found.facts()) == ["0 of 1 from the cache"]
