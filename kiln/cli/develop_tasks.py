@@ -200,17 +200,30 @@ def bench(context: Context, name: str = "") -> None:
         "tries": "how many at most",
         "seed": "what chance begins with: the same seed makes the same tries",
         "only": "the number of one try, to make it again",
+        "kills": "kill so many real builds in place of it",
+        "build": "what is built then: a recipe with its options, or flow, the tests' Bazel workspace (default)",
     },
 )
 @guarded
-def attack(context: Context, seconds: int = 60, tries: int = 0, seed: int = 0, only: int = -1) -> None:
+def attack(
+    context: Context,
+    seconds: int = 60,
+    tries: int = 0,
+    seed: int = 0,
+    only: int = -1,
+    kills: int = 0,
+    build: str = "flow",
+) -> None:
     """Attack what Kiln reads from others with inputs made by chance: exit code 1 if anything is found."""
     root = root_of(context)
-    options = [f"--seconds={seconds}", f"--seed={seed}"]
-    options += [f"--tries={tries}"] if tries else []
-    options += [f"--only={only}"] if only >= 0 else []
+    if kills:
+        command = ["tests.attack.kills", f"--kills={kills}", f"--build={build}", f"--seed={seed}"]
+    else:
+        command = ["tests.attack", f"--seconds={seconds}", f"--seed={seed}"]
+        command += [f"--tries={tries}"] if tries else []
+        command += [f"--only={only}"] if only >= 0 else []
     variables = {**os.environ, "PYTHONPATH": str(root)}
-    _run([sys.executable, "-m", "tests.attack", *options], root, variables)
+    _run([sys.executable, "-m", *command], root, variables)
 
 
 def _run(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> None:
