@@ -155,7 +155,8 @@ def _of_archive(given: Path) -> dict[str, str]:
         "release": said.get("Version", "") or member.rpartition("-")[2],
     }
     for value, key in (("summary", "Summary"), ("homepage", "Home-page"), ("license", "License")):
-        if said.get(key) and len(said[key]) < 100:
+        # setuptools writes UNKNOWN for what a project does not say.
+        if said.get(key, "UNKNOWN") != "UNKNOWN" and len(said[key]) < 100:
             values[value] = _quoted(said[key])
     file, size = given.name, given.stat().st_size
     if said.get("Name"):

@@ -1,7 +1,7 @@
 """Kills real builds at moments made by chance: the wheel must always be the same, and nothing may be left over.
 
-A build is begun, killed after a while, and begun again, some times; then it may end. What is killed is Kiln alone, Kiln
-with all that it has started, or the container of a step. The engine is the one that a build takes.
+A build is begun, killed after a while, and begun again, some times; then it may end. What is killed is Kiln, the service
+of Podman that it has started, or the container of a step. The engine is the one that a build takes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.projects import flow
 from tests.support.house import House
 from tests.support.repository import ROOT
 
-KINDS = ("kiln", "all", "container")
+KINDS = ("kiln", "service", "container")
 # Of a checkout, what a build does not read.
 LEFT_OUT = (".git", ".venv", "dist", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 
@@ -90,29 +90,39 @@ def station(log: Path) -> str:
     return known[-1] if known else "start"
 
 
-def kill(target: Target, process: subprocess.Popen[bytes], kind: str) -> None:
-    if kind == "container":
-        for number in _mains(target):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
-        process.wait(timeout=300)
-    elif kind == "all":
-        os.killpg(process.pid, signal.SIGKILL)
-    else:
+def kill(target: Target, process: subprocess.Popen[bytes], kind: str) -> str:
+    """Kill a part of a build; what was killed, which is Kiln where that part is not running."""
+    numbers = list({"service": _services, "container": _mains}.get(kind, _none)(target))
+    for number in numbers:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
+    if not numbers:
         process.kill()
-    process.wait()
+    process.wait(timeout=600)
+    return kind if numbers else "kiln"
+
+
+def _none(target: Target) -> Iterator[int]:
+    return iter(())
+
+
+def _services(target: Target) -> Iterator[int]:
+    """Podman's services that serve this target alone: their socket is in its folder for temporary files."""
+    socket = f"unix://{target.temporary}".encode()
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if folder.name.isdigit() and socket in (folder / "cmdline").read_bytes():
+                yield int(folder.name)
 
 
 def _mains(target: Target) -> Iterator[int]:
     """The processes in containers that have a folder of this home."""
     own = Path("/proc/self/ns/mnt").readlink()
     for folder in Path("/proc").iterdir():
-        try:
+        with contextlib.suppress(OSError):  # it has ended
             other = folder.name.isdigit() and (folder / "ns/mnt").readlink() != own
             if other and str(target.house.home) in (folder / "mountinfo").read_text("utf-8", "replace"):
                 yield int(folder.name)
-        except OSError:  # it has ended
-            continue
 
 
 def left_over(target: Target) -> list[str]:
@@ -143,9 +153,8 @@ def attack(target: Target, kills: int, random: Random, say: Callable[[str], obje
                 break
             except subprocess.TimeoutExpired:
                 at = station(log)
-                kill(target, process, kind)
+                done[f"{at}, {kill(target, process, kind)}"] += 1
                 count += 1
-                done[f"{at}, {kind}"] += 1
         code = target.start(log).wait()
         made = [sha256(each) for each in wheels(target)]
         wrong = ([f"exit code {code}"] if code else []) + ([f"wheels {made}"] if made != [wanted] else [])
@@ -178,7 +187,7 @@ def targets(recipe: str, options: tuple[str, ...], folder: Path) -> Iterator[Tar
         return
     site = folder / "site"
     site.mkdir()
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(site))
+    handler = functools.partial(_Quiet, directory=str(site))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_address[1]}"
@@ -189,6 +198,11 @@ def targets(recipe: str, options: tuple[str, ...], folder: Path) -> Iterator[Tar
             sys.exit(locked.stderr)
         yield Target(house, ("flow", *options), temporary)
         server.shutdown()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
 
 
 def main() -> int:

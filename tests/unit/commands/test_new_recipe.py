@@ -65,6 +65,18 @@ def test_what_an_archive_says_of_itself_is_filled_in(root: Path, tmp_path: Path)
     assert "sha256" not in said and f"--folder {tmp_path}" in said
 
 
+def test_what_setuptools_says_of_a_project_that_says_nothing_is_left_to_a_person(
+    root: Path, tmp_path: Path
+) -> None:
+    archive = tmp_path / "Toy-2.5.tar.gz"
+    with tarfile.open(archive, "w:gz") as packed:
+        text = ABOUT.replace("License: MIT", "License: UNKNOWN").encode()
+        about = tarfile.TarInfo("Toy-2.5/PKG-INFO")
+        about.size = len(text)
+        packed.addfile(about, io.BytesIO(text))
+    assert "its SPDX expression" in written(root, "setup", archive)
+
+
 def test_nothing_that_is_there_is_written_over_and_a_wrong_name_or_archive_is_refused(root: Path) -> None:
     written(root, "setup")
     with pytest.raises(UsageError, match="is there already"):
