@@ -11,8 +11,14 @@ for file in /kiln/files/*; do ln -sf "$file" "/kiln/build/distdir/${file##*/}"; 
 cp -R --no-preserve=mode "/kiln/trees/$KILN_NAME" /kiln/build/project
 cd /kiln/build/project
 export PYTHON_BIN_PATH=$KILN_VENV/bin/python
+# Linked for the oldest glibc that the wheel is to run with (docs/glibc.md).
+links=()
+if [ -n "${KILN_GLIBC:-}" ]; then
+    source /kiln/glibc/flags.sh
+    for flag in $KILN_GLIBC_FLAGS; do links+=("--linkopt=$flag" "--host_linkopt=$flag"); done
+fi
 # fill in: the target that makes the wheel, and the options that the project needs
 /kiln/build/bazel/bazel --batch --output_user_root=/kiln/build/bazel/root build //:wheel \
     --jobs="$KILN_JOBS" --distdir=/kiln/build/distdir --disk_cache=/kiln/ccache/bazel --verbose_failures \
-    --action_env=PYTHON_BIN_PATH
+    --action_env=PYTHON_BIN_PATH ${links[@]+"${links[@]}"}
 cp bazel-bin/*.whl /kiln/out/raw/

@@ -6,6 +6,12 @@ stage=/kiln/build/stage
 rm -rf "$build" "$stage"
 python=$KILN_VENV/bin/python
 
+# Linked for the oldest glibc that the wheel is to run with (docs/glibc.md).
+if [ -n "${KILN_GLIBC:-}" ]; then
+    source /kiln/glibc/flags.sh
+    export LDFLAGS=$KILN_GLIBC_FLAGS
+fi
+
 # fill in: the project's own options; nothing may be searched on the machine or downloaded
 cmake -S "/kiln/trees/$KILN_NAME" -B "$build" -G Ninja \
     -DCMAKE_BUILD_TYPE=Release \

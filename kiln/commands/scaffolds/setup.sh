@@ -11,6 +11,11 @@ cd "$project"
 export CC="ccache gcc" CXX="ccache g++"
 # Without a time or a name of this machine in what is compiled: /kiln/build is the same everywhere.
 export CFLAGS="-O2 -g0" CXXFLAGS="-O2 -g0"
+# Linked for the oldest glibc that the wheel is to run with (docs/glibc.md).
+if [ -n "${KILN_GLIBC:-}" ]; then
+    source /kiln/glibc/flags.sh
+    export LDFLAGS=$KILN_GLIBC_FLAGS
+fi
 pip=$(echo /kiln/files/pip-*.whl)
 PYTHONPATH=$pip "$KILN_VENV/bin/python" -m pip wheel . --wheel-dir /kiln/out/raw \
     --no-build-isolation --no-deps --no-index --no-cache-dir --disable-pip-version-check

@@ -21,7 +21,14 @@ ABOUT = "Metadata-Version: 2.1\nName: Toy\nVersion: 2.5\nSummary: a {toy}\nLicen
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    for name in ("docker/base", "docker/common", "recipes/bases", "recipes/shared", "smoke/common"):
+    for name in (
+        "docker/base",
+        "docker/common",
+        "docker/glibc",
+        "recipes/bases",
+        "recipes/shared",
+        "smoke/common",
+    ):
         shutil.copytree(ROOT / name, tmp_path / name)
     for name in ("opencv", "tensorflow"):
         (tmp_path / "docker" / name).mkdir()
