@@ -16,7 +16,9 @@ if [ -n "${KILN_GLIBC:-}" ]; then
     source /kiln/glibc/flags.sh
     export LDFLAGS=$KILN_GLIBC_FLAGS
 fi
+# Also for the pip that setuptools starts for `setup_requires`: list such packages with `use: build`.
+export PIP_NO_INDEX=1
 pip=$(echo /kiln/files/pip-*.whl)
 PYTHONPATH=$pip "$KILN_VENV/bin/python" -m pip wheel . --wheel-dir /kiln/out/raw \
-    --no-build-isolation --no-deps --no-index --no-cache-dir --disable-pip-version-check
+    --no-build-isolation --no-deps --no-cache-dir --disable-pip-version-check
 ccache --show-stats
