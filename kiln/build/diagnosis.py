@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,10 @@ _GENERAL = (
     re.compile(r"ld returned \d"),
     re.compile(r": (command not found|No such file or directory|Permission denied)$"),
 )
+# Where pip shows what a program printed that it ran: with a margin, up to a line that says so.
+_SHOWN, _SHOWN_END = re.compile(r"^\s*(╰─>|->) \[\d+ lines of output\]"), re.compile(r"^\s*\[end of output\]")
+# What compilers and linkers print, the first three of _EXACT.
+_COMPILERS = _EXACT[:3]
 # The first line of a failure: ninja's "FAILED: a.o", every error of Bazel's. Its output follows without a break.
 _BEGIN = re.compile(r"^FAILED: (?!Build did NOT)|^ERROR: ")
 # A line of ninja's or Bazel's own that ends the output of a failure, or of an action that went well. Bazel's progress
@@ -106,9 +111,29 @@ def cause(lines: Sequence[str], context: int = 3) -> str:
     for line in lines:
         if OWN.match(line):
             return "  " + OWN.sub(r"\1", line)
+    shown = _shown_by_pip(lines)
+    if shown:
+        return _indented(_of_setup(shown, context))
     first = next((number for number, line in enumerate(lines) if _BEGIN.match(line)), None)
     found = _last(lines, context) if first is None else _of_failure(lines, first, context)
+    return _indented(found)
+
+
+def _indented(found: Sequence[str]) -> str:
     return "\n".join("  " + line for line in found) or "  it printed nothing"
+
+
+def _shown_by_pip(lines: Sequence[str]) -> list[str]:
+    """What the first program printed that failed under pip, without its margin; nothing where pip shows none."""
+    begin = next((number + 1 for number, line in enumerate(lines) if _SHOWN.match(line)), len(lines))
+    end = next((number for number in range(begin, len(lines)) if _SHOWN_END.match(lines[number])), len(lines))
+    return textwrap.dedent("\n".join(lines[begin:end])).splitlines()
+
+
+def _of_setup(lines: Sequence[str], context: int) -> list[str]:
+    """The error of a project's setup.py: what it says at last is only which program failed, such as make."""
+    first = next((number for number, line in enumerate(lines) if _matches(line, _COMPILERS)), None)
+    return _last(lines, context) if first is None else list(lines[first : first + 1 + context])
 
 
 def _of_failure(lines: Sequence[str], first: int, context: int) -> list[str]:

@@ -367,3 +367,34 @@ def test_a_symptom_that_is_not_a_regular_expression_is_named_with_its_line(
     file.write_text(f"cures:\n  - {{symptom: '{symptom}', example: e, cause: c, cure: c, seen: s}}\n")
     with pytest.raises(UsageError, match=r"cures.yaml:2: cures\[0\].symptom: not a regular expression"):
         diagnosis.cures(tmp_path, "toy")
+
+
+PIP = """\
+  error: subprocess-exited-with-error
+
+  × Building wheel for horovod (setup.py) did not run successfully.
+  │ exit code: 1
+  ╰─> [983 lines of output]
+      running bdist_wheel
+      {error}
+      gmake: *** [Makefile:136: all] Error 2
+      Traceback (most recent call last):
+        File "setup.py", line 91, in build_extensions
+      subprocess.CalledProcessError: Command '['cmake', '--build', '.']' returned non-zero exit status 2.
+      [end of output]
+
+  note: This error originates from a subprocess, and is likely not a problem with pip.
+  ERROR: Failed building wheel for horovod
+ERROR: Failed to build one or more wheels
+"""
+
+
+def test_of_a_project_that_pip_builds_the_compilers_error_is_shown_without_pips_margin() -> None:
+    error = "/usr/include/linux/ethtool.h:2147:17: error: flexible array member not at end of struct"
+    shown = diagnosis.cause(PIP.format(error=error).splitlines())
+    assert shown.splitlines()[0] == f"  {error}"
+
+
+def test_of_a_setup_script_that_fails_by_itself_the_last_error_is_shown() -> None:
+    shown = diagnosis.cause(PIP.format(error="-- Configuring incomplete").splitlines())
+    assert shown.splitlines()[0].startswith("  subprocess.CalledProcessError: Command")
