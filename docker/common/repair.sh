@@ -24,6 +24,10 @@ export LD_LIBRARY_PATH=/kiln/build/libraries
 
 # CUDA's libraries take half a gigabyte or more: they are copied in only on request.
 options=()
+# Libraries that the wheel requires of the system.
+if [ -e /kiln/build/required.txt ]; then
+    while read -r name; do options+=(--exclude "$name"); done < /kiln/build/required.txt
+fi
 if [ -n "${KILN_CUDA:-}" ]; then
     libraries=/kiln/build/cuda/lib64
     LD_LIBRARY_PATH+=:$libraries

@@ -66,6 +66,12 @@ if ((KILN_OPT_CONTRIB)); then
     libraries+=("-DOPENCV_EXTRA_MODULES_PATH=$contrib_tree/modules"
         -DOCV_DOWNLOAD_DATA_HASH_share_opencv4_testdata_cv_face_face_landmark_model_dat=7505c44ca4eb54b4ab1e4777cb96ac05)
 fi
+if [ "$KILN_OPT_GUI" = gtk ]; then
+    # What GTK would have the module take from the system's zlib is in its own.
+    mkdir -p /kiln/build/pkgconfig
+    sed 's/ -lz\b//' /usr/lib/x86_64-linux-gnu/pkgconfig/gdk-3.0.pc > /kiln/build/pkgconfig/gdk-3.0.pc
+    export PKG_CONFIG_PATH=/kiln/build/pkgconfig
+fi
 
 ffmpeg=0
 if has videoio && ((KILN_OPT_FFMPEG)); then
@@ -146,8 +152,9 @@ arguments=(
     -DBUILD_ZLIB=$bundled -DBUILD_PNG=$bundled -DBUILD_JPEG=$bundled -DBUILD_TIFF=$bundled
     -DBUILD_WEBP=$bundled -DBUILD_OPENEXR=$bundled -DBUILD_JASPER=ON -DWITH_OPENJPEG=OFF
     -DWITH_TBB=$tbb -DBUILD_TBB=$tbb
-    -DWITH_V4L="$(has videoio && echo ON || echo OFF)" -DWITH_FFMPEG="$(on_off "$ffmpeg")" -DWITH_GSTREAMER=OFF -DWITH_1394=OFF
-    -DWITH_GTK=OFF -DWITH_QT=OFF -DWITH_VTK=OFF
+    -DWITH_V4L="$(has videoio && echo ON || echo OFF)" -DWITH_FFMPEG="$(on_off "$ffmpeg")" -DWITH_GSTREAMER="$(on_off "$KILN_OPT_GSTREAMER")" -DWITH_1394=OFF
+    -DWITH_GTK="$([ "$KILN_OPT_GUI" = gtk ] && echo ON || echo OFF)"
+    -DWITH_QT="$([ "$KILN_OPT_GUI" = qt ] && echo ON || echo OFF)" -DWITH_VTK=OFF
     -DWITH_EIGEN=OFF -DWITH_LAPACK=OFF -DWITH_OPENCLAMDFFT=OFF -DWITH_OPENCLAMDBLAS=OFF
     -DWITH_PROTOBUF="$(has dnn && echo ON || echo OFF)" -DWITH_QUIRC="$(has objdetect && echo ON || echo OFF)"
     "${libraries[@]}"
@@ -160,8 +167,8 @@ if [ -n "${KILN_GLIBC:-}" ]; then
     linking=$KILN_GLIBC_FLAGS
     for kind in EXE SHARED; do arguments+=("-DCMAKE_${kind}_LINKER_FLAGS=$linking"); done
 fi
-# With CUDA the module needs only the libraries that it calls: not all of NPP for two functions.
-if [ -n "$cuda" ]; then linking+=" -Wl,--as-needed"; fi
+# The module needs only the libraries that it calls: not all of NPP for two functions, nor all of GTK's.
+if [ -n "$cuda" ] || [ "$KILN_OPT_GUI" = gtk ] || ((KILN_OPT_GSTREAMER)); then linking+=" -Wl,--as-needed"; fi
 if [ -n "$linking" ]; then arguments+=("-DCMAKE_MODULE_LINKER_FLAGS=$linking"); fi
 
 # --- the flags that the compiler knows ------------------------------------------------------------------------------
@@ -180,6 +187,10 @@ cmake "${arguments[@]}" 2>&1 | tee /kiln/build/configure.log
 
 sed -n 's/^\(HAVE_\(C\|CXX\|CPU\)_[A-Za-z0-9_]*\):INTERNAL=\(.*\)/set(\1 "\3" CACHE INTERNAL "")/p' "$build/CMakeCache.txt" > "$flags.$$"
 mv "$flags.$$" "$flags"
+
+# Every file includes this header, and highgui alone asks for the toolkit, which its patch says: so the compile cache has the
+# objects of a build without windows for all other modules.
+sed -i -E 's,^#define (HAVE_QT|HAVE_GTK|HAVE_GTHREAD)$,/* #undef \1 */,' "$build/cvconfig.h"
 
 # For OpenCV a failed download is only a warning: it goes on and builds something else.
 log=$build/CMakeDownloadLog.txt

@@ -18,11 +18,19 @@ Home-page: https://opencv.org/
 License: {license}
 Requires-Python: >={python},<{next_python}
 Requires-Dist: numpy>={numpy},<2
-
+{external}
 OpenCV {version} with the modules `{modules}`, for processors with {cpu}{gpu}.
-It has no window toolkit: `cv2.imshow` raises an error. Cameras are read through V4L2{video}.
+{windows}. Cameras are read through V4L2{video}.{gstreamer}
 The licences of all its parts are in the folder `licenses` beside this file.
 """
+
+WINDOWS = {
+    "none": "It has no window toolkit: `cv2.imshow` raises an error",
+    "gtk": "Windows are shown by the GTK 3 of the system, which `import cv2` needs",
+    "qt": "Windows are shown by Qt 5, whose libraries are in the wheel under the LGPL",
+}
+
+GSTREAMER = " Video is also read and written by the GStreamer of the system, which `import cv2` needs."
 
 WHEEL = """\
 Wheel-Version: 1.0
@@ -47,10 +55,16 @@ def gpu(environment: Mapping[str, str]) -> str:
     )
 
 
-def licence(ipp: bool, ffmpeg: bool) -> str:
+def licence(ipp: bool, ffmpeg: bool, qt: bool) -> str:
     """The licences of OpenCV and of the large parts that come with it, as an SPDX expression."""
     intel, lgpl = " AND LicenseRef-Intel-Simplified-Software-License", " AND LGPL-3.0-or-later"
-    return "BSD-3-Clause" + intel * ipp + lgpl * ffmpeg
+    return "BSD-3-Clause" + intel * ipp + lgpl * ffmpeg + " AND LGPL-3.0-only" * qt
+
+
+def required() -> "list[str]":
+    """The libraries that the wheel requires of the system."""
+    path = Path("/kiln/build/required.txt")
+    return path.read_text(encoding="utf-8").split() if path.exists() else []
 
 
 def tag() -> str:
@@ -61,12 +75,14 @@ def tag() -> str:
 
 
 def metadata(name: str, version: str, numpy: str) -> str:
-    ffmpeg = Path("/kiln/build/ffmpeg").is_dir()
+    ffmpeg, gui = Path("/kiln/build/ffmpeg").is_dir(), os.environ["KILN_OPT_GUI"]
     major, minor = sys.version_info[:2]
     return METADATA.format(
         name=name,
         version=version,
-        license=licence(os.environ["KILN_OPT_IPP"] == "1", ffmpeg),
+        license=licence(os.environ["KILN_OPT_IPP"] == "1", ffmpeg, gui == "qt"),
+        external="".join("Requires-External: {}\n".format(each) for each in required()),
+        windows=WINDOWS[gui],
         python="{}.{}".format(major, minor),
         next_python="{}.{}".format(major, minor + 1),
         numpy=numpy,
@@ -74,6 +90,7 @@ def metadata(name: str, version: str, numpy: str) -> str:
         cpu=os.environ["KILN_CPU_FEATURES"].replace("baseline", "x86-64 (SSE2)"),
         gpu=gpu(os.environ),
         video=", video files by FFmpeg" if ffmpeg else ", and there is no FFmpeg",
+        gstreamer=GSTREAMER if os.environ["KILN_OPT_GSTREAMER"] == "1" else "",
     )
 
 

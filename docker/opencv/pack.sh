@@ -28,6 +28,21 @@ if [ -d /kiln/build/ffmpeg ]; then
     # Where the wheel's repair finds them.
     ln -sfn ffmpeg/lib /kiln/build/libraries
 fi
+# What the wheel requires of the system, and does not bring along.
+required=()
+# A connection that libX11, which is the system's, has made is one of the libxcb that is there.
+if [ "$KILN_OPT_GUI" = qt ]; then required+=(libxcb.so.1); fi
+if [ "$KILN_OPT_GUI" = gtk ]; then required+=(libcairo.so.2 libgdk-3.so.0 libgdk_pixbuf-2.0.so.0 libgtk-3.so.0); fi
+if ((KILN_OPT_GSTREAMER)); then required+=(libgst{app,pbutils,reamer,riff}-1.0.so.0); fi
+if ((${#required[@]})); then printf '%s\n' "${required[@]}" > /kiln/build/required.txt; fi
+
+if [ "$KILN_OPT_GUI" = qt ]; then
+    # Where the module looks for them.
+    plugins=$stage/cv2/qt/plugins/platforms
+    mkdir -p "$plugins"
+    cp /usr/lib/x86_64-linux-gnu/qt5/plugins/platforms/libq{xcb,offscreen}.so "$plugins/"
+    python3 /kiln/scripts/copied.py "$stage" "$licences" "${required[*]}"
+fi
 if [ -n "${KILN_CUDA:-}" ]; then
     cp /kiln/trees/opencv_contrib/LICENSE "$licences/opencv_contrib-LICENSE"
     if [ "$KILN_OPT_CUDA_LIBS" = bundled ]; then cp /kiln/build/cuda/licences/* "$licences/"; fi

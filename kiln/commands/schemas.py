@@ -156,9 +156,12 @@ def _readable(each: Schema) -> None:
     if isinstance(each.get("oneOf"), list):
         each["oneOf"] = [one for one in each["oneOf"] if not str(one.get("$ref", "")).endswith("/FileOrigin")]
     properties = each.get("properties")
-    if isinstance(properties, dict) and "when" in properties:
-        # The reader makes a list of a single value.
-        properties["when"] = copy.deepcopy(CONDITIONS)
+    for key in ("when", "unless"):
+        if isinstance(properties, dict) and key in properties:
+            # The reader makes a list of a single value.
+            several = properties[key].get("type") == "array"
+            own = copy.deepcopy(CONDITIONS)
+            properties[key] = {"type": "array", "minItems": 1, "items": own} if several else own
 
 
 def _conditional(each: Schema) -> None:

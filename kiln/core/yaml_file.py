@@ -69,6 +69,8 @@ _TEXT = "tag:yaml.org,2002:str"
 MAX_SIZE, MAX_DEPTH, MAX_REPEATED = 16 << 20, 64, 10_000
 # The largest number: more is a mistake, and Python refuses to print what is much larger.
 _MAX_NUMBER = 1 << 63
+# The keys under which conditions stand.
+_CONDITIONS = ("when", "unless")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -103,7 +105,9 @@ def _json(text: str) -> Any:
 
 
 def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = {key: _conditions(_tuples(value)) if key == "when" else _tuples(value) for key, value in pairs}
+    found = {
+        key: _conditions(_tuples(value)) if key in _CONDITIONS else _tuples(value) for key, value in pairs
+    }
     if len(found) < len(pairs):
         raise ValueError("a key appears twice")
     return found
@@ -121,7 +125,9 @@ def _tuples(value: Any) -> Any:
 
 
 def _conditions(value: Any) -> Any:
-    """What stands under `when`: a value alone is a list of one."""
+    """What stands under `when`, or a list of such: a value alone is a list of one."""
+    if isinstance(value, tuple):
+        return tuple(map(_conditions, value))
     if not isinstance(value, dict):
         return value
     return {key: each if isinstance(each, tuple) else (each,) for key, each in value.items()}
@@ -249,7 +255,7 @@ class _Reading:
                 where = f"{self._document.path}:{line}"
                 self.problems.append(f"{where}: {key}: this key appears twice; remove one")
             value = self._plain(value_node, inner)
-            result[key] = _conditions(value) if key == "when" else value
+            result[key] = _conditions(value) if key in _CONDITIONS else value
         return result
 
     def _scalar(self, node: yaml.Node, place: Place) -> Any:

@@ -168,7 +168,7 @@ def _least(images: set[str]) -> tuple[str, ...]:
     for whole in (bases.BASE, bases.RUNTIME):
         if whole in images:
             return (whole,)
-    return tuple(sorted(image for image in images if image.partition("+")[0] not in images - {image}))
+    return tuple(sorted(image for image in images if images.isdisjoint(bases.below_image(image))))
 
 
 def render(name: str, lock: BaseLock, roots: Mapping[str, str]) -> str:

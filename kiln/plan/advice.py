@@ -78,17 +78,22 @@ def advice(catalogue: Catalogue, plan: Plan) -> Advice:
 
 
 def _tag(plan: Plan, runs: Iterable[Run]) -> str:
-    """The tag that builds for the same glibc had, those of the same device and release first."""
+    """The tag that builds for the same glibc had: of those of the same device and release the one most like it."""
     variant = plan.variant
     fitting = [each for each in runs if each.tag and (each.base, each.glibc) == (variant.base, variant.glibc)]
-    fitting.sort(key=lambda each: (each.device != variant.device, each.release != plan.recipe.version))
+    fitting.sort(
+        key=lambda each: (
+            each.device != variant.device,
+            each.release != plan.recipe.version,
+            sum(_options(plan, each)[name] != value for name, value in plan.options.items()),
+        )
+    )
     return next((each.tag for each in fitting if each.tag), "")
 
 
 def _same(plan: Plan, run: Run) -> bool:
     """Whether a recorded build is of this variant, with these options and nothing else changed."""
     variant, recipe = plan.variant, plan.recipe
-    options = {option.name: option.default for option in recipe.options} | dict(run.options)
     features = cpu.canonical(run.cpu_features or recipe.variants.defaults.cpu_features)
     return (
         not run.note
@@ -96,5 +101,10 @@ def _same(plan: Plan, run: Run) -> bool:
         == (recipe.version, variant.device, variant.base, variant.glibc)
         and variant.python in run.python
         and variant.cpu_features == features
-        and dict(plan.options) == options
+        and dict(plan.options) == _options(plan, run)
     )
+
+
+def _options(plan: Plan, run: Run) -> dict[str, Value]:
+    """The value of every option in a recorded build."""
+    return {option.name: option.default for option in plan.recipe.options} | dict(run.options)

@@ -28,7 +28,7 @@ def chosen(whole: Recipe, given: Mapping[str, Value], axes: Mapping[str, Value])
     for name in given:
         _check(whole, known[name], facts)
     for refusal in whole.refusals:
-        if recipe.holds(refusal.when, facts):
+        if refusal.holds(facts):
             raise UsageError(f"{whole.name} {whole.version}: {refusal.why}", refusal.cure)
     return values
 

@@ -66,7 +66,7 @@ def make(catalogue: Catalogue, request: Request) -> Plan:
         variant=variant,
         options=options,
         interpreter=interpreter,
-        toolchain=_toolchain(catalogue, chosen.toolchain, base, compiler, host),
+        toolchain=_toolchain(catalogue, chosen.toolchain, base, compiler, host, facts),
         sources=sources,
         patches=tuple(zip(patches, _files(catalogue, [folder / patch.file for patch in patches]))),
         # Which packages there are is the toolchain's identity.
@@ -84,15 +84,21 @@ def make(catalogue: Catalogue, request: Request) -> Plan:
     )
 
 
-def _toolchain(catalogue: Catalogue, name: str, base: Base, compiler: str, host: str) -> Toolchain:
-    """The images of a toolchain with the recipe's `compiler`, such as gcc-9, or with nvcc's `host` compiler."""
+def _toolchain(
+    catalogue: Catalogue, name: str, base: Base, compiler: str, host: str, facts: Mapping[str, Value]
+) -> Toolchain:
+    """The images of a toolchain with the recipe's `compiler`, such as gcc-9, or with nvcc's `host` compiler.
+
+    A build with these `facts` may have additions.
+    """
     lists = catalogue.toolchain_packages(name)
     owner = lists.image or name
     if lists.image:
         lists = catalogue.toolchain_packages(owner)
     extra = lists.compilers.get(compiler or host.replace("g++", "gcc"), ())
-    runtime = catalogue.image(base.name, bases.RUNTIME)
-    image = runtime if lists.empty else catalogue.image(base.name, bases.image_name(owner, extra))
+    added = lists.added(facts)
+    runtime = catalogue.image(base.name, bases.runtime_name(owner, added) if added else bases.RUNTIME)
+    image = runtime if lists.empty else catalogue.image(base.name, bases.image_name(owner, extra, added))
     # What the recipe's own option names may be compiled first.
     if host and not compiler and host not in {package.name for package in image.packages}:
         raise UsageError(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -175,7 +176,7 @@ class BaseLock:
 
     def contains(self, package: Package, image: str) -> bool:
         """Whether a package is in an image; one with further packages has those of its toolchain, too."""
-        below = {BASE} if image == BASE else {BASE, RUNTIME, image, image.partition("+")[0]}
+        below = {BASE} if image == BASE else {BASE, RUNTIME, image, *below_image(image)}
         return not below.isdisjoint(package.images)
 
     def image(self, base: str, name: str) -> Image | None:
@@ -284,14 +285,35 @@ def wanted_images(base: Base, toolchains: Mapping[str, ToolchainPackages]) -> di
         if lists.empty or lists.image:
             continue
         own = wanted[RUNTIME] + lists.packages
-        wanted[name] = own
-        wanted |= {image_name(name, extra): own + extra for extra in lists.compilers.values()}
+        for added in _subsets(sorted(lists.additions)):
+            more = tuple(wish for each in added for wish in lists.additions[each].packages)
+            for extra in ((), *lists.compilers.values()):
+                wanted[image_name(name, extra, added)] = own + extra + more
+            if added:
+                tested = tuple(wish for each in added for wish in lists.additions[each].runtime)
+                wanted[runtime_name(name, added)] = wanted[RUNTIME] + tested
     return wanted
 
 
-def image_name(toolchain: str, extra: tuple[str, ...]) -> str:
-    """The name of a toolchain's image with further packages."""
-    return "+".join((toolchain, *(each.replace("g++", "gxx") for each in extra)))
+def _subsets(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    return chain.from_iterable(combinations(names, count) for count in range(len(names) + 1))
+
+
+def image_name(toolchain: str, extra: tuple[str, ...], added: tuple[str, ...] = ()) -> str:
+    """The name of a toolchain's image with further packages, and with the additions of these names."""
+    return "+".join((toolchain, *(each.replace("g++", "gxx") for each in extra), *added))
+
+
+def runtime_name(toolchain: str, added: tuple[str, ...]) -> str:
+    """The name of the image in which the wheels of builds with these additions are tested."""
+    return "+".join((RUNTIME, *(f"{toolchain}-{each}" for each in added)))
+
+
+def below_image(name: str) -> frozenset[str]:
+    """The images with fewer of the further packages, of which an image has all packages."""
+    first, *further = name.split("+")
+    fewer = chain.from_iterable(combinations(further, count) for count in range(len(further)))
+    return frozenset("+".join((first, *each)) for each in fewer)
 
 
 def image(root: Path, base: Base, lock: BaseLock, name: str, asked: tuple[str, ...]) -> Image:

@@ -130,10 +130,15 @@ class Catalogue:
         return self._once(self._image, base, name)
 
     def _image(self, base: str, name: str) -> Image:
-        from kiln.recipe.bases import BASE, RUNTIME, image, wanted_images
+        from kiln.recipe.bases import BASE, RUNTIME, image, toolchains, wanted_images
 
-        toolchains = {name.partition("+")[0]} - {BASE, RUNTIME}
-        wanted = wanted_images(self.base(base), {each: self.toolchain_packages(each) for each in toolchains})
+        first, *further = name.split("+")
+        # An image in which wheels are tested has names of what a toolchain adds: opencv-desktop.
+        added = [
+            each for each in toolchains(self.root) if any(part.startswith(f"{each}-") for part in further)
+        ]
+        lists = {each: self.toolchain_packages(each) for each in {first, *added} - {BASE, RUNTIME}}
+        wanted = wanted_images(self.base(base), lists)
         return image(self.root, self.base(base), self.base_lock(base), name, wanted.get(name, ()))
 
     def toolchain_packages(self, name: str) -> ToolchainPackages:

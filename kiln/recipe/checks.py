@@ -56,6 +56,8 @@ def recipe_problems(recipe: Recipe, document: Document, name: str) -> list[str]:
         ("steps", recipe.steps),
     ):
         problems += condition_problems(document, part, [each.when for each in conditions], recipe)
+    exceptions = [each.unless for each in recipe.refusals]
+    problems += condition_problems(document, "refusals", exceptions, recipe, "unless")
     return problems
 
 
@@ -154,18 +156,22 @@ def _folder_problems(source: Source, number: int) -> Iterator[tuple[tuple[str | 
 
 
 def condition_problems(
-    document: Document, key: str, conditions: list[Mapping[str, tuple[Value, ...]]], recipe: Recipe
+    document: Document,
+    key: str,
+    conditions: list[Mapping[str, tuple[Value, ...]]],
+    recipe: Recipe,
+    inner: str = "when",
 ) -> list[str]:
     """Conditions on keys that are no fact of a build, and ranges of versions that are none."""
     known = {"release", "python", "device", "base", "glibc", *(option.name for option in recipe.options)}
     unknown = [
-        document.error((key, number, "when", name), f"no such condition: use {', '.join(sorted(known))}")
+        document.error((key, number, inner, name), f"no such condition: use {', '.join(sorted(known))}")
         for number, when in enumerate(conditions)
         for name in when
         if name not in known
     ]
     return unknown + [
-        document.error((key, number, "when", name), f"{value!r} is not a range of versions, such as '>=2.30'")
+        document.error((key, number, inner, name), f"{value!r} is not a range of versions, such as '>=2.30'")
         for number, when in enumerate(conditions)
         for name, values in when.items()
         for value in values

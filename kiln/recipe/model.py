@@ -58,11 +58,20 @@ class Parts:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A combination of choices that does not make a wheel: the conditions, why, and what to choose instead."""
+    """A combination of choices that does not make a wheel: the conditions, why, and what to choose instead.
+
+    Where the conditions `unless` hold as well it is not refused.
+    """
 
     when: Annotated[Mapping[str, tuple[Value, ...]], Field(min_length=1)]
     why: str
     cure: str
+    unless: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+
+    def holds(self, facts: Mapping[str, Value]) -> bool:
+        """Whether a build with these facts is refused."""
+        unless = bool(self.unless) and holds(self.unless, facts)
+        return holds(self.when, facts) and not unless
 
     __pydantic_config__ = STRICT
 

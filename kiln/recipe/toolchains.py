@@ -9,20 +9,38 @@ from typing import Annotated
 
 from pydantic import Field
 
-from kiln.core import STRICT, Name, UsageError, read_yaml, typed
+from kiln.core import STRICT, Name, UsageError, Value, read_yaml, typed
+from kiln.recipe.conditions import holds
 
 Wish = Annotated[str, Field(pattern=r"^[a-z0-9?][^\s\x00-\x1f]*$")]
+AdditionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+
+
+@dataclass(frozen=True)
+class Addition:
+    """What a build has as well where one of the conditions `when` holds.
+
+    `packages` are in its toolchain, `runtime` where its wheel is tested.
+    """
+
+    when: Annotated[tuple[Mapping[str, tuple[Value, ...]], ...], Field(min_length=1)]
+    packages: tuple[Wish, ...] = ()
+    runtime: tuple[Wish, ...] = ()
+
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True)
 class ToolchainPackages:
     """What a toolchain has beside `runtime`; `compilers` is what a build with a compiler such as gcc-9 has as well.
 
-    With `image` it has nothing of its own, and is the image of the toolchain of that name.
+    `additions` have names, and are for builds with some options. With `image` it has nothing of its own, and is the image
+    of the toolchain of that name.
     """
 
     packages: tuple[Wish, ...] = ()
     compilers: Mapping[str, tuple[Wish, ...]] = field(default_factory=dict)
+    additions: Mapping[AdditionName, Addition] = field(default_factory=dict)
     image: Name | None = None
 
     __pydantic_config__ = STRICT
@@ -30,7 +48,15 @@ class ToolchainPackages:
     @property
     def empty(self) -> bool:
         """Whether the toolchain has no image of its own: it is that of `runtime`."""
-        return not self.packages and not self.compilers
+        return not self.packages and not self.compilers and not self.additions
+
+    def added(self, facts: Mapping[str, Value]) -> tuple[str, ...]:
+        """The names of what a build with these facts has as well, sorted."""
+        return tuple(
+            sorted(
+                name for name, each in self.additions.items() if any(holds(when, facts) for when in each.when)
+            )
+        )
 
 
 def toolchain_packages(root: Path, name: str) -> ToolchainPackages:

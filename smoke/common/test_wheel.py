@@ -95,9 +95,13 @@ def test_libraries_from_outside_are_those_that_the_tag_promises():
     facts = known.facts()
     if facts["policy"] is None:
         pytest.skip("the wheel's tag promises no library of the system")
-    # The loader itself, and what the interpreter's process has loaded; a toolkit's are there where it is installed.
+    # The loader itself, and what the interpreter's process has loaded; those of a toolkit where it is, and
+    # what the wheel says that it requires of the system.
     python = re.compile(
         r"ld-linux|libpython|lib(cuda|cudart|cudnn|cublas|cufft|curand|cusolver|cusparse|nccl|npp[a-z]*)\.so"
+        + "".join(
+            "|" + re.escape(name) for name in known.distribution().metadata.get_all("Requires-External") or []
+        )
     )
     assert {name: users for name, users in facts["outside"].items() if not python.match(name)} == {}
 

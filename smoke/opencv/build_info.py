@@ -87,3 +87,10 @@ def option(name):
     """True or False as the build was asked with a yes-or-no option, None where nothing is known of it."""
     given = os.environ.get("KILN_OPT_" + name)
     return None if given is None else given == "1"
+
+
+def toolkit():
+    """What shows windows: qt, gtk or none."""
+    if (value("QT") or "").startswith("YES"):
+        return "qt"
+    return "gtk" if (value("GTK+") or "").startswith("YES") else "none"

@@ -55,6 +55,15 @@ def test_the_platform_is_that_of_a_recorded_build_or_at_most_the_base_s(root: Pa
     assert unknown.works == (("Toy Linux", "3"),)
 
 
+def test_of_several_recorded_builds_the_platform_is_that_of_the_one_most_like_it(root: Path) -> None:
+    other = f"  - {RUN}, options: {{fast: false, parts: one}}, tag: manylinux_2_35}}\n"
+    (root / "recipes/toy/verified.yaml").write_text(
+        SEEN.replace("needs:", other + "needs:"), encoding="utf-8"
+    )
+    assert known(root, options={"parts": "one", "fast": False}).tag == "manylinux_2_35"
+    assert known(root, options={"fast": False}).tag == known(root).tag == "manylinux_2_28"
+
+
 def test_what_was_seen_is_in_no_key(root: Path) -> None:
     before = planner.make(Catalogue(root), Request("toy")).key
     (root / "recipes/toy/verified.yaml").unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,21 @@ def test_a_combination_that_makes_no_wheel_is_refused(tmp_path: Path) -> None:
     assert plan(tmp_path, parts="some", fast=False).options["parts"] == "some"
 
 
+def test_a_combination_may_be_refused_unless_something_else_is_chosen(tmp_path: Path) -> None:
+    text = TOY.replace("parts: [some], fast: true}", 'fast: false}, unless: {parts: [some, "*image*"]}')
+    with pytest.raises(UsageError, match=r"^toy 1\.0: some of it is never fast"):
+        plan(tmp_path, text, fast=False)
+    for parts in ("some", "core,image"):
+        assert plan(tmp_path, parts=parts, fast=False).options["parts"] == parts
+    assert plan(tmp_path).options["fast"] is True
+
+
+def test_a_condition_under_unless_is_a_fact_of_a_build(tmp_path: Path) -> None:
+    text = TOY.replace("fast: true}, why: some", "fast: true}, unless: {speed: 1}, why: some")
+    with pytest.raises(UsageError, match=r"refusals\[0\].unless.speed: no such condition"):
+        plan(tmp_path, text)
+
+
 def test_parts_of_an_option_that_is_not_there_are_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"recipe.yaml:\d+: parts\[0\].option: there is no option 'pieces'"):
         plan(tmp_path, TOY.replace("option: parts, names: [core", "option: pieces, names: [core"))
@@ -78,10 +94,17 @@ def test_parts_of_an_option_that_is_not_there_are_a_mistake(tmp_path: Path) -> N
         ({"modules": "core,aruco"}, "cannot have 'aruco' (it needs --contrib)"),
         ({"modules": "core,cudaarithm"}, "cannot have 'cudaarithm' (it needs --device cuda-11.8)"),
         ({"codecs": "none"}, "--codecs of opencv 4.3.0 cannot be 'none': choose bundled or system"),
+        ({"gui": "gtk4"}, "--gui of opencv 4.3.0 cannot be 'gtk4'"),
+        (
+            {"gui": "qt", "modules": "headless"},
+            "module highgui: add highgui to --modules, or give --gui none",
+        ),
+        ({"gui": "gtk", "modules": "core,imgproc"}, "windows are shown by the module highgui"),
+        ({"gstreamer": True, "modules": "core"}, "add videoio to --modules, or do without --gstreamer"),
         ({"threads": "openmp"}, "--threads of opencv 4.3.0 cannot be 'openmp': choose pthreads or tbb"),
     ],
 )
-def test_opencv_says_in_the_plan_what_it_cannot_build(options: dict[str, str], wrong: str) -> None:
+def test_opencv_says_in_the_plan_what_it_cannot_build(options: dict[str, Any], wrong: str) -> None:
     with pytest.raises(UsageError) as caught:
         planner.make(Catalogue(ROOT), Request("opencv", options=options))
     assert wrong in str(caught.value)
@@ -100,6 +123,17 @@ def test_opencvs_script_builds_the_modules_of_the_lock(
     made = planner.make(Catalogue(ROOT), Request("opencv", release=release, options=options))
     known = set(made.environment["KILN_PARTS_MODULES"].split())
     assert some <= known and not none & known
+
+
+def test_opencv_with_windows_is_built_and_tested_where_their_libraries_are() -> None:
+    def images(**options: object) -> list[str]:
+        made = planner.make(Catalogue(ROOT), Request("opencv", options=options))  # type: ignore[arg-type]
+        return [image.name for image in made.toolchain.images]
+
+    assert images() == ["runtime", "opencv"]
+    desktop = ["runtime+opencv-desktop", "opencv+desktop"]
+    assert images(gui="qt", modules="core,highgui") == desktop
+    assert images(gui="gtk") == images(gstreamer=True, modules="headless") == desktop
 
 
 def test_cudnn_is_not_put_into_a_wheel() -> None:
