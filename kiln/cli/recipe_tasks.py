@@ -53,8 +53,8 @@ RUN_DEFAULTS: dict[str, Any] = {
 SHARED_CACHE: dict[str, tuple[Any, str]] = {
     "remote_cache": (
         "",
-        "take compiled objects from this cache, http://HOST:PORT/FOLDER or redis://HOST:PORT (default: what "
-        "KILN_REMOTE_CACHE or config.yaml says); off for none",
+        "take compiled objects from this cache, http://HOST:PORT/FOLDER, redis://HOST:PORT or grpc://HOST:PORT (default: "
+        "what KILN_REMOTE_CACHE or config.yaml says); off for none",
     ),
     "remote_cache_write": (False, "give to that cache what is compiled here, too"),
 }
