@@ -32,12 +32,16 @@ Dependency = dict[str, Any]
 
 @dataclass(frozen=True)
 class Invocation:
-    """When a build ran, in seconds since 1970, from which checkout, and the address of the shared cache it used, if any."""
+    """When a build ran, in seconds since 1970, from which checkout, and the addresses of what it shared with others.
+
+    Those are the cache that it used and the executor that ran its actions, if any.
+    """
 
     checkout: Revision
     started: float
     finished: float
     shared_cache: str = ""
+    remote_executor: str = ""
 
 
 def statement(
@@ -60,11 +64,14 @@ def statement(
                     "buildKey": plan.key,
                     "folder": str(plan.folder),
                     # Others can write there: what came from it is as good as they are.
-                    **(
-                        {"sharedCache": public_url(invocation.shared_cache)}
-                        if invocation.shared_cache
-                        else {}
-                    ),
+                    **{
+                        name: public_url(url)
+                        for name, url in (
+                            ("sharedCache", invocation.shared_cache),
+                            ("remoteExecutor", invocation.remote_executor),
+                        )
+                        if url
+                    },
                 },
                 "resolvedDependencies": [
                     *_checkout(invocation.checkout),

@@ -24,9 +24,12 @@ def compile_wheel(runner: BuildRunner, console: Console) -> Path:
     Raises CompileError if a step fails, UsageError if the interpreter does not run in the base.
     """
     runner.workspace.prepare()
-    with (
-        sockets.opened(runner.shared, runner.workspace.sockets) if runner.shared else contextlib.nullcontext()
-    ):
+    folder = runner.workspace.sockets
+    with contextlib.ExitStack() as stack:
+        if runner.shared:
+            stack.enter_context(sockets.opened(runner.shared, folder))
+        if runner.executor:
+            stack.enter_context(runner.executor.opened(folder))
         return _compiled(runner, console)
 
 

@@ -72,6 +72,19 @@ class SharedUse:
 
 
 @dataclass(frozen=True)
+class RemoteUse:
+    """A remote executor that was used: its address, and how many actions it ran, as `RemoteCounts` has them."""
+
+    url: str
+    counts: dict[str, int]
+
+    def __str__(self) -> str:
+        """The same for people."""
+        run, known = self.counts.get("run", 0), self.counts.get("known", 0)
+        return f"{run} actions were run by {self.url}, {known} results were known there"
+
+
+@dataclass(frozen=True)
 class Measured:
     """`machine` is where a build ran, by names for people."""
 
@@ -80,6 +93,7 @@ class Measured:
     steps: tuple[Step, ...] = ()
     tool: Tool | None = None
     shared: SharedUse | None = None
+    executor: RemoteUse | None = None
 
     __pydantic_config__ = STRICT
 
@@ -126,6 +140,7 @@ class Meter:
     steps: list[Step] = field(default_factory=list)
     tool: Tool | None = None
     shared: SharedUse | None = None
+    executor: RemoteUse | None = None
     usage: Usage | None = None
 
     def __post_init__(self) -> None:
@@ -168,7 +183,7 @@ class Meter:
             Span(name, round(console.begun[name] - self._zero, 2), round(seconds, 2))
             for name, seconds in console.times.items()
         )
-        return Measured(dict(machine), stations, tuple(self.steps), self.tool, self.shared)
+        return Measured(dict(machine), stations, tuple(self.steps), self.tool, self.shared, self.executor)
 
 
 def _row(reading: Reading) -> tuple[float, float, float]:

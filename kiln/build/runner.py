@@ -11,8 +11,8 @@ from kiln.build.budget import Budget
 from kiln.build.vitals import CACHE_LOG
 from kiln.build.workspace import VENVS_FILES, Line, Workspace, plan_variables
 from kiln.engine import Mount
-from kiln.plan import VENVS, VENVS_SCRIPT, ContainerStep, prepares
-from kiln.shared import CacheClient, sockets
+from kiln.plan import VENVS, VENVS_SCRIPT, ContainerStep, prepares, tool_steps
+from kiln.shared import CacheClient, ExecutorClient, relay, sockets
 
 # The step that compiles an interpreter from source.
 INTERPRETER = "cpython"
@@ -23,7 +23,7 @@ class BuildRunner:
     """Runs the steps of the stations `compile` and `wheel` in a workspace, with `jobs` compilers at once.
 
     `budget` limits the steps of the station `compile`, `cache_size` in bytes what ccache keeps for them. `shared` is the
-    shared cache that they use, if any.
+    shared cache that they use, `executor` what runs Bazel's actions, if any.
     """
 
     workspace: Workspace
@@ -31,6 +31,7 @@ class BuildRunner:
     budget: Budget | None = None
     cache_size: int = cache.DEFAULT
     shared: CacheClient | None = None
+    executor: ExecutorClient | None = None
 
     def run(self, step: ContainerStep, line: Line) -> None:
         """Run one step. Raises CompileError if it fails, BudgetError if the time is over."""
@@ -39,7 +40,7 @@ class BuildRunner:
 
     def environment(self, step: ContainerStep) -> Mapping[str, str]:
         """The variables of a step. Steps that compile do not see the build key, so it cannot get into the binaries."""
-        plan, shared = self.workspace.plan, self._shared(step)
+        plan, shared, executor = self.workspace.plan, self._shared(step), self._executor(step)
         stamp = {"KILN_STAMP": plan.stamp} if step.station == "wheel" else {}
         # Without a cache the compiler is run as it is.
         caching = (
@@ -56,6 +57,7 @@ class BuildRunner:
             "KILN_PATCHES": " ".join(f"{each.tree}:{each.file}" for each, _ in plan.patches),
             **caching,
             **(sockets.variables(shared.cache.write) if shared else {}),
+            **(_executor_variables(executor) if executor else {}),
             **stamp,
         }
 
@@ -74,7 +76,7 @@ class BuildRunner:
         found = self._cache(step)
         if found:
             mounts.append(Mount(found, "/kiln/ccache", writable=True))
-        if self._shared(step):
+        if self._shared(step) or self._executor(step):
             mounts.append(Mount(workspace.sockets, sockets.FOLDER))
         if interpreter:
             return mounts
@@ -93,6 +95,11 @@ class BuildRunner:
         """The shared cache of a step; None for one that has none, as that whose result every recipe uses."""
         return self.shared if step.name != INTERPRETER and self._cache(step) else None
 
+    def _executor(self, step: ContainerStep) -> ExecutorClient | None:
+        """What runs a step's actions; None for a step that makes tools, which workers make themselves."""
+        own = step not in tool_steps(self.workspace.plan) and self._cache(step)
+        return self.executor if step.name != INTERPRETER and own else None
+
     def _cache(self, step: ContainerStep) -> Path | None:
         """The compile cache of a step; None for one that has none."""
         if step.name == INTERPRETER:
@@ -101,3 +108,12 @@ class BuildRunner:
         own = {(each.name, each.run) for each in self.workspace.plan.recipe.steps}
         compiles = step.station == "compile" and (step.name, step.script) in own
         return self.workspace.cache if compiles else None
+
+
+def _executor_variables(executor: ExecutorClient) -> dict[str, str]:
+    """How Bazel finds the executor's socket, and which workers it asks for."""
+    return {
+        "KILN_REMOTE_EXECUTOR": f"{sockets.FOLDER}/{relay.GRPC}",
+        "KILN_REMOTE_INSTANCE": executor.executor.instance,
+        "KILN_REMOTE_TOOLCHAIN": executor.toolchain,
+    }

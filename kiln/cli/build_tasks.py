@@ -19,7 +19,7 @@ from kiln.cli.settings import (
     catalogue_of,
     fetch_settings,
     root_of,
-    shared_cache_of,
+    shared_of,
     signer_of,
 )
 
@@ -29,11 +29,25 @@ if TYPE_CHECKING:
 
 
 def build(context: Context, request: Request, given: Mapping[str, Any]) -> None:
-    shared = shared_cache_of(given["remote_cache"], given["remote_cache_write"])
+    shared, executor = shared_of(given["remote_cache"], given["remote_cache_write"], given["remote_executor"])
     settings = _build_settings(context, given)
-    if shared and not settings.sources.offline:
-        settings = replace(settings, shared=shared)
+    if not settings.sources.offline:
+        settings = replace(settings, shared=shared, executor=executor)
     commands.build.run(catalogue_of(context), request, settings, core.Console())
+
+
+def worker(context: Context, request: Request, given: Mapping[str, Any]) -> None:
+    import socket
+
+    _, executor = shared_of("", False, given["remote_executor"])
+    if executor is None:
+        raise core.UsageError(
+            "a worker has a server that it works for", "give --remote-executor grpc://HOST:PORT"
+        )
+    programs = given["programs"] or "buildbox"
+    name = given["name"] or f"{socket.gethostname()}-{os.getpid()}"
+    settings = commands.worker.WorkerSettings(_build_settings(context, given), executor, Path(programs), name)
+    commands.worker.run(catalogue_of(context), request, settings, core.Console())
 
 
 def verify(context: Context, request: Request, given: Mapping[str, Any]) -> None:
@@ -131,6 +145,7 @@ def matrix(
     sign: str = "",
     remote_cache: str = "",
     remote_cache_write: bool = False,
+    remote_executor: str = "",
 ) -> None:
     """Build all rows of ci/matrix.yaml, or those that are asked for: `./inv matrix [RECIPE]`."""
     from kiln import engine
@@ -139,6 +154,7 @@ def matrix(
     given = {
         "setup": setup, "offline": offline, "accept_cuda_eula": accept_cuda_eula, "sign": sign,
         "remote_cache": remote_cache, "remote_cache_write": remote_cache_write,
+        "remote_executor": remote_executor,
     }  # fmt: skip
     settings = commands.matrix_build.ManySettings(
         environment=os.environ,

@@ -11,7 +11,16 @@ from invoke.tasks import Task
 
 from kiln import attest, core
 from kiln.cli import attest_tasks, build_tasks, develop_tasks, index_tasks, model_tasks, report_tasks
-from kiln.cli.recipe_tasks import CONSENT, FOLDER, GIT_MIRROR, RUN_HELP, SHARED_CACHE, options_of, recipe_task
+from kiln.cli.recipe_tasks import (
+    CONSENT,
+    EXECUTOR_HELP,
+    FOLDER,
+    GIT_MIRROR,
+    RUN_HELP,
+    SHARED_CACHE,
+    options_of,
+    recipe_task,
+)
 from kiln.recipe import Catalogue
 
 
@@ -47,6 +56,14 @@ def _recipe_tasks(catalogue: Catalogue, note: Callable[[str], None]) -> Iterator
         "Build a recipe's wheel, test it and record it.",
         extra=SHARED_CACHE,
     )
+    yield recipe_task(
+        build_tasks.worker, every, True, "worker", "Run actions of builds on other machines, in a recipe's toolchain.",
+        extra={
+            "remote_executor": ("", EXECUTOR_HELP),
+            "programs": ("", "the folder that ci/farm/buildbox.sh has made (default: ./buildbox)"),
+            "name": ("", "the worker's name at the server (default: this machine's name and a number)"),
+        },
+    )  # fmt: skip
     yield recipe_task(
         build_tasks.verify, every, True, "verify", "Build a recorded wheel again, differently, and compare the bytes.",
         extra={

@@ -50,6 +50,10 @@ RUN_DEFAULTS: dict[str, Any] = {
     **{key: default for key, (default, _) in CONSENT.items()},
     "time_budget": "",
 }  # fmt: skip
+EXECUTOR_HELP = (
+    "have Bazel's actions run by this engine, grpc://HOST:PORT (default: what KILN_REMOTE_EXECUTOR or config.yaml says); "
+    "off for none"
+)
 SHARED_CACHE: dict[str, tuple[Any, str]] = {
     "remote_cache": (
         "",
@@ -57,6 +61,7 @@ SHARED_CACHE: dict[str, tuple[Any, str]] = {
         "what KILN_REMOTE_CACHE or config.yaml says); off for none",
     ),
     "remote_cache_write": (False, "give to that cache what is compiled here, too"),
+    "remote_executor": ("", EXECUTOR_HELP),
 }
 WANTED_HELP = {
     "all": "all that the recipes declare, not the rows of ci/matrix.yaml",

@@ -12,7 +12,7 @@ from invoke.context import Context
 if TYPE_CHECKING:
     from kiln.attest import Signer
     from kiln.recipe import Catalogue
-    from kiln.shared import SharedCache
+    from kiln.shared import Executor, SharedCache
     from kiln.sources import FetchSettings
 
 
@@ -50,12 +50,15 @@ def signer_of(key: str) -> Signer | None:
     return attest.signer(key, os.environ, attest.terminal_prompt())
 
 
-def shared_cache_of(url: str, write: bool) -> SharedCache | None:
-    """The cache that this build shares with others, if any. Its secrets leave the environment in any case."""
+def shared_of(url: str, write: bool, executor: str) -> tuple[SharedCache | None, Executor | None]:
+    """The cache that this build shares with others, and what runs its actions, if any.
+
+    Their secrets leave the environment in any case.
+    """
     from kiln import shared
 
     try:
-        return shared.shared_cache(os.environ, url, write)
+        return shared.shared_cache(os.environ, url, write), shared.remote_executor(os.environ, executor)
     finally:
         for name in shared.SECRETS:
             os.environ.pop(name, None)

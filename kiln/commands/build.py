@@ -19,6 +19,7 @@ from kiln.build import (
     Measured,
     Meter,
     Record,
+    RemoteUse,
     SharedUse,
     Workspace,
     bundle,
@@ -35,7 +36,7 @@ from kiln.core import BudgetError, Console, Home, duration, give, new, remove, s
 from kiln.engine import Conditions, connect, cores, doctor, memory, room, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
-from kiln.shared import CacheClient, SharedCache, store_of
+from kiln.shared import CacheClient, Executor, ExecutorClient, SharedCache, store_of
 from kiln.sources import licences
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class BuildSettings:
     conditions: Conditions = field(default_factory=Conditions)
     signer: attest.Signer | None = None
     shared: SharedCache | None = None
+    executor: Executor | None = None
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,9 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
             if earlier:
                 described = earlier.described
             else:
-                shared = settings.shared.url if settings.shared else ""
-                described = _described(
-                    workspace, wheel, attest.provenance.Invocation(revision, begun, time.time(), shared)
-                )
+                shared, executor = (each.url if each else "" for each in (settings.shared, settings.executor))
+                invocation = attest.provenance.Invocation(revision, begun, time.time(), shared, executor)
+                described = _described(workspace, wheel, invocation)
                 described[record.MEASURED] = meter.measured(console, machine).to_json()
                 record.keep(home.untested, planned, wheel.path, workspace.log, described)
             tested = _tested(workspace, wheel, console)
@@ -228,8 +229,9 @@ def _prepared(
         meter,
         settings.shared.name if settings.shared else "",
     )
-    client = _client(planned, settings, console)
-    runner = BuildRunner(workspace, settings.jobs, settings.budget, cache.limit(settings.environment), client)
+    client, executor = _shares(planned, settings, console)
+    size = cache.limit(settings.environment)
+    runner = BuildRunner(workspace, settings.jobs, settings.budget, size, client, executor)
     if earlier:
         why = "has changed" if earlier.smoke_key else "was not passed"
         console.note(f"the smoke suite {why}: the wheel is tested again, not built again")
@@ -241,11 +243,13 @@ def _prepared(
         try:
             compile_wheel(runner, console)
         finally:
-            if client:
-                console.note(client.summary())
+            for used in (client, executor):
+                if used:
+                    console.note(used.summary())
         if meter:
             meter.take_actions(workspace.build)
             meter.shared = SharedUse(client.cache.url, client.value()) if client else None
+            meter.executor = RemoteUse(executor.executor.url, executor.value()) if executor else None
     with console.station("wheel"):
         wheel = finish_wheel(runner, console)
     return workspace, wheel
@@ -272,12 +276,15 @@ def _turn(planned: Plan, settings: BuildSettings, console: Console) -> Iterator[
         yield
 
 
-def _client(planned: Plan, settings: BuildSettings, console: Console) -> CacheClient | None:
-    """The shared cache as this build sees it, where it has one."""
-    shared = settings.shared
-    if shared is None:
-        return None
-    return CacheClient(shared, planned.cache_name, store_of(shared), settings.home.work, console.note)
+def _shares(
+    planned: Plan, settings: BuildSettings, console: Console
+) -> tuple[CacheClient | None, ExecutorClient | None]:
+    """The shared cache and the executor as this build sees them; UsageError where the second does not answer."""
+    shared, executor, work = settings.shared, settings.executor, settings.home.work
+    return (
+        CacheClient(shared, planned.cache_name, store_of(shared), work, console.note) if shared else None,
+        ExecutorClient.of(executor, plan.tools_digest(planned), console.note) if executor else None,
+    )
 
 
 def _described(
@@ -302,6 +309,7 @@ def _machine(settings: BuildSettings, engine: Engine, meter: Meter) -> dict[str,
         "compilers at once": str(settings.jobs),
         "container engine": f"{engine.name} {engine.version}",
         **({"shared cache": str(meter.shared)} if meter.shared else {}),
+        **({"remote executor": str(meter.executor)} if meter.executor else {}),
     }
 
 

@@ -11,9 +11,10 @@ from kiln.core import Home
 from kiln.engine import Engine, Images
 from kiln.plan import VENVS_SCRIPT, ContainerStep, Plan, Request, planner, unshared_name
 from kiln.recipe import Catalogue
-from kiln.shared import CacheClient, SharedCache, store_of
+from kiln.shared import CacheClient, Executor, ExecutorClient, SharedCache, store_of
 from kiln.sources import Obtained
 from tests.support import repository
+from tests.support.remote_server import remote_server
 
 RECIPE = repository.RECIPE.replace(
     "steps:",
@@ -134,3 +135,17 @@ def test_with_a_shared_cache_the_recipes_own_steps_have_its_sockets_and_a_local_
     assert workspace.cache != runner.workspace.cache
     assert unshared_name(workspace.cache.name) == runner.workspace.cache.name
     assert workspace.interpreter_cache == runner.workspace.interpreter_cache
+
+
+def test_with_an_executor_the_recipes_own_steps_have_its_socket_and_know_neither_address_nor_login(
+    runner: BuildRunner,
+) -> None:
+    with remote_server() as server:
+        client = ExecutorClient.of(Executor(f"{server.url}/main", "me:secret"), "a toolchain", print)
+    remote = BuildRunner(runner.workspace, jobs=3, executor=client)
+    steps = ("compile", "python", "patch", "cpython")
+    assert [step for step in steps if "/kiln/cache" in targets(remote, step)] == ["compile"]
+    variables = remote.environment(ContainerStep("compile", "compile", "scripts/compile.sh", "toolchain"))
+    assert variables["KILN_REMOTE_EXECUTOR"] == "/kiln/cache/grpc"
+    assert (variables["KILN_REMOTE_INSTANCE"], variables["KILN_REMOTE_TOOLCHAIN"]) == ("main", "a toolchain")
+    assert "secret" not in str(variables) and "127.0.0.1" not in str(variables)

@@ -1,0 +1,120 @@
+"""BuildGrid with PostgreSQL as `ci/farm` configures it, and workers of it, for tests that have both programs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kiln.engine import connect
+from tests.support.house import House
+from tests.support.repository import ROOT
+
+# The program `bgd` of an environment with BuildGrid, and the folder that ci/farm/buildbox.sh makes.
+SERVER, PROGRAMS = os.environ.get("KILN_TEST_BUILDGRID", ""), os.environ.get("KILN_TEST_BUILDBOX", "")
+needs_farm = pytest.mark.skipif(
+    not (SERVER and PROGRAMS and "KILN_TEST_SHARED" in os.environ),
+    reason="set KILN_TEST_SHARED=1, KILN_TEST_BUILDGRID=.../bin/bgd and KILN_TEST_BUILDBOX=FOLDER: it starts BuildGrid",
+)
+_POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+
+
+@contextlib.contextmanager
+def buildgrid(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The address of a server that has nothing, and its process."""
+    with _database(folder) as database:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{free.getsockname()[1]}"
+        variables = {
+            **os.environ,
+            "BUILDGRID_ADDRESS": address,
+            "BUILDGRID_DATABASE": database,
+            "BUILDGRID_FOLDER": str(folder / "objects"),
+        }
+        subprocess.run([SERVER, "migrate", "apply", database], check=True, capture_output=True, env=variables)
+        command = [SERVER, "server", "start", str(ROOT / "ci/farm/buildgrid.yaml")]
+        with (folder / "server.log").open("wb") as log:
+            process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
+        try:
+            _answers(process, socket.AF_INET, ("127.0.0.1", int(address.rpartition(":")[2])))
+            yield f"grpc://{address}", process
+        finally:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def worker(house: House, server: str, name: str, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """A worker for the recipe `flow` that has its toolchain and asks for actions."""
+    process = house.start(
+        "worker", "flow", "--remote-executor", server, "--programs", PROGRAMS, "--name", name, *options
+    )
+    try:
+        assert process.stdout
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if "Ctrl-C ends it" in line:
+                break
+        else:
+            raise AssertionError("".join(said))
+        yield process
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def kill(house: House, process: subprocess.Popen[str]) -> None:
+    """End a worker as a machine that is switched off does."""
+    (folder,) = (house.home / "builds").glob(f"worker-{process.pid}")
+    process.kill()
+    with connect(os.environ) as engine:
+        engine.remove(str(folder))
+
+
+@contextlib.contextmanager
+def _database(folder: Path) -> Iterator[str]:
+    """PostgreSQL on a socket of files; its URL."""
+    programs, data = _POSTGRES[-1], folder / "database"
+    data.mkdir(parents=True)
+    # It does not run as root.
+    user = "postgres" if os.getuid() == 0 else None
+    if user:
+        shutil.chown(data, user)
+        for parent in [folder, *folder.parents]:
+            if parent.owner() == "root" and parent.stat().st_mode & 0o7 < 5 and parent != Path("/"):
+                parent.chmod(parent.stat().st_mode | 0o5)
+    subprocess.run(
+        [programs / "initdb", "-D", data / "data", "-A", "trust", "-U", "kiln", "--no-sync"],
+        check=True, capture_output=True, user=user,
+    )  # fmt: skip
+    # A socket's path may have 107 bytes.
+    with contextlib.ExitStack() as stack:
+        short = Path(f"/tmp/kiln-{os.getpid()}-{time.monotonic_ns()}")  # noqa: S108
+        short.symlink_to(data)
+        stack.callback(short.unlink)
+        process = subprocess.Popen(
+            [programs / "postgres", "-D", data / "data", "-k", short, "-c", "listen_addresses=", "-F"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user,
+        )  # fmt: skip
+        stack.callback(process.wait)
+        stack.callback(process.terminate)
+        _answers(process, socket.AF_UNIX, str(short / ".s.PGSQL.5432"))
+        yield f"postgresql://kiln@/postgres?host={short}"
+
+
+def _answers(process: subprocess.Popen[bytes], family: int, address: object) -> None:
+    """Wait until a server takes connections, or has ended."""
+    while process.poll() is None:
+        with socket.socket(family) as probe:
+            if probe.connect_ex(address) == 0:  # type: ignore[arg-type]
+                return
+    raise AssertionError(f"{process.args!r} ended")
