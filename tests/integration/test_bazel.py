@@ -208,23 +208,34 @@ def test_a_second_machine_runs_no_action_that_the_first_has_run_whatever_becomes
         assert alone == first == second == half == third == fourth
 
 
+@pytest.fixture(scope="module")
+def alone(locked: House, tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, int]:
+    """The wheel of a machine that works alone, and how many actions that took."""
+    root = tmp_path_factory.mktemp("alone") / "house"
+    shutil.copytree(locked.root, root, symlinks=True, ignore=shutil.ignore_patterns("dist"))
+    wheel, (total, _), _ = build_anew(House(root, locked.home))
+    return wheel, total
+
+
 @needs_farm
 def test_every_action_runs_on_workers_and_the_wheel_is_the_one_that_is_built_alone(
-    house: House, tmp_path: Path
+    house: House, tmp_path: Path, alone: tuple[bytes, int]
 ) -> None:
-    alone, (total, _), _ = build_anew(house)
+    wheel, total = alone
     with farm.buildgrid(tmp_path) as (server, _), farm.worker(house, server, "one"):
         first, (ran, _), counts = build_anew(house, "--remote-executor", server)
         # The last action is for no other machine: a test may have it wait.
         assert (ran, counts) == (total, {"run": total - 1, "known": 0, "failed": 0})
         second, _, counts = build_anew(house, "--remote-executor", server)
         assert counts == {"run": 0, "known": total - 1, "failed": 0}
-    assert alone == first == second
+    assert wheel == first == second
 
 
 @needs_farm
-def test_a_worker_that_dies_loses_its_action_only(house: House, tmp_path: Path) -> None:
-    alone, (total, _), _ = build_anew(house)
+def test_a_worker_that_dies_loses_its_action_only(
+    house: House, tmp_path: Path, alone: tuple[bytes, int]
+) -> None:
+    wheel, total = alone
     with farm.buildgrid(tmp_path) as (server, _), contextlib.ExitStack() as stack:
         first = stack.enter_context(farm.worker(house, server, "one"))
         build = started_anew(house, "--remote-executor", server)
@@ -234,13 +245,15 @@ def test_a_worker_that_dies_loses_its_action_only(house: House, tmp_path: Path) 
         stack.enter_context(farm.worker(house, server, "two"))
         output, _ = build.communicate(timeout=900)
         assert build.returncode == 0, output
-        assert result(house)[0].read_bytes() == alone
+        assert result(house)[0].read_bytes() == wheel
         assert used(house)["run"] == total - 1
 
 
 @needs_farm
-def test_an_executor_that_goes_away_slows_a_build_and_is_named_once(house: House, tmp_path: Path) -> None:
-    alone, _, _ = build_anew(house)
+def test_an_executor_that_goes_away_slows_a_build_and_is_named_once(
+    house: House, tmp_path: Path, alone: tuple[bytes, int]
+) -> None:
+    wheel, _ = alone
     with farm.buildgrid(tmp_path) as (server, process):
         # There is no worker: the actions wait.
         build = started_anew(house, "--remote-executor", server)
@@ -249,7 +262,7 @@ def test_an_executor_that_goes_away_slows_a_build_and_is_named_once(house: House
         output, _ = build.communicate(timeout=900)
         assert build.returncode == 0, output
         assert output.count(f"the remote executor {server} answers UNAVAILABLE") == 1
-        assert result(house)[0].read_bytes() == alone
+        assert result(house)[0].read_bytes() == wheel
         assert used(house)["run"] == 0 and used(house)["failed"] > 0
         again = house.run("build", "flow", "--project-name", "other", "--remote-executor", server)
         assert again.returncode == 2 and f"the remote executor {server} answers UNAVAILABLE" in again.stderr

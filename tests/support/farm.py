@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
-import time
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +30,7 @@ _POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 @contextlib.contextmanager
 def buildgrid(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The address of a server that has nothing, and its process."""
-    with _database(folder) as database:
+    with _database() as database:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -81,34 +82,27 @@ def kill(house: House, process: subprocess.Popen[str]) -> None:
 
 
 @contextlib.contextmanager
-def _database(folder: Path) -> Iterator[str]:
+def _database() -> Iterator[str]:
     """PostgreSQL on a socket of files; its URL."""
-    programs, data = _POSTGRES[-1], folder / "database"
-    data.mkdir(parents=True)
-    # It does not run as root.
+    programs = _POSTGRES[-1]
+    # It does not run as root, and a socket's path may have 107 bytes.
     user = "postgres" if os.getuid() == 0 else None
-    if user:
-        shutil.chown(data, user)
-        for parent in [folder, *folder.parents]:
-            if parent.owner() == "root" and parent.stat().st_mode & 0o7 < 5 and parent != Path("/"):
-                parent.chmod(parent.stat().st_mode | 0o5)
-    subprocess.run(
-        [programs / "initdb", "-D", data / "data", "-A", "trust", "-U", "kiln", "--no-sync"],
-        check=True, capture_output=True, user=user,
-    )  # fmt: skip
-    # A socket's path may have 107 bytes.
-    with contextlib.ExitStack() as stack:
-        short = Path(f"/tmp/kiln-{os.getpid()}-{time.monotonic_ns()}")  # noqa: S108
-        short.symlink_to(data)
-        stack.callback(short.unlink)
+    with tempfile.TemporaryDirectory(dir="/tmp") as name, contextlib.ExitStack() as stack:
+        if user:
+            shutil.chown(name, user)
+        subprocess.run(
+            [programs / "initdb", "-D", f"{name}/data", "-A", "trust", "-U", "kiln", "--no-sync"],
+            check=True, capture_output=True, user=user, cwd=name,
+        )  # fmt: skip
         process = subprocess.Popen(
-            [programs / "postgres", "-D", data / "data", "-k", short, "-c", "listen_addresses=", "-F"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user,
+            [programs / "postgres", "-D", f"{name}/data", "-k", name, "-c", "listen_addresses=", "-F"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd=name,
         )  # fmt: skip
         stack.callback(process.wait)
-        stack.callback(process.terminate)
-        _answers(process, socket.AF_UNIX, str(short / ".s.PGSQL.5432"))
-        yield f"postgresql://kiln@/postgres?host={short}"
+        # At once, whoever is still connected.
+        stack.callback(process.send_signal, signal.SIGINT)
+        _answers(process, socket.AF_UNIX, f"{name}/.s.PGSQL.5432")
+        yield f"postgresql://kiln@/postgres?host={name}"
 
 
 def _answers(process: subprocess.Popen[bytes], family: int, address: object) -> None:
