@@ -27,10 +27,10 @@ from kiln.shared.wire import Digest, Fields, WireError, message
 if TYPE_CHECKING:
     import grpc
 
+MISSING = f"{API}.ContentAddressableStorage/FindMissingBlobs"
 # What a step may ask beside Execute, as it is.
 PASSED = (
-    f"{API}.Capabilities/GetCapabilities",
-    f"{API}.ContentAddressableStorage/FindMissingBlobs",
+    MISSING,
     f"{API}.ContentAddressableStorage/BatchUpdateBlobs",
     f"{API}.ContentAddressableStorage/BatchReadBlobs",
     f"{BYTES}/Read",
@@ -39,6 +39,7 @@ PASSED = (
 )
 EXECUTE, WAIT = f"{API}.Execution/Execute", f"{API}.Execution/WaitExecution"
 RESULT = f"{API}.ActionCache/GetActionResult"
+CAPABILITIES = f"{API}.Capabilities/GetCapabilities"
 # Errors of the server as a whole, and not of what it was asked.
 GONE = ("UNAVAILABLE", "UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED", "INTERNAL", "UNKNOWN")
 
@@ -68,7 +69,7 @@ class ExecutorClient:
         self._channel, self._store = channel, store
         self._note, self._pause = note, Pause(clock)
         self._lock = threading.Lock()
-        self._said = False
+        self._said, self._capabilities = False, b""
         self._translated: dict[Digest, Digest] = {}
 
     @classmethod
@@ -99,9 +100,9 @@ class ExecutorClient:
 
     def require(self) -> None:
         """Raises StoreError where the server does not answer, or does not run actions."""
-        answer = self._store.ask(f"{API}.Capabilities/GetCapabilities", message((1, self._instance)))
+        self._capabilities = self._store.ask(CAPABILITIES, message((1, self._instance))) or b""
         try:
-            runs = Fields(Fields(answer or b"").value(2)).number(2)
+            runs = Fields(Fields(self._capabilities).value(2)).number(2)
         except WireError as error:
             raise StoreError("does not speak the remote execution API") from error
         if not runs:
@@ -109,6 +110,19 @@ class ExecutorClient:
 
     def answers(self, method: str, requests: Iterator[bytes], call: Call) -> Iterator[bytes]:
         """What a step's call is answered."""
+        try:
+            yield from self._answers(method, requests, call)
+        except RefusedError:
+            if method != MISSING:
+                raise
+            # Bazel 0.26.1 crashes without an answer to this one. Now it goes on to Execute, and that may fail.
+            yield b""
+
+    def _answers(self, method: str, requests: Iterator[bytes], call: Call) -> Iterator[bytes]:
+        if method == CAPABILITIES:
+            # Bazel ends where it is not told them: a server that has gone since then only slows it.
+            yield self._capabilities
+            return
         if method == RESULT:
             # Known results are found by Execute, under the digest that `_with_paths` gives an action.
             raise RefusedError("NOT_FOUND", "it is looked up when it is run")

@@ -141,3 +141,14 @@ def test_a_server_that_is_not_there_or_refuses_the_login_is_named_before_anythin
         assert (
             says in refused.value.what and url in refused.value.what and "guessed" not in str(refused.value)
         )
+
+
+def test_what_the_executor_can_do_is_known_also_when_it_has_gone(
+    step: grpc.Channel, server: RemoteObjects
+) -> None:
+    server.mode = "gone"
+    for _ in range(2 * FAILURES):
+        (found,) = ask(step, f"{API}.Capabilities/GetCapabilities", b"")
+        assert Fields(Fields(found).value(2)).number(2) == 1
+        # Bazel 0.26.1 crashes where this one fails.
+        assert ask(step, f"{CAS}/FindMissingBlobs", b"") == [b""]
