@@ -164,6 +164,7 @@ def _provenance(found: Evidence) -> str:
         for name, words in (
             ("sharedCache", "compiled with a cache that others can write"),
             ("remoteExecutor", "compiled on machines of others"),
+            ("distcc", "compiled with the help of other machines"),
         )
         if parameters.get(name)
     )

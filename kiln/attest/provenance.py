@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
@@ -34,14 +34,13 @@ Dependency = dict[str, Any]
 class Invocation:
     """When a build ran, in seconds since 1970, from which checkout, and the addresses of what it shared with others.
 
-    Those are the cache that it used and the executor that ran its actions, if any.
+    `others` are the addresses by the names that they have there, such as sharedCache.
     """
 
     checkout: Revision
     started: float
     finished: float
-    shared_cache: str = ""
-    remote_executor: str = ""
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 def statement(
@@ -65,12 +64,8 @@ def statement(
                     "folder": str(plan.folder),
                     # Others can write there: what came from it is as good as they are.
                     **{
-                        name: public_url(url)
-                        for name, url in (
-                            ("sharedCache", invocation.shared_cache),
-                            ("remoteExecutor", invocation.remote_executor),
-                        )
-                        if url
+                        name: public_url(url) if "//" in url else url
+                        for name, url in invocation.others.items()
                     },
                 },
                 "resolvedDependencies": [

@@ -7,8 +7,6 @@ from .compile import compile_wheel as compile_wheel
 from .compile import ensure_interpreter as ensure_interpreter
 from .measured import Measured as Measured
 from .measured import Meter as Meter
-from .measured import RemoteUse as RemoteUse
-from .measured import SharedUse as SharedUse
 from .measured import Span as Span
 from .measured import read_measured as read_measured
 from .record import Damage as Damage

@@ -26,10 +26,13 @@ def compile_wheel(runner: BuildRunner, console: Console) -> Path:
     runner.workspace.prepare()
     folder = runner.workspace.sockets
     with contextlib.ExitStack() as stack:
-        if runner.shared:
-            stack.enter_context(sockets.opened(runner.shared, folder))
-        if runner.executor:
-            stack.enter_context(runner.executor.opened(folder))
+        cache, executor, helped = runner.others
+        if cache:
+            stack.enter_context(sockets.opened(cache, folder))
+        if executor:
+            stack.enter_context(executor.opened(folder))
+        if helped:
+            stack.enter_context(helped.opened(folder))
         return _compiled(runner, console)
 
 

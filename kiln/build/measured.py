@@ -18,6 +18,7 @@ from kiln.build.actions import actions_in, longest
 from kiln.core import STRICT, Console, parse_json, shown
 from kiln.engine import Reading, Usage
 from kiln.plan import ContainerStep
+from kiln.shared import Used
 
 FORMAT = 1
 # How many of a build tool's actions are kept, and how much of a name.
@@ -85,6 +86,18 @@ class RemoteUse:
 
 
 @dataclass(frozen=True)
+class HelpUse:
+    """Machines that distcc asked: their addresses, and how many files they compiled, as `HelpCounts` has them."""
+
+    url: str
+    counts: dict[str, int]
+
+    def __str__(self) -> str:
+        """The same for people."""
+        return f"{self.counts.get('sent', 0)} files were compiled by {self.url}"
+
+
+@dataclass(frozen=True)
 class Measured:
     """`machine` is where a build ran, by names for people."""
 
@@ -94,6 +107,7 @@ class Measured:
     tool: Tool | None = None
     shared: SharedUse | None = None
     executor: RemoteUse | None = None
+    distcc: HelpUse | None = None
 
     __pydantic_config__ = STRICT
 
@@ -141,6 +155,7 @@ class Meter:
     tool: Tool | None = None
     shared: SharedUse | None = None
     executor: RemoteUse | None = None
+    distcc: HelpUse | None = None
     usage: Usage | None = None
 
     def __post_init__(self) -> None:
@@ -166,6 +181,18 @@ class Meter:
                 )
             )
 
+    def take_others(self, used: Used) -> None:
+        """Keep what of other machines was used."""
+        cache, executor, helped = used
+        self.shared = SharedUse(cache.cache.url, cache.value()) if cache else None
+        self.executor = RemoteUse(executor.executor.url, executor.value()) if executor else None
+        self.distcc = HelpUse(helped.addresses, helped.value()) if helped else None
+
+    def others(self) -> dict[str, str]:
+        """The same for people."""
+        found = {"shared cache": self.shared, "remote executor": self.executor, "distcc": self.distcc}
+        return {name: str(each) for name, each in found.items() if each}
+
     def take_actions(self, build: Path) -> None:
         """Keep the longest actions of the build tool that worked in a folder."""
         found = actions_in(build)
@@ -183,7 +210,9 @@ class Meter:
             Span(name, round(console.begun[name] - self._zero, 2), round(seconds, 2))
             for name, seconds in console.times.items()
         )
-        return Measured(dict(machine), stations, tuple(self.steps), self.tool, self.shared, self.executor)
+        return Measured(
+            dict(machine), stations, tuple(self.steps), self.tool, self.shared, self.executor, self.distcc
+        )
 
 
 def _row(reading: Reading) -> tuple[float, float, float]:

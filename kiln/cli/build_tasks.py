@@ -18,8 +18,8 @@ from kiln.cli.settings import (
     accepts_licences,
     catalogue_of,
     fetch_settings,
+    others_of,
     root_of,
-    shared_of,
     signer_of,
 )
 
@@ -29,25 +29,17 @@ if TYPE_CHECKING:
 
 
 def build(context: Context, request: Request, given: Mapping[str, Any]) -> None:
-    shared, executor = shared_of(given["remote_cache"], given["remote_cache_write"], given["remote_executor"])
-    settings = _build_settings(context, given)
+    others, settings = others_of(given), _build_settings(context, given)
     if not settings.sources.offline:
-        settings = replace(settings, shared=shared, executor=executor)
+        settings = replace(settings, others=others)
     commands.build.run(catalogue_of(context), request, settings, core.Console())
 
 
 def worker(context: Context, request: Request, given: Mapping[str, Any]) -> None:
-    import socket
-
-    _, executor = shared_of("", False, given["remote_executor"])
-    if executor is None:
-        raise core.UsageError(
-            "a worker has a server that it works for", "give --remote-executor grpc://HOST:PORT"
-        )
-    programs = given["programs"] or "buildbox"
-    name = given["name"] or f"{socket.gethostname()}-{os.getpid()}"
-    settings = commands.worker.WorkerSettings(_build_settings(context, given), executor, Path(programs), name)
-    commands.worker.run(catalogue_of(context), request, settings, core.Console())
+    asked = commands.worker.Asked(others_of(given), given["listen"], given["name"])
+    commands.worker.run(
+        catalogue_of(context), request, _build_settings(context, given), asked, core.Console()
+    )
 
 
 def verify(context: Context, request: Request, given: Mapping[str, Any]) -> None:
@@ -146,6 +138,8 @@ def matrix(
     remote_cache: str = "",
     remote_cache_write: bool = False,
     remote_executor: str = "",
+    distcc: str = "",
+    programs: str = "",
 ) -> None:
     """Build all rows of ci/matrix.yaml, or those that are asked for: `./inv matrix [RECIPE]`."""
     from kiln import engine
@@ -154,7 +148,7 @@ def matrix(
     given = {
         "setup": setup, "offline": offline, "accept_cuda_eula": accept_cuda_eula, "sign": sign,
         "remote_cache": remote_cache, "remote_cache_write": remote_cache_write,
-        "remote_executor": remote_executor,
+        "remote_executor": remote_executor, "distcc": distcc, "programs": programs,
     }  # fmt: skip
     settings = commands.matrix_build.ManySettings(
         environment=os.environ,

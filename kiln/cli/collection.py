@@ -16,6 +16,7 @@ from kiln.cli.recipe_tasks import (
     EXECUTOR_HELP,
     FOLDER,
     GIT_MIRROR,
+    PROGRAMS_HELP,
     RUN_HELP,
     SHARED_CACHE,
     options_of,
@@ -60,7 +61,8 @@ def _recipe_tasks(catalogue: Catalogue, note: Callable[[str], None]) -> Iterator
         build_tasks.worker, every, True, "worker", "Run actions of builds on other machines, in a recipe's toolchain.",
         extra={
             "remote_executor": ("", EXECUTOR_HELP),
-            "programs": ("", "the folder that ci/farm/buildbox.sh has made (default: ./buildbox)"),
+            "listen": ("", "compile single files for distcc's calls at this address, HOST:PORT, instead"),
+            "programs": ("", PROGRAMS_HELP),
             "name": ("", "the worker's name at the server (default: this machine's name and a number)"),
         },
     )  # fmt: skip

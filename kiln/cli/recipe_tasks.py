@@ -54,6 +54,7 @@ EXECUTOR_HELP = (
     "have Bazel's actions run by this engine, grpc://HOST:PORT (default: what KILN_REMOTE_EXECUTOR or config.yaml says); "
     "off for none"
 )
+PROGRAMS_HELP = "the folder with programs that ci/farm/programs.sh has made (default: ./programs)"
 SHARED_CACHE: dict[str, tuple[Any, str]] = {
     "remote_cache": (
         "",
@@ -62,6 +63,11 @@ SHARED_CACHE: dict[str, tuple[Any, str]] = {
     ),
     "remote_cache_write": (False, "give to that cache what is compiled here, too"),
     "remote_executor": ("", EXECUTOR_HELP),
+    "distcc": (
+        "",
+        "have single files compiled by these machines, HOST:PORT/JOBS,… (default: what KILN_DISTCC says); off for none",
+    ),
+    "programs": ("", PROGRAMS_HELP),
 }
 WANTED_HELP = {
     "all": "all that the recipes declare, not the rows of ci/matrix.yaml",

@@ -19,8 +19,6 @@ from kiln.build import (
     Measured,
     Meter,
     Record,
-    RemoteUse,
-    SharedUse,
     Workspace,
     bundle,
     cache,
@@ -36,7 +34,7 @@ from kiln.core import BudgetError, Console, Home, duration, give, new, remove, s
 from kiln.engine import Conditions, connect, cores, doctor, memory, room, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
-from kiln.shared import CacheClient, Executor, ExecutorClient, SharedCache, store_of
+from kiln.shared import Others
 from kiln.sources import licences
 
 if TYPE_CHECKING:
@@ -62,8 +60,7 @@ class BuildSettings:
     budget: Budget | None = None
     conditions: Conditions = field(default_factory=Conditions)
     signer: attest.Signer | None = None
-    shared: SharedCache | None = None
-    executor: Executor | None = None
+    others: Others = field(default_factory=Others)
 
 
 @dataclass(frozen=True)
@@ -111,8 +108,8 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
             if earlier:
                 described = earlier.described
             else:
-                shared, executor = (each.url if each else "" for each in (settings.shared, settings.executor))
-                invocation = attest.provenance.Invocation(revision, begun, time.time(), shared, executor)
+                others = settings.others.addresses
+                invocation = attest.provenance.Invocation(revision, begun, time.time(), others)
                 described = _described(workspace, wheel, invocation)
                 described[record.MEASURED] = meter.measured(console, machine).to_json()
                 record.keep(home.untested, planned, wheel.path, workspace.log, described)
@@ -227,11 +224,12 @@ def _prepared(
         settings.keep,
         bound,
         meter,
-        settings.shared.name if settings.shared else "",
+        settings.others.name,
     )
-    client, executor = _shares(planned, settings, console)
+    tools = plan.tools_digest(planned)
+    used = settings.others.used(planned.cache_name, tools, home.work, console.note)
     size = cache.limit(settings.environment)
-    runner = BuildRunner(workspace, settings.jobs, settings.budget, size, client, executor)
+    runner = BuildRunner(workspace, settings.jobs, settings.budget, size, used)
     if earlier:
         why = "has changed" if earlier.smoke_key else "was not passed"
         console.note(f"the smoke suite {why}: the wheel is tested again, not built again")
@@ -243,13 +241,11 @@ def _prepared(
         try:
             compile_wheel(runner, console)
         finally:
-            for used in (client, executor):
-                if used:
-                    console.note(used.summary())
+            for line in used.summaries():
+                console.note(line)
         if meter:
             meter.take_actions(workspace.build)
-            meter.shared = SharedUse(client.cache.url, client.value()) if client else None
-            meter.executor = RemoteUse(executor.executor.url, executor.value()) if executor else None
+            meter.take_others(used)
     with console.station("wheel"):
         wheel = finish_wheel(runner, console)
     return workspace, wheel
@@ -276,17 +272,6 @@ def _turn(planned: Plan, settings: BuildSettings, console: Console) -> Iterator[
         yield
 
 
-def _shares(
-    planned: Plan, settings: BuildSettings, console: Console
-) -> tuple[CacheClient | None, ExecutorClient | None]:
-    """The shared cache and the executor as this build sees them; UsageError where the second does not answer."""
-    shared, executor, work = settings.shared, settings.executor, settings.home.work
-    return (
-        CacheClient(shared, planned.cache_name, store_of(shared), work, console.note) if shared else None,
-        ExecutorClient.of(executor, plan.tools_digest(planned), console.note) if executor else None,
-    )
-
-
 def _described(
     workspace: Workspace, wheel: Wheel, invocation: attest.provenance.Invocation
 ) -> dict[str, str]:
@@ -308,8 +293,7 @@ def _machine(settings: BuildSettings, engine: Engine, meter: Meter) -> dict[str,
         "memory": f"{memory() / 1e9:.0f} GB",
         "compilers at once": str(settings.jobs),
         "container engine": f"{engine.name} {engine.version}",
-        **({"shared cache": str(meter.shared)} if meter.shared else {}),
-        **({"remote executor": str(meter.executor)} if meter.executor else {}),
+        **meter.others(),
     }
 
 

@@ -1,8 +1,10 @@
-"""A worker of a remote executor: the toolchain of a recipe in a container, in which actions of others run."""
+"""A worker: the toolchain of a recipe in a container that works for others, by an executor or by distcc."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,57 +15,59 @@ from kiln.core import Console, UsageError, remove
 from kiln.engine import Mount, connect, doctor, room, toolchain
 from kiln.plan import VENVS_SCRIPT, ContainerStep, Plan, Request
 from kiln.recipe import Catalogue
-from kiln.shared import Executor, relay, sockets
+from kiln.shared import Others, distcc, relay, sockets
 
-# Where the worker's programs are in its container, and the one that starts them.
-FOLDER, START = "/kiln/worker", "start.sh"
+# What starts each kind of worker in its container.
+ACTIONS, FILES = "actions.sh", "files.sh"
 
 
 @dataclass(frozen=True)
-class WorkerSettings:
-    """`programs` is the folder that `ci/farm/buildbox.sh` makes; `name` tells the workers of one server apart."""
+class Asked:
+    """Whom a worker works for: the executor of `others` under a `name`, or whoever calls by distcc at `listen`."""
 
-    build: BuildSettings
-    executor: Executor
-    programs: Path
-    name: str
+    others: Others
+    listen: str = ""
+    name: str = ""
 
 
-def run(catalogue: Catalogue, request: Request, settings: WorkerSettings, console: Console) -> None:
-    """Make the toolchain of a request and run actions in it, until the server or a person ends it.
+def run(
+    catalogue: Catalogue, request: Request, settings: BuildSettings, asked: Asked, console: Console
+) -> None:
+    """Make the toolchain of a request and work in it for other machines, until a person ends it.
 
     Raises KilnError, whose kinds are the exit codes; CompileError where the worker ends by itself.
     """
-    programs = settings.programs.absolute()
-    if not (programs / START).is_file():
+    if not (asked.others.executor or asked.listen):
         raise UsageError(
-            f"{programs} has no worker's programs", "make the folder with ci/farm/buildbox.sh FOLDER"
+            "a worker works for somebody", "give --remote-executor grpc://HOST:PORT, or --listen HOST:PORT"
         )
+    programs = distcc.with_programs(asked.others.programs, FILES if asked.listen else ACTIONS)
     planned = plan.make(catalogue, request)
-    home = settings.build.home
+    home = settings.home
     home.tidy()
     with home.in_use(console), home.lock(name := f"worker-{os.getpid()}", console):
-        doctor.require(settings.build.setup, settings.build.environment, console)
+        doctor.require(settings.setup, settings.environment, console)
         try:
-            with connect(settings.build.environment) as engine:
+            with connect(settings.environment) as engine:
                 needed = plan.tool_sources(planned)
                 with console.station("sources"), console.transfers() as transfers:
-                    vault = sources.Vault(home.sources)
-                    obtained = sources.obtain(needed, vault, settings.build.sources, transfers)
+                    obtained = sources.obtain(
+                        needed, sources.Vault(home.sources), settings.sources, transfers
+                    )
                 with console.station("toolchain"):
                     images = toolchain.ensure(
-                        catalogue.root, planned, engine, home, settings.build.sources, console
+                        catalogue.root, planned, engine, home, settings.sources, console
                     )
                 folder = home.builds / name
-                bound = room.bound(None, settings.build.jobs)
+                bound = room.bound(None, settings.jobs)
                 workspace = Workspace(
                     catalogue.root, planned, images, engine, home, obtained, folder, folder / "worker.log",
                     memory=bound,
                 )  # fmt: skip
-                runner = BuildRunner(workspace, settings.build.jobs)
+                runner = BuildRunner(workspace, settings.jobs)
                 with console.station("tools"):
                     _make_tools(runner, planned, console)
-                _work(runner, planned, settings, programs, console)
+                _work(runner, planned, asked, programs, console)
         finally:
             remove(home.builds / name)
             (home.locks / f"{name}.lock").unlink(missing_ok=True)
@@ -86,26 +90,28 @@ def _make_tools(runner: BuildRunner, planned: Plan, console: Console) -> None:
                 runner.run(step, line)
 
 
-def _work(
-    runner: BuildRunner, planned: Plan, settings: WorkerSettings, programs: Path, console: Console
-) -> None:
-    executor, workspace = settings.executor, runner.workspace
-    step = ContainerStep("compile", "worker", f"worker/{START}", "toolchain")
-    variables = {
-        **runner.environment(step),
-        "KILN_WORKER_SOCKET": f"{sockets.FOLDER}/{relay.GRPC}",
-        "KILN_WORKER_TOOLCHAIN": plan.tools_digest(planned),
-        "KILN_WORKER_INSTANCE": executor.instance,
-        "KILN_WORKER_NAME": settings.name,
-    }
-    mounts = [
-        *runner.mounts(step),
-        Mount(programs, FOLDER),
-        Mount(workspace.sockets, sockets.FOLDER),
-    ]
-    console.note(
-        f"worker {settings.name} of {executor.url}, {settings.build.jobs} actions at once, for the toolchain "
-        f"{plan.tools_digest(planned)[:16]}; Ctrl-C ends it"
-    )
-    with relay.passing(executor, workspace.sockets):
+def _work(runner: BuildRunner, planned: Plan, asked: Asked, programs: Path, console: Console) -> None:
+    workspace, tools = runner.workspace, plan.tools_digest(planned)
+    name = asked.name or f"{socket.gethostname()}-{os.getpid()}"
+    step = ContainerStep("compile", "worker", f"worker/{FILES if asked.listen else ACTIONS}", "toolchain")
+    variables = {**runner.environment(step), "KILN_WORKER_TOOLCHAIN": tools, "KILN_WORKER_NAME": name}
+    with contextlib.ExitStack() as stack:
+        if asked.listen:
+            address = distcc.helper_of(asked.listen, "--listen")
+            port = stack.enter_context(distcc.helping(address, tools, workspace.sockets))
+            variables["KILN_WORKER_SOCKET"] = f"{sockets.FOLDER}/{distcc.WAITING}"
+            what = f"compiles for distcc at {address.host}:{port}, {runner.jobs} files"
+        else:
+            executor = asked.others.executor
+            assert executor  # noqa: S101  (run has checked it)
+            stack.enter_context(relay.passing(executor, workspace.sockets))
+            variables["KILN_WORKER_SOCKET"] = f"{sockets.FOLDER}/{relay.GRPC}"
+            variables["KILN_WORKER_INSTANCE"] = executor.instance
+            what = f"{name} runs actions of {executor.url}, {runner.jobs}"
+        console.note(f"the worker {what} at once, for the toolchain {tools[:16]}; Ctrl-C ends it")
+        mounts = [
+            *runner.mounts(step),
+            Mount(programs, distcc.PROGRAMS),
+            Mount(workspace.sockets, sockets.FOLDER),
+        ]
         workspace.run(step, lambda text: None, variables, mounts)

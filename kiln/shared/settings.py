@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,11 +61,6 @@ class SharedCache:
     write: bool = False
     login: str = field(default="", repr=False)
     key: str = field(default="", repr=False)
-
-    @property
-    def name(self) -> str:
-        """A short name for what was compiled with it: two caches are trusted differently."""
-        return hashlib.sha256(self.url.encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)

@@ -232,6 +232,20 @@ def test_every_action_runs_on_workers_and_the_wheel_is_the_one_that_is_built_alo
 
 
 @needs_farm
+def test_a_second_machine_takes_from_buildgrid_what_the_first_has_given(
+    house: House, tmp_path: Path, alone: tuple[bytes, int]
+) -> None:
+    wheel, total = alone
+    with farm.buildgrid(tmp_path) as (server, _):
+        first, (ran, cached), _ = build_anew(house, "--remote-cache", server, "--remote-cache-write")
+        assert (ran, cached) == (total, 0)
+        second, (ran, cached), _ = build_anew(house, "--remote-cache", server)
+        # The last action is none for a cache: a test may have it wait.
+        assert ran - cached == 1
+    assert wheel == first == second
+
+
+@needs_farm
 def test_a_worker_that_dies_loses_its_action_only(
     house: House, tmp_path: Path, alone: tuple[bytes, int]
 ) -> None:
@@ -240,7 +254,7 @@ def test_a_worker_that_dies_loses_its_action_only(
         first = stack.enter_context(farm.worker(house, server, "one"))
         build = started_anew(house, "--remote-executor", server)
         stack.callback(build.kill)
-        house.wait_for_log(build, "remote")
+        house.wait_for_log(build, "s remote")
         farm.kill(house, first)
         stack.enter_context(farm.worker(house, server, "two"))
         output, _ = build.communicate(timeout=900)
@@ -257,7 +271,7 @@ def test_an_executor_that_goes_away_slows_a_build_and_is_named_once(
     with farm.buildgrid(tmp_path) as (server, process):
         # There is no worker: the actions wait.
         build = started_anew(house, "--remote-executor", server)
-        house.wait_for_log(build, "remote")
+        house.wait_for_log(build, "s remote")
         process.kill()
         output, _ = build.communicate(timeout=900)
         assert build.returncode == 0, output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -18,11 +19,15 @@ from kiln.engine import connect
 from tests.support.house import House
 from tests.support.repository import ROOT
 
-# The program `bgd` of an environment with BuildGrid, and the folder that ci/farm/buildbox.sh makes.
-SERVER, PROGRAMS = os.environ.get("KILN_TEST_BUILDGRID", ""), os.environ.get("KILN_TEST_BUILDBOX", "")
+# The program `bgd` of an environment with BuildGrid, and the folder that ci/farm/programs.sh makes.
+SERVER, PROGRAMS = os.environ.get("KILN_TEST_BUILDGRID", ""), os.environ.get("KILN_TEST_PROGRAMS", "")
 needs_farm = pytest.mark.skipif(
     not (SERVER and PROGRAMS and "KILN_TEST_SHARED" in os.environ),
-    reason="set KILN_TEST_SHARED=1, KILN_TEST_BUILDGRID=.../bin/bgd and KILN_TEST_BUILDBOX=FOLDER: it starts BuildGrid",
+    reason="set KILN_TEST_SHARED=1, KILN_TEST_BUILDGRID=.../bin/bgd and KILN_TEST_PROGRAMS=FOLDER: it starts BuildGrid",
+)
+needs_programs = pytest.mark.skipif(
+    not (PROGRAMS and "KILN_TEST_SHARED" in os.environ),
+    reason="set KILN_TEST_SHARED=1 and KILN_TEST_PROGRAMS=FOLDER, made by ci/farm/programs.sh",
 )
 _POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
@@ -53,11 +58,23 @@ def buildgrid(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
 
 
 @contextlib.contextmanager
-def worker(house: House, server: str, name: str, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """A worker for the recipe `flow` that has its toolchain and asks for actions."""
-    process = house.start(
-        "worker", "flow", "--remote-executor", server, "--programs", PROGRAMS, "--name", name, *options
-    )
+def worker(house: House, server: str, name: str) -> Iterator[subprocess.Popen[str]]:
+    """A worker for the recipe `flow` that has its toolchain and asks a server for actions."""
+    with _working(house, "flow", "--remote-executor", server, "--name", name) as (process, _):
+        yield process
+
+
+@contextlib.contextmanager
+def helper(house: House, recipe: str) -> Iterator[str]:
+    """The address of a machine that compiles for distcc with a recipe's toolchain."""
+    with _working(house, recipe, "--listen", "127.0.0.1:0") as (_, said):
+        yield re.findall(r"compiles for distcc at ([0-9.:]+)", said)[0]
+
+
+@contextlib.contextmanager
+def _working(house: House, recipe: str, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A worker that is ready, and what it says of itself."""
+    process = house.start("worker", recipe, "--programs", PROGRAMS, *options)
     try:
         assert process.stdout
         said = []
@@ -67,7 +84,7 @@ def worker(house: House, server: str, name: str, *options: str) -> Iterator[subp
                 break
         else:
             raise AssertionError("".join(said))
-        yield process
+        yield process, said[-1]
     finally:
         process.terminate()
         process.communicate()
