@@ -37,11 +37,20 @@ tools=$(tools)
         name=$(basename "$tree")
         if [ "$name" != tensorflow ]; then echo "build --override_repository=$name=/kiln/trees/$name"; fi
     done
-    # Finished actions are kept after the build: an interrupted build goes on from here.
-    echo "build --disk_cache=$disk_cache/$tools"
-    # A cache that machines share answers at this socket, for each set of tools in a folder of its own.
-    if [ -n "${KILN_SHARED_CACHE:-}" ]; then
-        echo "build --remote_http_cache=http://kiln/$tools --remote_proxy=unix:$KILN_SHARED_CACHE --remote_timeout=600"
+    if [ -n "${KILN_REMOTE_EXECUTOR:-}" ]; then
+        # Other machines run the actions, and keep what they have done; those that cannot run there run here. Bazel has no
+        # cache of its own beside that.
+        echo "build --remote_executor=127.0.0.1:$executor_port --remote_instance_name=${KILN_REMOTE_INSTANCE:-}"
+        echo "build --spawn_strategy=remote --genrule_strategy=remote --strategy=Genrule=remote --jobs=$remote_jobs"
+        echo "build --remote_local_fallback --remote_upload_local_results=false --remote_timeout=600"
+        echo "build --remote_default_platform_properties='properties:{name:\"toolchain\" value:\"$KILN_REMOTE_TOOLCHAIN\"}'"
+    else
+        # Finished actions are kept after the build: an interrupted build goes on from here.
+        echo "build --disk_cache=$disk_cache/$tools"
+        # A cache that machines share answers at this socket, for each set of tools in a folder of its own.
+        if [ -n "${KILN_SHARED_CACHE:-}" ]; then
+            echo "build --remote_http_cache=http://kiln/$tools --remote_proxy=unix:$KILN_SHARED_CACHE --remote_timeout=600"
+        fi
     fi
     # Without "curses" Bazel reports its progress less and less often, after an hour every ten minutes.
     echo "build --color=no --curses=yes --show_progress_rate_limit=5 --noshow_loading_progress --verbose_failures"

@@ -5,6 +5,10 @@ disk_cache=/kiln/ccache/bazel
 python=$KILN_VENV/bin/python
 target=//tensorflow/tools/pip_package:build_pip_package
 
+# Where Bazel calls the engine that runs its actions, if there is one, and how many it asks for at once.
+executor_port=8980
+remote_jobs=64
+
 # In MiB: the memory of one compiler among several (a single file may take twice that), the largest memory of Bazel, and
 # the disk space of the build.
 COMPILER_MEMORY=1700
@@ -66,6 +70,11 @@ build_command() {
 
 # Runs Bazel without a server, which would be killed with its container.
 bazel_here() {
+    if [ -n "${KILN_REMOTE_EXECUTOR:-}" ] && [ -z "${forwarder:-}" ]; then
+        python3 /kiln/scripts/forward.py "$KILN_REMOTE_EXECUTOR" "$executor_port" &
+        forwarder=$!
+        trap 'kill "$forwarder"' EXIT
+    fi
     (cd "$workspace" && bazel --batch --nohome_rc --nosystem_rc --bazelrc="$rc" --output_base=/kiln/build/bazel \
         --host_jvm_args=-Xmx${BAZEL_MEMORY}m "$@")
 }

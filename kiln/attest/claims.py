@@ -158,8 +158,16 @@ def _provenance(found: Evidence) -> str:
     for each in _pinned(plan["inputs"]):
         if each not in listed:
             raise _FalseError(f"{each[0]} of the plan is not in it")
-    cache = value["predicate"]["buildDefinition"]["internalParameters"].get("sharedCache")
-    shared = f"; compiled with a cache that others can write, {cache}" if cache else ""
+    parameters = value["predicate"]["buildDefinition"]["internalParameters"]
+    shared = "".join(
+        f"; {words}, {parameters[name]}"
+        for name, words in (
+            ("sharedCache", "compiled with a cache that others can write"),
+            ("remoteExecutor", "compiled on machines of others"),
+            ("distcc", "compiled with the help of other machines"),
+        )
+        if parameters.get(name)
+    )
     checkout = [each for each in dependencies if each["annotations"]["kind"] == "checkout"]
     if not checkout:
         return f"{len(dependencies)} inputs; from no git checkout{shared}"

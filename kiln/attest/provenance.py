@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
@@ -32,12 +32,15 @@ Dependency = dict[str, Any]
 
 @dataclass(frozen=True)
 class Invocation:
-    """When a build ran, in seconds since 1970, from which checkout, and the address of the shared cache it used, if any."""
+    """When a build ran, in seconds since 1970, from which checkout, and the addresses of what it shared with others.
+
+    `others` are the addresses by the names that they have there, such as sharedCache.
+    """
 
     checkout: Revision
     started: float
     finished: float
-    shared_cache: str = ""
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 def statement(
@@ -60,11 +63,10 @@ def statement(
                     "buildKey": plan.key,
                     "folder": str(plan.folder),
                     # Others can write there: what came from it is as good as they are.
-                    **(
-                        {"sharedCache": public_url(invocation.shared_cache)}
-                        if invocation.shared_cache
-                        else {}
-                    ),
+                    **{
+                        name: public_url(url) if "//" in url else url
+                        for name, url in invocation.others.items()
+                    },
                 },
                 "resolvedDependencies": [
                     *_checkout(invocation.checkout),

@@ -7,12 +7,12 @@ from .compile import compile_wheel as compile_wheel
 from .compile import ensure_interpreter as ensure_interpreter
 from .measured import Measured as Measured
 from .measured import Meter as Meter
-from .measured import SharedUse as SharedUse
 from .measured import Span as Span
 from .measured import read_measured as read_measured
 from .record import Damage as Damage
 from .record import Record as Record
 from .runner import BuildRunner as BuildRunner
+from .venvs import ensure_venvs as ensure_venvs
 from .wheel import finish_wheel as finish_wheel
 from .workspace import Line as Line
 from .workspace import Workspace as Workspace

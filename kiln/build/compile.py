@@ -24,9 +24,15 @@ def compile_wheel(runner: BuildRunner, console: Console) -> Path:
     Raises CompileError if a step fails, UsageError if the interpreter does not run in the base.
     """
     runner.workspace.prepare()
-    with (
-        sockets.opened(runner.shared, runner.workspace.sockets) if runner.shared else contextlib.nullcontext()
-    ):
+    folder = runner.workspace.sockets
+    with contextlib.ExitStack() as stack:
+        cache, executor, helped = runner.others
+        if cache:
+            stack.enter_context(sockets.opened(cache, folder))
+        if executor:
+            stack.enter_context(executor.opened(folder))
+        if helped:
+            stack.enter_context(helped.opened(folder))
         return _compiled(runner, console)
 
 

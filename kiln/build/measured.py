@@ -18,6 +18,7 @@ from kiln.build.actions import actions_in, longest
 from kiln.core import STRICT, Console, parse_json, shown
 from kiln.engine import Reading, Usage
 from kiln.plan import ContainerStep
+from kiln.shared import Used
 
 FORMAT = 1
 # How many of a build tool's actions are kept, and how much of a name.
@@ -72,6 +73,31 @@ class SharedUse:
 
 
 @dataclass(frozen=True)
+class RemoteUse:
+    """A remote executor that was used: its address, and how many actions it ran, as `RemoteCounts` has them."""
+
+    url: str
+    counts: dict[str, int]
+
+    def __str__(self) -> str:
+        """The same for people."""
+        run, known = self.counts.get("run", 0), self.counts.get("known", 0)
+        return f"{run} actions were run by {self.url}, {known} results were known there"
+
+
+@dataclass(frozen=True)
+class HelpUse:
+    """Machines that distcc asked: their addresses, and how many files they compiled, as `HelpCounts` has them."""
+
+    url: str
+    counts: dict[str, int]
+
+    def __str__(self) -> str:
+        """The same for people."""
+        return f"{self.counts.get('sent', 0)} files were compiled by {self.url}"
+
+
+@dataclass(frozen=True)
 class Measured:
     """`machine` is where a build ran, by names for people."""
 
@@ -80,6 +106,8 @@ class Measured:
     steps: tuple[Step, ...] = ()
     tool: Tool | None = None
     shared: SharedUse | None = None
+    executor: RemoteUse | None = None
+    distcc: HelpUse | None = None
 
     __pydantic_config__ = STRICT
 
@@ -126,6 +154,8 @@ class Meter:
     steps: list[Step] = field(default_factory=list)
     tool: Tool | None = None
     shared: SharedUse | None = None
+    executor: RemoteUse | None = None
+    distcc: HelpUse | None = None
     usage: Usage | None = None
 
     def __post_init__(self) -> None:
@@ -151,6 +181,18 @@ class Meter:
                 )
             )
 
+    def take_others(self, used: Used) -> None:
+        """Keep what of other machines was used."""
+        cache, executor, helped = used
+        self.shared = SharedUse(cache.cache.url, cache.value()) if cache else None
+        self.executor = RemoteUse(executor.executor.url, executor.value()) if executor else None
+        self.distcc = HelpUse(helped.addresses, helped.value()) if helped else None
+
+    def others(self) -> dict[str, str]:
+        """The same for people."""
+        found = {"shared cache": self.shared, "remote executor": self.executor, "distcc": self.distcc}
+        return {name: str(each) for name, each in found.items() if each}
+
     def take_actions(self, build: Path) -> None:
         """Keep the longest actions of the build tool that worked in a folder."""
         found = actions_in(build)
@@ -168,7 +210,9 @@ class Meter:
             Span(name, round(console.begun[name] - self._zero, 2), round(seconds, 2))
             for name, seconds in console.times.items()
         )
-        return Measured(dict(machine), stations, tuple(self.steps), self.tool, self.shared)
+        return Measured(
+            dict(machine), stations, tuple(self.steps), self.tool, self.shared, self.executor, self.distcc
+        )
 
 
 def _row(reading: Reading) -> tuple[float, float, float]:

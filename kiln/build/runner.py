@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kiln.build import cache
@@ -11,8 +11,8 @@ from kiln.build.budget import Budget
 from kiln.build.vitals import CACHE_LOG
 from kiln.build.workspace import VENVS_FILES, Line, Workspace, plan_variables
 from kiln.engine import Mount
-from kiln.plan import VENVS, VENVS_SCRIPT, ContainerStep, prepares
-from kiln.shared import CacheClient, sockets
+from kiln.plan import VENVS, VENVS_SCRIPT, ContainerStep, prepares, tool_steps
+from kiln.shared import ExecutorClient, Used, distcc, relay, sockets
 
 # The step that compiles an interpreter from source.
 INTERPRETER = "cpython"
@@ -22,15 +22,15 @@ INTERPRETER = "cpython"
 class BuildRunner:
     """Runs the steps of the stations `compile` and `wheel` in a workspace, with `jobs` compilers at once.
 
-    `budget` limits the steps of the station `compile`, `cache_size` in bytes what ccache keeps for them. `shared` is the
-    shared cache that they use, if any.
+    `budget` limits the steps of the station `compile`, `cache_size` in bytes what ccache keeps for them. `others` is
+    what they use of other machines.
     """
 
     workspace: Workspace
     jobs: int
     budget: Budget | None = None
     cache_size: int = cache.DEFAULT
-    shared: CacheClient | None = None
+    others: Used = field(default_factory=Used)
 
     def run(self, step: ContainerStep, line: Line) -> None:
         """Run one step. Raises CompileError if it fails, BudgetError if the time is over."""
@@ -39,7 +39,7 @@ class BuildRunner:
 
     def environment(self, step: ContainerStep) -> Mapping[str, str]:
         """The variables of a step. Steps that compile do not see the build key, so it cannot get into the binaries."""
-        plan, shared = self.workspace.plan, self._shared(step)
+        plan, (shared, executor, helped) = self.workspace.plan, self._used(step)
         stamp = {"KILN_STAMP": plan.stamp} if step.station == "wheel" else {}
         # Without a cache the compiler is run as it is.
         caching = (
@@ -52,10 +52,12 @@ class BuildRunner:
         )
         return {
             **plan_variables(plan),
-            "KILN_JOBS": str(self.jobs),
+            "KILN_JOBS": str(max(self.jobs, helped.jobs if helped else 0)),
             "KILN_PATCHES": " ".join(f"{each.tree}:{each.file}" for each, _ in plan.patches),
             **caching,
             **(sockets.variables(shared.cache.write) if shared else {}),
+            **(_executor_variables(executor) if executor else {}),
+            **(helped.variables() if helped else {}),
             **stamp,
         }
 
@@ -74,8 +76,11 @@ class BuildRunner:
         found = self._cache(step)
         if found:
             mounts.append(Mount(found, "/kiln/ccache", writable=True))
-        if self._shared(step):
+        used = self._used(step)
+        if any(used):
             mounts.append(Mount(workspace.sockets, sockets.FOLDER))
+        if used.helped:
+            mounts.append(Mount(used.helped.programs, distcc.PROGRAMS))
         if interpreter:
             return mounts
         making = step.script == VENVS_SCRIPT
@@ -89,9 +94,14 @@ class BuildRunner:
                 mounts.append(Mount(workspace.trees / source.name, f"/kiln/trees/{source.name}", writable))
         return mounts
 
-    def _shared(self, step: ContainerStep) -> CacheClient | None:
-        """The shared cache of a step; None for one that has none, as that whose result every recipe uses."""
-        return self.shared if step.name != INTERPRETER and self._cache(step) else None
+    def _used(self, step: ContainerStep) -> Used:
+        """What a step uses of other machines: nothing where every recipe uses its result.
+
+        Tools are made on each machine: what runs there must not depend on what others have made.
+        """
+        if step.name == INTERPRETER or not self._cache(step):
+            return Used()
+        return Used(self.others.cache) if step in tool_steps(self.workspace.plan) else self.others
 
     def _cache(self, step: ContainerStep) -> Path | None:
         """The compile cache of a step; None for one that has none."""
@@ -101,3 +111,12 @@ class BuildRunner:
         own = {(each.name, each.run) for each in self.workspace.plan.recipe.steps}
         compiles = step.station == "compile" and (step.name, step.script) in own
         return self.workspace.cache if compiles else None
+
+
+def _executor_variables(executor: ExecutorClient) -> dict[str, str]:
+    """How Bazel finds the executor's socket, and which workers it asks for."""
+    return {
+        "KILN_REMOTE_EXECUTOR": f"{sockets.FOLDER}/{relay.GRPC}",
+        "KILN_REMOTE_INSTANCE": executor.executor.instance,
+        "KILN_REMOTE_TOOLCHAIN": executor.toolchain,
+    }

@@ -18,8 +18,8 @@ from kiln.cli.settings import (
     accepts_licences,
     catalogue_of,
     fetch_settings,
+    others_of,
     root_of,
-    shared_cache_of,
     signer_of,
 )
 
@@ -29,11 +29,17 @@ if TYPE_CHECKING:
 
 
 def build(context: Context, request: Request, given: Mapping[str, Any]) -> None:
-    shared = shared_cache_of(given["remote_cache"], given["remote_cache_write"])
-    settings = _build_settings(context, given)
-    if shared and not settings.sources.offline:
-        settings = replace(settings, shared=shared)
+    others, settings = others_of(given), _build_settings(context, given)
+    if not settings.sources.offline:
+        settings = replace(settings, others=others)
     commands.build.run(catalogue_of(context), request, settings, core.Console())
+
+
+def worker(context: Context, request: Request, given: Mapping[str, Any]) -> None:
+    asked = commands.worker.Asked(others_of(given), given["listen"], given["name"])
+    commands.worker.run(
+        catalogue_of(context), request, _build_settings(context, given), asked, core.Console()
+    )
 
 
 def verify(context: Context, request: Request, given: Mapping[str, Any]) -> None:
@@ -131,6 +137,9 @@ def matrix(
     sign: str = "",
     remote_cache: str = "",
     remote_cache_write: bool = False,
+    remote_executor: str = "",
+    distcc: str = "",
+    programs: str = "",
 ) -> None:
     """Build all rows of ci/matrix.yaml, or those that are asked for: `./inv matrix [RECIPE]`."""
     from kiln import engine
@@ -139,6 +148,7 @@ def matrix(
     given = {
         "setup": setup, "offline": offline, "accept_cuda_eula": accept_cuda_eula, "sign": sign,
         "remote_cache": remote_cache, "remote_cache_write": remote_cache_write,
+        "remote_executor": remote_executor, "distcc": distcc, "programs": programs,
     }  # fmt: skip
     settings = commands.matrix_build.ManySettings(
         environment=os.environ,

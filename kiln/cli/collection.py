@@ -11,7 +11,17 @@ from invoke.tasks import Task
 
 from kiln import attest, core
 from kiln.cli import attest_tasks, build_tasks, develop_tasks, index_tasks, model_tasks, report_tasks
-from kiln.cli.recipe_tasks import CONSENT, FOLDER, GIT_MIRROR, RUN_HELP, SHARED_CACHE, options_of, recipe_task
+from kiln.cli.recipe_tasks import (
+    CONSENT,
+    EXECUTOR_HELP,
+    FOLDER,
+    GIT_MIRROR,
+    PROGRAMS_HELP,
+    RUN_HELP,
+    SHARED_CACHE,
+    options_of,
+    recipe_task,
+)
 from kiln.recipe import Catalogue
 
 
@@ -47,6 +57,15 @@ def _recipe_tasks(catalogue: Catalogue, note: Callable[[str], None]) -> Iterator
         "Build a recipe's wheel, test it and record it.",
         extra=SHARED_CACHE,
     )
+    yield recipe_task(
+        build_tasks.worker, every, True, "worker", "Run actions of builds on other machines, in a recipe's toolchain.",
+        extra={
+            "remote_executor": ("", EXECUTOR_HELP),
+            "listen": ("", "compile single files for distcc's calls at this address, HOST:PORT, instead"),
+            "programs": ("", PROGRAMS_HELP),
+            "name": ("", "the worker's name at the server (default: this machine's name and a number)"),
+        },
+    )  # fmt: skip
     yield recipe_task(
         build_tasks.verify, every, True, "verify", "Build a recorded wheel again, differently, and compare the bytes.",
         extra={

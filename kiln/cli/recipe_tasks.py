@@ -50,13 +50,24 @@ RUN_DEFAULTS: dict[str, Any] = {
     **{key: default for key, (default, _) in CONSENT.items()},
     "time_budget": "",
 }  # fmt: skip
+EXECUTOR_HELP = (
+    "have Bazel's actions run by this engine, grpc://HOST:PORT (default: what KILN_REMOTE_EXECUTOR or config.yaml says); "
+    "off for none"
+)
+PROGRAMS_HELP = "the folder with programs that ci/farm/programs.sh has made (default: ./programs)"
 SHARED_CACHE: dict[str, tuple[Any, str]] = {
     "remote_cache": (
         "",
-        "take compiled objects from this cache, http://HOST:PORT/FOLDER or redis://HOST:PORT (default: what "
-        "KILN_REMOTE_CACHE or config.yaml says); off for none",
+        "take compiled objects from this cache, http://HOST:PORT/FOLDER, redis://HOST:PORT or grpc://HOST:PORT (default: "
+        "what KILN_REMOTE_CACHE or config.yaml says); off for none",
     ),
     "remote_cache_write": (False, "give to that cache what is compiled here, too"),
+    "remote_executor": ("", EXECUTOR_HELP),
+    "distcc": (
+        "",
+        "have single files compiled by these machines, HOST:PORT/JOBS,… (default: what KILN_DISTCC says); off for none",
+    ),
+    "programs": ("", PROGRAMS_HELP),
 }
 WANTED_HELP = {
     "all": "all that the recipes declare, not the rows of ci/matrix.yaml",

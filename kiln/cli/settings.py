@@ -12,8 +12,11 @@ from invoke.context import Context
 if TYPE_CHECKING:
     from kiln.attest import Signer
     from kiln.recipe import Catalogue
-    from kiln.shared import SharedCache
+    from kiln.shared import Others
     from kiln.sources import FetchSettings
+
+# The folder with programs of other makers that ci/farm/programs.sh makes, if no other is given.
+PROGRAMS = "programs"
 
 
 def catalogue_of(context: Context) -> Catalogue:
@@ -50,12 +53,21 @@ def signer_of(key: str) -> Signer | None:
     return attest.signer(key, os.environ, attest.terminal_prompt())
 
 
-def shared_cache_of(url: str, write: bool) -> SharedCache | None:
-    """The cache that this build shares with others, if any. Its secrets leave the environment in any case."""
+def others_of(given: Mapping[str, Any]) -> Others:
+    """What this run uses of other machines, by those of these options that a task has: remote_cache,
+    remote_cache_write, remote_executor, distcc, programs. Secrets leave the environment in any case.
+    """
     from kiln import shared
 
     try:
-        return shared.shared_cache(os.environ, url, write)
+        return shared.Others(
+            shared.shared_cache(
+                os.environ, given.get("remote_cache", ""), given.get("remote_cache_write", False)
+            ),
+            shared.remote_executor(os.environ, given.get("remote_executor", "")),
+            shared.helpers_of(os.environ, given.get("distcc", "")),
+            Path(given.get("programs") or PROGRAMS),
+        )
     finally:
         for name in shared.SECRETS:
             os.environ.pop(name, None)

@@ -24,3 +24,4 @@ from . import smoke as smoke
 from . import sources as sources
 from . import upstream as upstream
 from . import verify as verify
+from . import worker as worker

@@ -19,7 +19,6 @@ from kiln.build import (
     Measured,
     Meter,
     Record,
-    SharedUse,
     Workspace,
     bundle,
     cache,
@@ -35,7 +34,7 @@ from kiln.core import BudgetError, Console, Home, duration, give, new, remove, s
 from kiln.engine import Conditions, connect, cores, doctor, memory, room, toolchain
 from kiln.plan import Plan, Request
 from kiln.recipe import Catalogue
-from kiln.shared import CacheClient, SharedCache, store_of
+from kiln.shared import Others
 from kiln.sources import licences
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class BuildSettings:
     budget: Budget | None = None
     conditions: Conditions = field(default_factory=Conditions)
     signer: attest.Signer | None = None
-    shared: SharedCache | None = None
+    others: Others = field(default_factory=Others)
 
 
 @dataclass(frozen=True)
@@ -109,10 +108,9 @@ def build_wheel(catalogue: Catalogue, request: Request, settings: BuildSettings,
             if earlier:
                 described = earlier.described
             else:
-                shared = settings.shared.url if settings.shared else ""
-                described = _described(
-                    workspace, wheel, attest.provenance.Invocation(revision, begun, time.time(), shared)
-                )
+                others = settings.others.addresses
+                invocation = attest.provenance.Invocation(revision, begun, time.time(), others)
+                described = _described(workspace, wheel, invocation)
                 described[record.MEASURED] = meter.measured(console, machine).to_json()
                 record.keep(home.untested, planned, wheel.path, workspace.log, described)
             tested = _tested(workspace, wheel, console)
@@ -226,10 +224,12 @@ def _prepared(
         settings.keep,
         bound,
         meter,
-        settings.shared.name if settings.shared else "",
+        settings.others.name,
     )
-    client = _client(planned, settings, console)
-    runner = BuildRunner(workspace, settings.jobs, settings.budget, cache.limit(settings.environment), client)
+    tools = plan.tools_digest(planned)
+    used = settings.others.used(planned.cache_name, tools, home.work, console.note)
+    size = cache.limit(settings.environment)
+    runner = BuildRunner(workspace, settings.jobs, settings.budget, size, used)
     if earlier:
         why = "has changed" if earlier.smoke_key else "was not passed"
         console.note(f"the smoke suite {why}: the wheel is tested again, not built again")
@@ -241,11 +241,11 @@ def _prepared(
         try:
             compile_wheel(runner, console)
         finally:
-            if client:
-                console.note(client.summary())
+            for line in used.summaries():
+                console.note(line)
         if meter:
             meter.take_actions(workspace.build)
-            meter.shared = SharedUse(client.cache.url, client.value()) if client else None
+            meter.take_others(used)
     with console.station("wheel"):
         wheel = finish_wheel(runner, console)
     return workspace, wheel
@@ -272,14 +272,6 @@ def _turn(planned: Plan, settings: BuildSettings, console: Console) -> Iterator[
         yield
 
 
-def _client(planned: Plan, settings: BuildSettings, console: Console) -> CacheClient | None:
-    """The shared cache as this build sees it, where it has one."""
-    shared = settings.shared
-    if shared is None:
-        return None
-    return CacheClient(shared, planned.cache_name, store_of(shared), settings.home.work, console.note)
-
-
 def _described(
     workspace: Workspace, wheel: Wheel, invocation: attest.provenance.Invocation
 ) -> dict[str, str]:
@@ -301,7 +293,7 @@ def _machine(settings: BuildSettings, engine: Engine, meter: Meter) -> dict[str,
         "memory": f"{memory() / 1e9:.0f} GB",
         "compilers at once": str(settings.jobs),
         "container engine": f"{engine.name} {engine.version}",
-        **({"shared cache": str(meter.shared)} if meter.shared else {}),
+        **meter.others(),
     }
 
 

@@ -14,6 +14,9 @@ from .model import Plan as Plan
 from .model import digest_of as digest_of
 from .model import prepares as prepares
 from .planner import make as make
+from .tools import tool_sources as tool_sources
+from .tools import tool_steps as tool_steps
+from .tools import tools_digest as tools_digest
 from .variant import Request as Request
 from .variant import Variant as Variant
 from .words import flag as flag

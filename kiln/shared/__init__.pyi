@@ -1,6 +1,14 @@
 from .client import CacheClient as CacheClient
+from .distcc import HelpedBuild as HelpedBuild
+from .distcc import Helper as Helper
+from .distcc import helpers_of as helpers_of
+from .executor import ExecutorClient as ExecutorClient
+from .others import Others as Others
+from .others import Used as Used
 from .settings import SECRETS as SECRETS
 from .settings import Config as Config
+from .settings import Executor as Executor
 from .settings import SharedCache as SharedCache
+from .settings import remote_executor as remote_executor
 from .settings import shared_cache as shared_cache
 from .stores import store_of as store_of

@@ -61,7 +61,7 @@ class CacheClient:
         self._space, self._store, self.work = space, store, work
         self._note, self._clock = note, clock
         self._lock = threading.Lock()
-        self._reading, self._writing = _Pause(clock), _Pause(clock)
+        self._reading, self._writing = Pause(clock), Pause(clock)
         self._said: set[str] = set()
 
     def get(self, name: str) -> BinaryIO | None:
@@ -183,14 +183,14 @@ class CacheClient:
         hash_into(content, digest)
         return digest.hexdigest()
 
-    def _took(self, pause: _Pause, begun: float, size: int, follows: str) -> None:
+    def _took(self, pause: Pause, begun: float, size: int, follows: str) -> None:
         took = self._clock() - begun
         if took > SLOW and size < took * SLOWEST:
             self._failed(pause, f"is slow ({took:.0f} s for {size} bytes)", follows)
         else:
             pause.worked()
 
-    def _failed(self, pause: _Pause, reason: str, follows: str) -> None:
+    def _failed(self, pause: Pause, reason: str, follows: str) -> None:
         with self._lock:
             self.counts.failures += 1
         if pause.failed():
@@ -205,7 +205,7 @@ class CacheClient:
         self._note(shown(f"the shared cache {self.cache.url} {text}"))
 
 
-class _Pause:
+class Pause:
     """Whether a cache is left alone, after failures in a row."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -1,8 +1,7 @@
-"""A cache of compiled objects that machines share: where it is, whether this build writes to it, and its login."""
+"""What machines share: a cache of compiled objects, and an engine that runs actions. Where each is, and its login."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +11,13 @@ from kiln.core import STRICT, UsageError, read_yaml, typed, without_login
 
 OPTION = "--remote-cache"
 URL, WRITE, LOGIN, KEY = (f"KILN_REMOTE_CACHE{end}" for end in ("", "_WRITE", "_LOGIN", "_KEY"))
+EXECUTOR_OPTION, EXECUTOR, EXECUTOR_LOGIN = (
+    "--remote-executor", "KILN_REMOTE_EXECUTOR", "KILN_REMOTE_EXECUTOR_LOGIN",
+)  # fmt: skip
 # What holds a secret: nothing that Kiln starts needs it.
-SECRETS = (LOGIN, KEY)
-SCHEMES = ("http", "https", "redis", "rediss")
+SECRETS = (LOGIN, KEY, EXECUTOR_LOGIN)
+GRPC = ("grpc", "grpcs")
+SCHEMES = ("http", "https", "redis", "rediss", *GRPC)
 OFF = "off"
 
 
@@ -31,10 +34,21 @@ class RemoteCache:
 
 
 @dataclass(frozen=True)
+class RemoteExecutor:
+    """The key `remote_executor` of config.yaml; the file holds a login (USER:PASSWORD or a token)."""
+
+    url: str
+    login_file: str = ""
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
 class Config:
-    """`kiln/config.yaml` in the user's folder of settings; `remote_cache` may be its URL alone."""
+    """`kiln/config.yaml` in the user's folder of settings; either key may be its URL alone."""
 
     remote_cache: str | RemoteCache = ""
+    remote_executor: str | RemoteExecutor = ""
 
     __pydantic_config__ = STRICT
 
@@ -48,10 +62,18 @@ class SharedCache:
     login: str = field(default="", repr=False)
     key: str = field(default="", repr=False)
 
+
+@dataclass(frozen=True)
+class Executor:
+    """An engine that speaks the remote execution API. `login` is USER:PASSWORD or a token, or empty."""
+
+    url: str
+    login: str = field(default="", repr=False)
+
     @property
-    def name(self) -> str:
-        """A short name for what was compiled with it: two caches are trusted differently."""
-        return hashlib.sha256(self.url.encode()).hexdigest()[:8]
+    def instance(self) -> str:
+        """The name of the instance that the address names after its host; usually empty."""
+        return urlsplit(self.url).path.strip("/")
 
 
 def shared_cache(environment: Mapping[str, str], url: str = "", write: bool = False) -> SharedCache | None:
@@ -59,11 +81,13 @@ def shared_cache(environment: Mapping[str, str], url: str = "", write: bool = Fa
 
     What config.yaml says of a cache counts for its own URL alone. Raises UsageError where a setting cannot be used.
     """
-    configured = _configured(environment)
+    found = _config(environment).remote_cache
+    configured = RemoteCache(found) if isinstance(found, str) else found
     chosen = url or environment.get(URL, "") or configured.url
     if not chosen or chosen == OFF:
         return None
-    checked = _checked(chosen, OPTION if url else URL if environment.get(URL) else "remote_cache")
+    where = OPTION if url else URL if environment.get(URL) else "remote_cache"
+    checked = _checked(chosen, where, "cache", LOGIN, SCHEMES)
     own = configured if checked == configured.url.rstrip("/") else RemoteCache(checked)
     return SharedCache(
         checked,
@@ -73,36 +97,50 @@ def shared_cache(environment: Mapping[str, str], url: str = "", write: bool = Fa
     )
 
 
+def remote_executor(environment: Mapping[str, str], url: str = "") -> Executor | None:
+    """The engine that the option `url`, else the environment, else config.yaml names; None for none, or for `off`.
+
+    The login file of config.yaml counts for its own URL alone. Raises UsageError where a setting cannot be used.
+    """
+    found = _config(environment).remote_executor
+    configured = RemoteExecutor(found) if isinstance(found, str) else found
+    chosen = url or environment.get(EXECUTOR, "") or configured.url
+    if not chosen or chosen == OFF:
+        return None
+    where = EXECUTOR_OPTION if url else EXECUTOR if environment.get(EXECUTOR) else "remote_executor"
+    checked = _checked(chosen, where, "remote executor", EXECUTOR_LOGIN, GRPC)
+    file = configured.login_file if checked == configured.url.rstrip("/") else ""
+    return Executor(checked, environment.get(EXECUTOR_LOGIN, "") or _secret(file, environment))
+
+
 def config_path(environment: Mapping[str, str]) -> Path:
     """Where config.yaml is, whether it exists or not."""
     folder = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME') or Path.home()}/.config"
     return Path(folder, "kiln", "config.yaml")
 
 
-def _configured(environment: Mapping[str, str]) -> RemoteCache:
+def _config(environment: Mapping[str, str]) -> Config:
     path = config_path(environment)
-    if not path.exists():
-        return RemoteCache("")
-    found = typed(read_yaml(path), Config).remote_cache
-    return RemoteCache(found) if isinstance(found, str) else found
+    return typed(read_yaml(path), Config) if path.exists() else Config()
 
 
-def _checked(url: str, where: str) -> str:
+def _checked(url: str, where: str, what: str, login: str, schemes: tuple[str, ...]) -> str:
     """A URL without what may stand at its end."""
     try:
         parts = urlsplit(url)
-        fits = parts.scheme in SCHEMES and parts.hostname and parts.port != 0
+        fits = parts.scheme in schemes and parts.hostname and parts.port != 0
     except ValueError:
         fits = False
     if not fits or parts.query or parts.fragment:
+        example = "grpc://HOST:PORT" if schemes == GRPC else "http://HOST:PORT/FOLDER or grpc://HOST:PORT"
         raise UsageError(
-            f"{where} is {without_login(url)!r}, which is not the address of a cache",
-            f"give one such as http://HOST:PORT/FOLDER or redis://HOST:PORT ({', '.join(SCHEMES)}), or {OFF}",
+            f"{where} is {without_login(url)!r}, which is not the address of a {what}",
+            f"give one such as {example} ({', '.join(schemes)}), or {OFF}",
         )
     if "@" in parts.netloc:
         raise UsageError(
             f"{where} has a login in the address, which other users of this machine can read",
-            f"put it into {LOGIN}, or into a file that the key login_file of config.yaml names",
+            f"put it into {login}, or into a file that the key login_file of config.yaml names",
         )
     return url.rstrip("/")
 

@@ -52,17 +52,17 @@ def opened(client: CacheClient, folder: Path) -> Iterator[None]:
     """Answer on both sockets in a folder until this context ends."""
     with contextlib.ExitStack() as stack:
         for name, handler in ((HTTP, _Http), (REDIS, _Redis)):
-            server = stack.enter_context(_Server(folder, name, handler, client))
+            server = stack.enter_context(UnixServer(folder, name, handler, client))
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
             stack.callback(server.shutdown)
         yield
 
 
-class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, folder: Path, name: str, handler: Any, client: CacheClient) -> None:
+    def __init__(self, folder: Path, name: str, handler: Any, client: Any = None) -> None:
         self.client = client
         self._free = threading.BoundedSemaphore(CONNECTIONS)
         (folder / name).unlink(missing_ok=True)
@@ -91,7 +91,7 @@ class _Http(http.server.BaseHTTPRequestHandler):
     """Bazel's cache over HTTP: GET and PUT of /ac/HASH and /cas/HASH, also below one more folder."""
 
     protocol_version = "HTTP/1.1"
-    server: _Server
+    server: UnixServer
 
     def do_GET(self) -> None:
         name = self._name()
@@ -136,7 +136,7 @@ class _Http(http.server.BaseHTTPRequestHandler):
 class _Redis(socketserver.StreamRequestHandler):
     """As much of Redis as ccache uses: GET, and SET of what may be written."""
 
-    server: _Server
+    server: UnixServer
 
     def handle(self) -> None:
         while count := self._number(b"*"):

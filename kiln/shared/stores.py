@@ -1,4 +1,4 @@
-"""What keeps the objects of a shared cache: a web server that takes PUT, or Redis."""
+"""What keeps the objects of a shared cache: a web server that takes PUT, Redis, or a server that speaks gRPC."""
 
 from __future__ import annotations
 
@@ -45,6 +45,11 @@ class Store(Protocol):
 
 def store_of(cache: SharedCache, patience: Patience = PATIENCE) -> Store:
     """The store at the address of a cache."""
+    if cache.url.startswith("grpc"):
+        from kiln.shared.channel import authorised, channel_to
+        from kiln.shared.remote import RemoteStore
+
+        return RemoteStore(channel_to(cache.url), cache.url, authorised(cache.login), patience)
     if cache.url.startswith("redis"):
         return RedisStore(cache.url, cache.login, patience)
     return HttpStore(cache.url, cache.login, patience)

@@ -20,6 +20,8 @@ import pytest
 from kiln.engine import connect
 from kiln.lock.starlark.workspace import read_workspace
 from tests.projects import flow
+from tests.support import farm
+from tests.support.farm import needs_farm
 from tests.support.house import House, needs_shared, needs_verify
 from tests.support.object_server import object_server
 
@@ -204,6 +206,108 @@ def test_a_second_machine_runs_no_action_that_the_first_has_run_whatever_becomes
         fourth, (ran, cached), counts = build("--remote-cache", objects.url)
         assert cached == 0 and counts["failures"] > 0
         assert alone == first == second == half == third == fourth
+
+
+@pytest.fixture(scope="module")
+def alone(locked: House, tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, int]:
+    """The wheel of a machine that works alone, and how many actions that took."""
+    root = tmp_path_factory.mktemp("alone") / "house"
+    shutil.copytree(locked.root, root, symlinks=True, ignore=shutil.ignore_patterns("dist"))
+    wheel, (total, _), _ = build_anew(House(root, locked.home))
+    return wheel, total
+
+
+@needs_farm
+def test_every_action_runs_on_workers_and_the_wheel_is_the_one_that_is_built_alone(
+    house: House, tmp_path: Path, alone: tuple[bytes, int]
+) -> None:
+    wheel, total = alone
+    with farm.buildgrid(tmp_path) as (server, _), farm.worker(house, server, "one"):
+        first, (ran, _), counts = build_anew(house, "--remote-executor", server)
+        # The last action is for no other machine: a test may have it wait.
+        assert (ran, counts) == (total, {"run": total - 1, "known": 0, "failed": 0})
+        second, _, counts = build_anew(house, "--remote-executor", server)
+        assert counts == {"run": 0, "known": total - 1, "failed": 0}
+    assert wheel == first == second
+
+
+@needs_farm
+def test_a_second_machine_takes_from_buildgrid_what_the_first_has_given(
+    house: House, tmp_path: Path, alone: tuple[bytes, int]
+) -> None:
+    wheel, total = alone
+    with farm.buildgrid(tmp_path) as (server, _):
+        first, (ran, cached), _ = build_anew(house, "--remote-cache", server, "--remote-cache-write")
+        assert (ran, cached) == (total, 0)
+        second, (ran, cached), _ = build_anew(house, "--remote-cache", server)
+        # The last action is none for a cache: a test may have it wait.
+        assert ran - cached == 1
+    assert wheel == first == second
+
+
+@needs_farm
+def test_a_worker_that_dies_loses_its_action_only(
+    house: House, tmp_path: Path, alone: tuple[bytes, int]
+) -> None:
+    wheel, total = alone
+    with farm.buildgrid(tmp_path) as (server, _), contextlib.ExitStack() as stack:
+        first = stack.enter_context(farm.worker(house, server, "one"))
+        build = started_anew(house, "--remote-executor", server)
+        stack.callback(build.kill)
+        house.wait_for_log(build, "s remote")
+        farm.kill(house, first)
+        stack.enter_context(farm.worker(house, server, "two"))
+        output, _ = build.communicate(timeout=900)
+        assert build.returncode == 0, output
+        assert result(house)[0].read_bytes() == wheel
+        assert used(house)["run"] == total - 1
+
+
+@needs_farm
+def test_an_executor_that_goes_away_slows_a_build_and_is_named_once(
+    house: House, tmp_path: Path, alone: tuple[bytes, int]
+) -> None:
+    wheel, _ = alone
+    with farm.buildgrid(tmp_path) as (server, process):
+        # There is no worker: the actions wait.
+        build = started_anew(house, "--remote-executor", server)
+        house.wait_for_log(build, "s remote")
+        process.kill()
+        output, _ = build.communicate(timeout=900)
+        assert build.returncode == 0, output
+        assert output.count(f"the remote executor {server} answers UNAVAILABLE") == 1
+        assert result(house)[0].read_bytes() == wheel
+        assert used(house)["run"] == 0 and used(house)["failed"] > 0
+        again = house.run("build", "flow", "--project-name", "other", "--remote-executor", server)
+        assert again.returncode == 2 and f"the remote executor {server} answers UNAVAILABLE" in again.stderr
+
+
+def emptied(house: House) -> None:
+    """Let the machine have nothing that it has built."""
+    for folder in ("ccache", "results"):
+        shutil.rmtree(house.home / folder, ignore_errors=True)
+    shutil.rmtree(house.root / "dist", ignore_errors=True)
+
+
+def used(house: House) -> dict[str, int]:
+    """What of the last build other machines ran."""
+    wheel, _ = result(house)
+    found = json.loads((wheel.parent / "measured.json").read_text())["executor"]
+    return dict(found["counts"]) if found else {}
+
+
+def started_anew(house: House, *options: str) -> subprocess.Popen[str]:
+    emptied(house)
+    return house.start("build", "flow", *options)
+
+
+def build_anew(house: House, *options: str) -> tuple[bytes, tuple[int, int], dict[str, int]]:
+    """The wheel of a machine that has nothing, what its Bazel ran, and what was run on other machines."""
+    emptied(house)
+    done = house.run("build", "flow", *options)
+    assert done.returncode == 0, done.stderr
+    wheel, log = result(house)
+    return wheel.read_bytes(), processes(log), used(house)
 
 
 def test_a_compile_error_is_told_in_the_compilers_own_words_with_what_cures_it(house: House) -> None:

@@ -50,6 +50,24 @@ def test_it_is_an_in_toto_statement_with_slsa_provenance_by_the_standards_own_li
     assert message.run_details.metadata.finished_on.seconds == 3600
 
 
+def test_what_others_could_write_to_is_named_without_a_login(plan: Plan) -> None:
+    invocation = provenance.Invocation(
+        Revision("1" * 40, "", True),
+        0,
+        1,
+        {
+            "sharedCache": "http://me:secret@cache.example:8080",
+            "remoteExecutor": "grpc://engine.example:50051",
+            "distcc": "one.example:3632,two.example:3632",
+        },
+    )
+    value = json.loads(provenance.statement("toy.whl", SHA256, plan, (), Vault(Path("none")), invocation))
+    found = value["predicate"]["buildDefinition"]["internalParameters"]
+    assert found["sharedCache"] == "http://cache.example:8080"
+    assert found["remoteExecutor"] == "grpc://engine.example:50051"
+    assert found["distcc"] == "one.example:3632,two.example:3632"
+
+
 def test_every_input_is_in_it_with_its_hash(plan: Plan, tmp_path: Path) -> None:
     value = stated(plan, Vault(tmp_path / "vault"))
     definition = value["predicate"]["buildDefinition"]

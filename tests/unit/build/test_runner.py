@@ -11,9 +11,20 @@ from kiln.core import Home
 from kiln.engine import Engine, Images
 from kiln.plan import VENVS_SCRIPT, ContainerStep, Plan, Request, planner, unshared_name
 from kiln.recipe import Catalogue
-from kiln.shared import CacheClient, SharedCache, store_of
+from kiln.shared import (
+    CacheClient,
+    Executor,
+    ExecutorClient,
+    HelpedBuild,
+    Helper,
+    Others,
+    SharedCache,
+    Used,
+    store_of,
+)
 from kiln.sources import Obtained
 from tests.support import repository
+from tests.support.remote_server import remote_server
 
 RECIPE = repository.RECIPE.replace(
     "steps:",
@@ -120,9 +131,9 @@ def test_with_a_shared_cache_the_recipes_own_steps_have_its_sockets_and_a_local_
     tmp_path: Path, runner: BuildRunner
 ) -> None:
     cache = SharedCache("http://cache.example", login="me:secret")
-    workspace = replace(runner.workspace, shared=cache.name)
+    workspace = replace(runner.workspace, shared=Others(cache).name)
     client = CacheClient(cache, "toy", store_of(cache), tmp_path, print)
-    shared = BuildRunner(workspace, jobs=3, shared=client)
+    shared = BuildRunner(workspace, jobs=3, others=Used(client))
     with_it = {step: targets(shared, step) for step in ("compile", "python", "patch", "cpython")}
     assert [step for step, found in with_it.items() if "/kiln/cache" in found] == ["compile"]
     assert not with_it["compile"]["/kiln/cache"] and "/kiln/cache" not in targets(runner, "compile")
@@ -134,3 +145,35 @@ def test_with_a_shared_cache_the_recipes_own_steps_have_its_sockets_and_a_local_
     assert workspace.cache != runner.workspace.cache
     assert unshared_name(workspace.cache.name) == runner.workspace.cache.name
     assert workspace.interpreter_cache == runner.workspace.interpreter_cache
+
+
+def test_with_an_executor_the_recipes_own_steps_have_its_socket_and_know_neither_address_nor_login(
+    runner: BuildRunner,
+) -> None:
+    with remote_server() as server:
+        client = ExecutorClient.of(Executor(f"{server.url}/main", "me:secret"), "a toolchain", print)
+    remote = BuildRunner(runner.workspace, jobs=3, others=Used(executor=client))
+    steps = ("compile", "python", "patch", "cpython")
+    assert [step for step in steps if "/kiln/cache" in targets(remote, step)] == ["compile"]
+    variables = remote.environment(ContainerStep("compile", "compile", "scripts/compile.sh", "toolchain"))
+    assert variables["KILN_REMOTE_EXECUTOR"] == "/kiln/cache/grpc"
+    assert (variables["KILN_REMOTE_INSTANCE"], variables["KILN_REMOTE_TOOLCHAIN"]) == ("main", "a toolchain")
+    assert "secret" not in str(variables) and "127.0.0.1" not in str(variables)
+
+
+def test_with_distcc_the_recipes_own_steps_have_its_programs_and_as_many_jobs_as_the_machines(
+    tmp_path: Path, runner: BuildRunner
+) -> None:
+    (tmp_path / "distcc-connect").touch()
+    helpers = (Helper("one.example", 3632, 2), Helper("two.example", 3632, 6))
+    helped = HelpedBuild(helpers, tmp_path, "a toolchain", print)
+    own = BuildRunner(runner.workspace, jobs=3, others=Used(helped=helped))
+    steps = ("compile", "python", "patch", "cpython")
+    assert [step for step in steps if "/kiln/worker" in targets(own, step)] == ["compile"]
+    variables = own.environment(ContainerStep("compile", "compile", "scripts/compile.sh", "toolchain"))
+    assert (variables["KILN_JOBS"], variables["DISTCC_HOSTS"]) == ("8", "@0/2 @1/6")
+    assert variables["CCACHE_PREFIX"] == "/kiln/worker/distcc" and "example" not in str(variables)
+    other = own.environment(ContainerStep("compile", "python", VENVS_SCRIPT, "toolchain"))
+    assert other["KILN_JOBS"] == "3" and "CCACHE_PREFIX" not in other
+    # What they compile is kept apart.
+    assert len({Others().name, Others(helpers=helpers).name, Others(helpers=helpers[:1]).name}) == 3

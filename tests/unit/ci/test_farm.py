@@ -99,5 +99,6 @@ def test_the_composed_servers_mount_what_is_there() -> None:
     composed = yaml.safe_load((FARM / "compose.yaml").read_text())
     mounts = [mount for each in composed["services"].values() for mount in each.get("volumes", ())]
     files = {mount.split(":")[0] for mount in mounts if mount.startswith("./")}
-    assert files == {"./nginx.conf", "./logins"}
+    assert files == {"./nginx.conf", "./logins", "./buildgrid.yaml"}
+    assert all((FARM / file).exists() for file in files - {"./logins"})
     assert "`ci/farm/logins`" in (ROOT / "docs/scale.md").read_text()

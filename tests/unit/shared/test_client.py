@@ -5,6 +5,7 @@ import http.client
 import io
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from kiln.shared import CacheClient, SharedCache, sockets, store_of
 from kiln.shared.client import FAILURES, PAUSE
 from kiln.sources import Patience
 from tests.support.object_server import Objects, object_server
+from tests.support.remote_server import remote_server
 
 BODY = bytes(range(256)) * 300
 CAS = f"cas/{hashlib.sha256(BODY).hexdigest()}"
@@ -27,10 +29,14 @@ class Clock:
         return self.time
 
 
-@pytest.fixture(params=["http", "redis"])
+@pytest.fixture(params=["http", "redis", "grpc"])
 def objects(request: pytest.FixtureRequest) -> Iterator[Objects]:
-    with object_server(request.param) as found:
+    with server(request.param) as found:
         yield found
+
+
+def server(kind: str, login: str = "") -> AbstractContextManager[Objects]:
+    return remote_server(login) if kind == "grpc" else object_server(kind, login)
 
 
 @pytest.fixture
@@ -139,6 +145,20 @@ def test_a_cache_that_fails_is_a_miss_said_once_and_asked_again_later(
         assert one.counts.failures == FAILURES
 
 
+@pytest.mark.parametrize("mode", ["gone", "error", "hang"])
+def test_a_server_that_speaks_grpc_and_fails_is_a_miss_said_once(
+    front: Callable[..., CacheClient], mode: str
+) -> None:
+    with remote_server() as objects:
+        one = front(objects)
+        put(one, CAS)
+        objects.mode = mode
+        for _ in range(2 * FAILURES):
+            assert got(one, CAS) is None
+        assert one.counts.failures == FAILURES
+        assert len(one.said) == 1 and "is compiled here" in one.said[0]  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("mode", ["gone", "error", "full", "hang"])
 def test_a_cache_that_takes_nothing_is_left_alone_and_still_gives(
     front: Callable[..., CacheClient], mode: str
@@ -156,8 +176,8 @@ def test_a_cache_that_takes_nothing_is_left_alone_and_still_gives(
 
 
 def test_a_cache_that_is_not_there_costs_a_few_questions(front: Callable[..., CacheClient]) -> None:
-    for kind in ("http", "redis"):
-        with object_server(kind) as objects:
+    for kind in ("http", "redis", "grpc"):
+        with server(kind) as objects:
             one = front(objects)
         for _ in range(2 * FAILURES):
             assert got(one, CAS) is None
@@ -169,8 +189,9 @@ def test_logins_are_used_and_never_shown(front: Callable[..., CacheClient]) -> N
         ("http", "me:secret", "Basic bWU6c2VjcmV0"),
         ("http", "secret", "Bearer secret"),
         ("redis", "secret", "secret"),
+        ("grpc", "secret", "Bearer secret"),
     ):
-        with object_server(kind, wanted) as objects:
+        with server(kind, wanted) as objects:
             one = front(objects, login=login)
             put(one, CAS)
             assert got(one, CAS) == BODY
@@ -178,7 +199,7 @@ def test_logins_are_used_and_never_shown(front: Callable[..., CacheClient]) -> N
             refused = front(objects, login="other:login")
             for _ in range(FAILURES):
                 assert got(refused, CAS) is None
-    assert any("401" in each for each in refused.said)  # type: ignore[attr-defined]
+    assert any("401" in each or "UNAUTHENTICATED" in each for each in refused.said)  # type: ignore[attr-defined]
 
 
 @pytest.fixture

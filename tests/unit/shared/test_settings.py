@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kiln.core import UsageError
-from kiln.shared import shared_cache
+from kiln.shared import remote_executor, shared_cache
 
 
 @pytest.fixture
@@ -100,3 +100,24 @@ def test_a_mistake_in_the_file_is_named(
     with pytest.raises(UsageError) as refused:
         shared_cache(environment)
     assert says in str(refused.value)
+
+
+def test_an_executor_is_named_by_the_option_the_environment_or_the_file(
+    environment: dict[str, str], config: Path
+) -> None:
+    assert remote_executor(environment) is None
+    config.write_text("remote_executor: {url: 'grpc://engine.example:50051/main/', login_file: login}\n")
+    (config.parent / "login").write_text("me:secret\n")
+    own = remote_executor(environment)
+    assert own and (own.url, own.instance, own.login) == (
+        "grpc://engine.example:50051/main", "main", "me:secret",
+    )  # fmt: skip
+    assert "secret" not in repr(own)
+    other = remote_executor(environment, "grpcs://other.example")
+    assert other and (other.url, other.instance, other.login) == ("grpcs://other.example", "", "")
+    assert remote_executor(environment, "off") is None
+    named = remote_executor({**environment, "KILN_REMOTE_EXECUTOR": "grpc://a:1"})
+    assert named and named.url == "grpc://a:1"
+    with pytest.raises(UsageError) as refused:
+        remote_executor(environment, "http://engine.example")
+    assert "not the address of a remote executor" in str(refused.value) and "grpc://" in str(refused.value)
