@@ -98,6 +98,13 @@ def files():
         yield str(file), str(file.locate()), file.hash, file.size
 
 
+def libraries_of_others():
+    """The names of the shared libraries that other installed packages have."""
+    own = distribution().metadata["Name"]
+    listed = [each.files or [] for each in metadata.distributions() if each.metadata["Name"] != own]
+    return {os.path.basename(str(path)) for paths in listed for path in paths if ".so" in str(path)}
+
+
 def is_elf(path):
     with open(path, "rb") as file:
         return file.read(4) == b"\x7fELF"
