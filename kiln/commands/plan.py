@@ -61,10 +61,11 @@ def show(plan: Plan, known: Advice, console: Console, way: str = "") -> None:
 
 
 def _platform(known: Advice) -> str:
+    recorded = f"{known.tag}, which recorded builds of this recipe have"
+    if known.measured and known.brings_newer:
+        return f"{recorded}: libraries of the base that are in the wheel need a newer glibc than it is linked for"
     if known.measured:
-        return (
-            f"{known.tag}, which recorded builds of this recipe have; at most {known.ceiling}, by its glibc"
-        )
+        return f"{recorded}; at most {known.ceiling}, by its glibc"
     return f"at most {known.ceiling}, by the glibc that it is linked for: no such build is recorded"
 
 

@@ -38,6 +38,11 @@ class Advice:
         return platforms.glibc_of(self.tag)
 
     @property
+    def brings_newer(self) -> bool:
+        """Whether the wheel has libraries of the base in it that need a newer glibc than it is linked for."""
+        return platforms.minor(self.glibc) > platforms.minor(platforms.glibc_of(self.ceiling))
+
+    @property
     def pip(self) -> str:
         """The oldest pip that knows the tag: before PEP 600's `manylinux_2_N` each tag had a name of its own."""
         return "19.3" if platforms.minor(self.glibc) <= MANYLINUX2014 else "20.3"

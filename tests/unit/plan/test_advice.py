@@ -48,7 +48,7 @@ def test_a_plan_that_was_built_before_says_how_that_went_and_what_it_used(root: 
 def test_the_platform_is_that_of_a_recorded_build_or_at_most_the_base_s(root: Path, tmp_path: Path) -> None:
     found = known(root)
     assert (found.tag, found.measured, found.ceiling) == ("manylinux_2_28", True, "manylinux_2_36")
-    assert found.works == (("Toy Linux", "2"),)
+    assert found.works == (("Toy Linux", "2"),) and not found.brings_newer
     (root / "recipes/toy/verified.yaml").unlink()
     unknown = known(root)
     assert (unknown.tag, unknown.measured) == ("manylinux_2_36", False)
@@ -61,6 +61,12 @@ def test_of_several_recorded_builds_the_platform_is_that_of_the_one_most_like_it
         SEEN.replace("needs:", other + "needs:"), encoding="utf-8"
     )
     assert known(root, options={"parts": "one", "fast": False}).tag == "manylinux_2_35"
+    newest = SEEN.replace("manylinux_2_28", "manylinux_2_40")
+    (root / "recipes/toy/verified.yaml").write_text(newest, encoding="utf-8")
+    assert known(root).brings_newer
+    (root / "recipes/toy/verified.yaml").write_text(
+        SEEN.replace("needs:", other + "needs:"), encoding="utf-8"
+    )
     assert known(root, options={"fast": False}).tag == known(root).tag == "manylinux_2_28"
 
 
