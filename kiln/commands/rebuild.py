@@ -211,7 +211,9 @@ class Inv:
 
     def _run(self, *words: str, captured: bool) -> str:
         command = [*self.program, *words]
-        environment = {**os.environ, "KILN_HOME": str(self.home), "KILN_REMOTE_CACHE": "off"}
+        # Whatever the first build has used: this one owes nothing to others.
+        alone = dict.fromkeys(("KILN_REMOTE_CACHE", "KILN_REMOTE_EXECUTOR", "KILN_DISTCC"), "off")
+        environment = {**os.environ, "KILN_HOME": str(self.home), **alone}
         output = subprocess.PIPE if captured else None
         done = subprocess.run(
             command, cwd=self.checkout, env=environment, stdout=output, stdin=subprocess.DEVNULL, text=True
