@@ -12,6 +12,7 @@ from pathlib import Path
 
 from invoke.collection import Collection
 from invoke.exceptions import Exit, ParseError
+from invoke.parser import Parser
 from invoke.program import Program
 
 from kiln import __version__
@@ -28,6 +29,14 @@ class KilnProgram(Program):
     def parse_core(self, argv: list[str] | None) -> None:
         with _understood():
             super().parse_core(argv)
+
+    def _make_parser(self) -> Parser:
+        """For the tasks that the command line may name: Invoke's parser copies all that it knows of each."""
+        words = {*self.core.unparsed, self.args.help.value}
+        named = [
+            each for each in self.collection.to_contexts() if not words.isdisjoint((each.name, *each.aliases))
+        ]
+        return Parser(initial=self.initial_context, contexts=named)
 
     def parse_tasks(self) -> None:
         with _understood():

@@ -176,12 +176,12 @@ class BaseLock:
 
     def contains(self, package: Package, image: str) -> bool:
         """Whether a package is in an image; one with further packages has those of its toolchain, too."""
-        below = {BASE} if image == BASE else {BASE, RUNTIME, image, *below_image(image)}
-        return not below.isdisjoint(package.images)
+        return not _has_all_of(image).isdisjoint(package.images)
 
     def image(self, base: str, name: str) -> Image | None:
         """An image of the base of this name; None where the lock has none."""
-        return next((each for each in self.of(base) if each.name == name), None)
+        root = next((each for each in self.images if each.name == name), None)
+        return self.made(base, root.name, root.sha256) if root else None
 
     def of(self, base: str) -> tuple[Image, ...]:
         """All images, for the base of this name."""
@@ -189,7 +189,8 @@ class BaseLock:
 
     def made(self, base: str, name: str, root: str) -> Image:
         """An image with this digest of its root file system."""
-        packages = tuple(each for each in self.packages if self.contains(each, name))
+        lists = _has_all_of(name)
+        packages = tuple(each for each in self.packages if not lists.isdisjoint(each.images))
         new = {each.name for each in packages}
         kept = tuple(each for each in self.installed if each.name not in new)
         return Image(base, name, root, self.suites[0].epoch, packages, self.registry, kept)
@@ -314,6 +315,11 @@ def below_image(name: str) -> frozenset[str]:
     first, *further = name.split("+")
     fewer = chain.from_iterable(combinations(further, count) for count in range(len(further)))
     return frozenset("+".join((first, *each)) for each in fewer)
+
+
+def _has_all_of(image: str) -> frozenset[str]:
+    """The images, itself among them, of which an image has all packages."""
+    return frozenset({BASE} if image == BASE else {BASE, RUNTIME, image, *below_image(image)})
 
 
 def image(root: Path, base: Base, lock: BaseLock, name: str, asked: tuple[str, ...]) -> Image:

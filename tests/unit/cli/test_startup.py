@@ -33,3 +33,11 @@ def test_invoke_reads_its_settings_as_before() -> None:
     )
     program += "settings = Config(runtime_path=str(path)); settings.load_runtime(); assert settings.run.echo"
     assert imported(program)
+
+
+@pytest.mark.parametrize("line", ["--help plan", "plan --help", "--help=plan"])
+def test_help_of_a_task_comes_wherever_it_is_asked_for(line: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "tasks.py", *line.split()], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "./inv [--core-opts] plan [--options]" in done.stdout
