@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from kiln.shared.client import CacheClient
-from kiln.shared.distcc import HelpedBuild, Helper
-from kiln.shared.executor import ExecutorClient
 from kiln.shared.settings import Executor, SharedCache
-from kiln.shared.stores import store_of
+
+if TYPE_CHECKING:
+    # A build that asks nobody has none of them.
+    from kiln.shared.client import CacheClient
+    from kiln.shared.distcc import HelpedBuild, Helper
+    from kiln.shared.executor import ExecutorClient
 
 
 class Used(NamedTuple):
@@ -60,6 +62,11 @@ class Others:
 
         Raises UsageError where the executor does not answer, or distcc's programs are not there.
         """
+        from kiln.shared.client import CacheClient
+        from kiln.shared.distcc import HelpedBuild
+        from kiln.shared.executor import ExecutorClient
+        from kiln.shared.stores import store_of
+
         cache, executor = self.cache, self.executor
         return Used(
             CacheClient(cache, space, store_of(cache), work, note) if cache else None,
