@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import functools
-import http.server
 import os
 import re
 import shutil
 import tempfile
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console as Terminal
@@ -54,7 +49,7 @@ def repository(recipe: str, root: Path, home: Home, settings: FetchSettings) -> 
         root.mkdir()
         served = root.parent / "served"
         served.mkdir()
-        with serving(served) as address:
+        with served(served) as address:
             flow.publish(served, address)
             flow.repository(root, served, address)
             with Console().transfers() as transfers:
@@ -67,21 +62,6 @@ def repository(recipe: str, root: Path, home: Home, settings: FetchSettings) -> 
     (root / "docker/tensorflow/measure.sh").write_text(
         script.replace("//:part", PARTS[recipe]), encoding="utf-8"
     )
-
-
-@contextlib.contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """The address at which a folder is served."""
-    handler = functools.partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
 
 
 def measure(root: Path, planned: Plan, home: Home, settings: FetchSettings, console: Console) -> Measured:

@@ -16,11 +16,14 @@ from kiln.core import STRICT, read_yaml, typed
 # A script's own message about a failure; nothing is more exact.
 OWN = re.compile(r"^kiln-error: (.*)")
 
-# What compilers, linkers and interpreters print themselves.
-_EXACT = (
+_COMPILERS = (
     re.compile(r"^\S+?:\d+(:\d+)?: (fatal )?error: "),  # gcc, clang
     re.compile(r"^\S+\(\d+\): error"),  # nvcc
     re.compile(r"undefined reference to|multiple definition of|cannot find -l"),
+)
+# What compilers, linkers and interpreters print themselves.
+_EXACT = (
+    *_COMPILERS,
     re.compile(r"^(\w+\.)*\w*(Error|Exception): "),  # the last line of a Python traceback
     re.compile(
         r"(Killed|Terminated) signal terminated program|internal compiler error|No space left on device"
@@ -40,8 +43,6 @@ _GENERAL = (
 )
 # Where pip shows what a program printed that it ran: with a margin, up to a line that says so.
 _SHOWN, _SHOWN_END = re.compile(r"^\s*(╰─>|->) \[\d+ lines of output\]"), re.compile(r"^\s*\[end of output\]")
-# What compilers and linkers print, the first three of _EXACT.
-_COMPILERS = _EXACT[:3]
 # The first line of a failure: ninja's "FAILED: a.o", every error of Bazel's. Its output follows without a break.
 _BEGIN = re.compile(r"^FAILED: (?!Build did NOT)|^ERROR: ")
 # A line of ninja's or Bazel's own that ends the output of a failure, or of an action that went well. Bazel's progress

@@ -24,6 +24,7 @@ from kiln.core import (
     sha256_of,
     without_login,
 )
+from kiln.shared import ALONE
 from kiln.sources import Downloader, OriginError, whole
 
 # The longest provenance that is read, in bytes.
@@ -212,8 +213,7 @@ class Inv:
     def _run(self, *words: str, captured: bool) -> str:
         command = [*self.program, *words]
         # Whatever the first build has used: this one owes nothing to others.
-        alone = dict.fromkeys(("KILN_REMOTE_CACHE", "KILN_REMOTE_EXECUTOR", "KILN_DISTCC"), "off")
-        environment = {**os.environ, "KILN_HOME": str(self.home), **alone}
+        environment = {**os.environ, "KILN_HOME": str(self.home), **ALONE}
         output = subprocess.PIPE if captured else None
         done = subprocess.run(
             command, cwd=self.checkout, env=environment, stdout=output, stdin=subprocess.DEVNULL, text=True

@@ -15,7 +15,7 @@ from kiln.core import Console, UsageError, remove
 from kiln.engine import Mount, connect, doctor, room, toolchain
 from kiln.plan import VENVS_SCRIPT, ContainerStep, Plan, Request
 from kiln.recipe import Catalogue
-from kiln.shared import Others, distcc, relay, sockets
+from kiln.shared import Others, distcc, helper_of, relay, sockets
 
 # What starts each kind of worker in its container.
 ACTIONS, FILES = "actions.sh", "files.sh"
@@ -97,7 +97,7 @@ def _work(runner: BuildRunner, planned: Plan, asked: Asked, programs: Path, cons
     variables = {**runner.environment(step), "KILN_WORKER_TOOLCHAIN": tools, "KILN_WORKER_NAME": name}
     with contextlib.ExitStack() as stack:
         if asked.listen:
-            address = distcc.helper_of(asked.listen, "--listen")
+            address = helper_of(asked.listen, "--listen")
             port = stack.enter_context(distcc.helping(address, tools, workspace.sockets))
             variables["KILN_WORKER_SOCKET"] = f"{sockets.FOLDER}/{distcc.WAITING}"
             what = f"compiles for distcc at {address.host}:{port}, {runner.jobs} files"

@@ -44,11 +44,6 @@ def channel_to(url: str) -> grpc.Channel:
     return grpc.secure_channel(address, grpc.ssl_channel_credentials(roots), options)
 
 
-def instance_of(url: str) -> str:
-    """The name of the instance that an address names after its host; usually empty."""
-    return urlsplit(url).path.strip("/")
-
-
 def authorised(login: str) -> tuple[tuple[str, str], ...]:
     """The metadata by which a login is shown: USER:PASSWORD or a token."""
     if not login:

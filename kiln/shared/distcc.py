@@ -7,39 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import re
 import socket
 import socketserver
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from kiln.core import BLOCK, UsageError, shown
-from kiln.shared.settings import OFF
-from kiln.shared.sockets import FOLDER, UnixServer
+from kiln.shared.settings import Helper
+from kiln.shared.sockets import FOLDER, UnixServer, serving
 
-OPTION, VARIABLE = "--distcc", "KILN_DISTCC"
 # Where distcc's programs are in a container, and the socket at which a helper's container waits for calls.
 PROGRAMS, WAITING = "/kiln/worker", "distcc"
 # The first line of a call, and what is answered where the toolchain is the same.
 GREETING, WELCOME = "kiln-distcc-1", b"welcome\n"
 # In seconds: to reach a machine, to be given a free compiler there, and for one compile.
 CONNECT, FREE, LONGEST = 5, 120, 1800
-_HELPER = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})(?:/([0-9]{1,3}))?")
-
-
-@dataclass(frozen=True)
-class Helper:
-    """A machine that compiles for others, `jobs` files at once."""
-
-    host: str
-    port: int
-    jobs: int = 4
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
 
 
 @dataclass
@@ -50,17 +35,6 @@ class HelpCounts:
     failed: int = 0
 
 
-def helpers_of(environment: Mapping[str, str], text: str = "") -> tuple[Helper, ...]:
-    """The machines that the option `text`, else the environment names, as HOST:PORT/JOBS,…; none for `off`.
-
-    Raises UsageError for anything else.
-    """
-    chosen = text or environment.get(VARIABLE, "")
-    if not chosen or chosen == OFF:
-        return ()
-    return tuple(helper_of(each, OPTION if text else VARIABLE) for each in chosen.split(","))
-
-
 def with_programs(folder: Path, name: str) -> Path:
     """A folder that `ci/farm/programs.sh` has made; UsageError where it is not one."""
     if not (folder / name).is_file():
@@ -68,16 +42,6 @@ def with_programs(folder: Path, name: str) -> Path:
             f"{folder.absolute()} has no program {name}", "make the folder with ci/farm/programs.sh FOLDER"
         )
     return folder.absolute()
-
-
-def helper_of(text: str, where: str) -> Helper:
-    """A machine as HOST:PORT or HOST:PORT/JOBS; UsageError for anything else."""
-    found = _HELPER.fullmatch(text.strip())
-    if not found or int(found[2]) > 65535 or found[3] == "0":
-        raise UsageError(
-            f"{where} has {text!r}, which is not a machine with a port", "give HOST:PORT or HOST:PORT/JOBS"
-        )
-    return Helper(found[1].strip("[]"), int(found[2]), int(found[3] or 4))
 
 
 class HelpedBuild:
@@ -175,17 +139,6 @@ def helping(address: Helper, toolchain: str, folder: Path) -> Iterator[int]:
         serving(_TcpServer((address.host, address.port), incoming)) as tcp,
     ):
         yield int(tcp.server_address[1])
-
-
-@contextlib.contextmanager
-def serving(server: Any) -> Iterator[Any]:
-    """Answer with a server until this context ends."""
-    with server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
 
 
 class _TcpServer(socketserver.ThreadingTCPServer):

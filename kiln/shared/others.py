@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from kiln.shared.settings import Executor, SharedCache
+from kiln.shared.settings import Executor, Helper, SharedCache
 
 if TYPE_CHECKING:
     # A build that asks nobody has none of them.
     from kiln.shared.client import CacheClient
-    from kiln.shared.distcc import HelpedBuild, Helper
+    from kiln.shared.distcc import HelpedBuild
     from kiln.shared.executor import ExecutorClient
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from kiln.core import BLOCK, hash_into
-from kiln.shared.channel import API, instance_of, reason
+from kiln.shared.channel import API, reason
+from kiln.shared.settings import instance_of
 from kiln.shared.stores import StoreError
 from kiln.shared.wire import Digest, Fields, WireError, message
 from kiln.sources import Patience

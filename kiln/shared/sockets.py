@@ -52,10 +52,19 @@ def opened(client: CacheClient, folder: Path) -> Iterator[None]:
     """Answer on both sockets in a folder until this context ends."""
     with contextlib.ExitStack() as stack:
         for name, handler in ((HTTP, _Http), (REDIS, _Redis)):
-            server = stack.enter_context(UnixServer(folder, name, handler, client))
-            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-            stack.callback(server.shutdown)
+            stack.enter_context(serving(UnixServer(folder, name, handler, client)))
         yield
+
+
+@contextlib.contextmanager
+def serving(server: Any) -> Iterator[Any]:
+    """Answer with a server until this context ends."""
+    with server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
 
 
 class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):

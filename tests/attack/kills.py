@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import functools
-import hashlib
-import http.server
 import os
 import shutil
 import signal
@@ -25,11 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from kiln.core import Home
-from kiln.engine import connect
+from kiln.core import Home, sha256_of
 from tests.projects import flow
+from tests.support import house as houses
 from tests.support.house import House
 from tests.support.repository import ROOT
+from tests.support.served import served
 
 KINDS = ("kiln", "service", "container")
 # Of a checkout, what a build does not read.
@@ -59,26 +57,15 @@ class Target:
                 start_new_session=True,
             )
 
-    def forget(self, caches: bool) -> None:
-        """Remove what was built, so that the next build is one; with `caches` also what it would take from there."""
-        for folder in ("results", *(["ccache"] if caches else [])):
-            shutil.rmtree(self.house.home / folder, ignore_errors=True)
-        shutil.rmtree(self.results, ignore_errors=True)
-
     def containers(self) -> list[str]:
         """The containers of builds of this home."""
         folders = self.house.home / "builds"
         labels = [str(folder) for folder in folders.iterdir()] if folders.is_dir() else []
-        with connect(os.environ) as engine:
-            return [found for label in labels for found in engine.kept(label)]
+        return [found for label in labels for found in houses.containers(label)]
 
 
 def wheels(target: Target) -> list[Path]:
     return sorted(target.results.rglob("*.whl"))
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def station(log: Path) -> str:
@@ -142,10 +129,10 @@ def attack(target: Target, kills: int, random: Random, say: Callable[[str], obje
         return [f"the first build fails:\n{log.read_text('utf-8', 'replace')[-2000:]}"]
     whole = time.monotonic() - begun
     (first,) = wheels(target)
-    wanted, count = sha256(first), 0
+    wanted, count = sha256_of(first), 0
     say(f"one build takes {whole:.0f} s: {first.name}, sha256 {wanted}\n")
     while count < kills:
-        target.forget(caches=random.random() < 0.5)
+        target.house.forget(caches=random.random() < 0.5)
         for _ in range(random.randint(1, 5)):
             process, kind = target.start(log), random.choice(KINDS)
             try:
@@ -156,7 +143,7 @@ def attack(target: Target, kills: int, random: Random, say: Callable[[str], obje
                 done[f"{at}, {kill(target, process, kind)}"] += 1
                 count += 1
         code = target.start(log).wait()
-        made = [sha256(each) for each in wheels(target)]
+        made = [sha256_of(each) for each in wheels(target)]
         wrong = ([f"exit code {code}"] if code else []) + ([f"wheels {made}"] if made != [wanted] else [])
         # A process of its own deletes the folder of a build.
         deadline = time.monotonic() + 60
@@ -187,22 +174,13 @@ def targets(recipe: str, options: tuple[str, ...], folder: Path) -> Iterator[Tar
         return
     site = folder / "site"
     site.mkdir()
-    handler = functools.partial(_Quiet, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_address[1]}"
+    with served(site) as address:
         flow.publish(site, address)
         flow.repository(root, site, address)
         locked = house.run("lock", "flow/1.0")
         if locked.returncode:
             sys.exit(locked.stderr)
         yield Target(house, ("flow", *options), temporary)
-        server.shutdown()
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
 
 
 def main() -> int:

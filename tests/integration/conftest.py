@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import fcntl
-import functools
-import http.server
 import os
 import shutil
 import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from kiln.core.errors import UsageError
 from kiln.models.environment import Environment
 from tests.support import house as houses
 from tests.support import interpreters
+from tests.support import served as serving
 from tests.support.house import Finished, House
 from tests.support.repository import ROOT
 
@@ -57,16 +55,8 @@ def vault(shared: Path) -> Path:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """A folder and the address of the server that serves it."""
     folder = tmp_path_factory.mktemp("served")
-    handler = functools.partial(_Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}", folder
-        server.shutdown()
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+    with serving.served(folder) as address:
+        yield address, folder
 
 
 @pytest.fixture(scope="session")

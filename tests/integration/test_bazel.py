@@ -179,14 +179,9 @@ def test_a_second_machine_runs_no_action_that_the_first_has_run_whatever_becomes
 ) -> None:
     def build(*options: str) -> tuple[bytes, tuple[int, int], dict[str, int]]:
         """The wheel of a machine that has nothing, what its Bazel ran, and what came from the shared cache."""
-        for folder in ("ccache", "results", "builds"):
-            shutil.rmtree(house.home / folder, ignore_errors=True)
-        shutil.rmtree(house.root / "dist", ignore_errors=True)
-        done = house.run("build", "flow", *options)
-        assert done.returncode == 0, done.stderr
-        wheel, log = result(house)
-        shared = json.loads((wheel.parent / "measured.json").read_text())["shared"]
-        return wheel.read_bytes(), processes(log), shared["counts"] if shared else {}
+        shutil.rmtree(house.home / "builds", ignore_errors=True)
+        wheel, ran, _ = build_anew(house, *options)
+        return wheel, ran, used(house, "shared")
 
     with object_server(kind) as objects:
         alone, (total, _), _ = build()
@@ -257,9 +252,7 @@ def test_a_worker_that_dies_loses_its_action_only(
         house.wait_for_log(build, "s remote")
         farm.kill(house, first)
         stack.enter_context(farm.worker(house, server, "two"))
-        output, _ = build.communicate(timeout=900)
-        assert build.returncode == 0, output
-        assert result(house)[0].read_bytes() == wheel
+        assert_finished(house, build, wheel)
         assert used(house)["run"] == total - 1
 
 
@@ -273,37 +266,36 @@ def test_an_executor_that_goes_away_slows_a_build_and_is_named_once(
         build = started_anew(house, "--remote-executor", server)
         house.wait_for_log(build, "s remote")
         process.kill()
-        output, _ = build.communicate(timeout=900)
-        assert build.returncode == 0, output
+        output = assert_finished(house, build, wheel)
         assert output.count(f"the remote executor {server} answers UNAVAILABLE") == 1
-        assert result(house)[0].read_bytes() == wheel
         assert used(house)["run"] == 0 and used(house)["failed"] > 0
         again = house.run("build", "flow", "--project-name", "other", "--remote-executor", server)
         assert again.returncode == 2 and f"the remote executor {server} answers UNAVAILABLE" in again.stderr
 
 
-def emptied(house: House) -> None:
-    """Let the machine have nothing that it has built."""
-    for folder in ("ccache", "results"):
-        shutil.rmtree(house.home / folder, ignore_errors=True)
-    shutil.rmtree(house.root / "dist", ignore_errors=True)
-
-
-def used(house: House) -> dict[str, int]:
-    """What of the last build other machines ran."""
+def used(house: House, what: str = "executor") -> dict[str, int]:
+    """What the last build had of other machines."""
     wheel, _ = result(house)
-    found = json.loads((wheel.parent / "measured.json").read_text())["executor"]
+    found = json.loads((wheel.parent / "measured.json").read_text())[what]
     return dict(found["counts"]) if found else {}
 
 
+def assert_finished(house: House, build: subprocess.Popen[str], wheel: bytes) -> str:
+    """A build that was started ends well, with this wheel; the value is what it printed."""
+    output, _ = build.communicate(timeout=900)
+    assert build.returncode == 0, output
+    assert result(house)[0].read_bytes() == wheel
+    return output
+
+
 def started_anew(house: House, *options: str) -> subprocess.Popen[str]:
-    emptied(house)
+    house.forget()
     return house.start("build", "flow", *options)
 
 
 def build_anew(house: House, *options: str) -> tuple[bytes, tuple[int, int], dict[str, int]]:
     """The wheel of a machine that has nothing, what its Bazel ran, and what was run on other machines."""
-    emptied(house)
+    house.forget()
     done = house.run("build", "flow", *options)
     assert done.returncode == 0, done.stderr
     wheel, log = result(house)

@@ -76,6 +76,15 @@ class House:
         """The compile cache of a recipe's builds for its own choice of everything."""
         return self.home / "ccache" / plan.make(Catalogue(self.root), plan.Request(recipe)).cache_name
 
+    def forget(self, caches: bool = True) -> None:
+        """Remove what was built, so that the next build is one; with `caches` also what it would take from there."""
+        for folder in (
+            self.home / "results",
+            self.root / "dist",
+            *([self.home / "ccache"] if caches else []),
+        ):
+            shutil.rmtree(folder, ignore_errors=True)
+
     def wheel(self, variant: str = VARIANT) -> Path:
         (wheel,) = (self.root / "dist" / "toy" / "1.0" / variant).glob("*.whl")
         return wheel

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import shutil
-import threading
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +17,7 @@ from kiln.index import folder as index_folder
 from kiln.index import listing, publish, publish_target, read_result, results_in
 from tests.support import wheels
 from tests.support.loopback import Notes
+from tests.support.served import served
 
 
 @pytest.fixture
@@ -251,16 +249,8 @@ def mirror(tmp_path: Path, made: Path) -> Iterator[tuple[str, Path]]:
     """The address of a mirror of the index, and the folder that it serves."""
     folder = tmp_path / "mirror"
     shutil.copytree(made, folder)
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    handler = partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}", folder
-        server.shutdown()
+    with served(folder) as address:
+        yield address, folder
 
 
 def test_a_sound_index_holds_with_all_its_wheels_as_a_folder_and_by_http(

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import functools
-import http.server
 import os
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from kiln.sources import gitarchive
 from kiln.sources.errors import OriginError, WrongContentError
 from tests.support import web
 from tests.support.gits import Repository, git
+from tests.support.served import served
 from tests.support.web import Site
 
 FILES = {"README": "read me\n", "sub/file": "line\r\nline\n"}
@@ -61,16 +59,8 @@ def test_a_zip_has_the_times_of_the_forges_zone_in_winter(repository: Repository
 @pytest.fixture
 def static(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """A plain file server, which knows nothing of git."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    handler = functools.partial(Quiet, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}", tmp_path
-        server.shutdown()
+    with served(tmp_path) as address:
+        yield address, tmp_path
 
 
 def test_a_plain_file_server_serves_as_a_git_mirror(
